@@ -1,0 +1,1 @@
+"""Inpainting operators on plain tensors: no host, no node, usable and tested alone."""

@@ -1,0 +1,136 @@
+"""What an image and a mask must look like, and how what people connect becomes that."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .errors import InpaintError
+
+_GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
+
+
+def check_image(image: Tensor, name: str = "image") -> None:
+    """Accept only what an IMAGE may be.
+
+    Args:
+        image: [B, H, W, C] floating point, C = 3 or 4, nothing empty.
+        name: the input's name, for the message.
+
+    Raises:
+        InpaintError: if it is anything else.
+    """
+    shape = tuple(getattr(image, "shape", ()))
+    usable = len(shape) == 4 and shape[-1] in (3, 4) and 0 not in shape
+    if not usable or not image.is_floating_point():
+        raise InpaintError(
+            f"{name}: expected [B, H, W, 3 or 4] of floats, got {_describe(image)}. "
+            "Connect an IMAGE output, such as Load Image."
+        )
+
+
+def check_mask(mask: Tensor, name: str = "mask") -> None:
+    """Accept only [B, H, W] floating point: what `as_mask` returns and every operator here takes.
+
+    Raises:
+        InpaintError: if it is anything else.
+    """
+    shape = tuple(getattr(mask, "shape", ()))
+    if len(shape) != 3 or 0 in shape or not mask.is_floating_point():
+        raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
+
+
+def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
+    """Read what people connect as a mask.
+
+    Args:
+        mask: [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1]. Floats are taken as 0..1, with NaN as 0 and the rest
+            clamped; bools as 0 and 1; integers as 0..255, or as 0 and 1 where nothing exceeds 1.
+        name: the input's name, for the message.
+
+    Returns:
+        [B, H, W] in 0..1, on the same device; floats keep their dtype, the rest become float32.
+
+    Raises:
+        InpaintError: if the shape is none of these, is empty, or the values are not real numbers.
+    """
+    shape = tuple(getattr(mask, "shape", ()))
+    if 0 in shape or not isinstance(mask, Tensor) or mask.is_complex():
+        planes = None
+    elif len(shape) == 2:
+        planes = mask[None]
+    elif len(shape) == 3:
+        planes = mask
+    elif len(shape) == 4 and shape[1] == 1:
+        planes = mask[:, 0]
+    elif len(shape) == 4 and shape[3] == 1:
+        planes = mask[..., 0]
+    else:
+        planes = None
+    if planes is None:
+        raise InpaintError(f"{name}: expected [B, H, W], got {_describe(mask)}. {_GET_A_MASK}")
+
+    if not planes.is_floating_point():
+        highest = 255 if planes.max() > 1 else 1
+        planes = planes.float() / highest
+    return planes.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+
+
+def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
+    """Read a mask and bring it to a picture's size and batch.
+
+    A mask of another size is stretched over the picture: averaged with antialiasing where it shrinks, bilinear where
+    it grows. One mask serves a whole batch; otherwise there must be one per picture.
+
+    Args:
+        mask: anything `as_mask` reads.
+        height, width: of the picture, in pixels.
+        batch: number of pictures.
+        name: the input's name, for the message.
+
+    Returns:
+        [batch, height, width] in 0..1; one mask for many pictures comes back as an expanded view.
+
+    Raises:
+        InpaintError: if it is not a mask, or its batch is neither 1 nor `batch`.
+    """
+    mask = as_mask(mask, name)
+    if len(mask) not in (1, batch):
+        raise InpaintError(
+            f"{name}: expected 1 mask or {batch} (one per picture), got {len(mask)}. "
+            "Give one mask for all pictures, or as many masks as pictures."
+        )
+    if mask.shape[1:] != (height, width):
+        # The filter's weights add up to 1 only after rounding. In float64 that rounding vanishes on the way back,
+        # so a full mask stays exactly full and its complement exactly empty.
+        stretched = F.interpolate(
+            mask[:, None].double(), size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        )
+        mask = stretched[:, 0].clamp(0, 1).to(mask.dtype)
+    return mask.expand(batch, -1, -1)
+
+
+def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Check a picture, read its mask, and bring both to one batch: one of either serves many of the other.
+
+    Args:
+        image: [B, H, W, C] float, C = 3 or 4.
+        mask: anything `as_mask` reads.
+
+    Returns:
+        the image [N, H, W, C] and the mask [N, H, W] in 0..1, N the larger of the two batches.
+
+    Raises:
+        InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
+    """
+    check_image(image)
+    batch, height, width = image.shape[:3]
+    if batch == 1:
+        batch = len(as_mask(mask))
+    return image.expand(batch, -1, -1, -1), match_mask(mask, height, width, batch)
+
+
+def _describe(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    dtype = "" if value.dtype == torch.float32 else f" of {str(value.dtype).removeprefix('torch.')}"
+    return f"{list(value.shape)}{dtype}"
