@@ -183,7 +183,7 @@ def _is_hard(mask: Tensor) -> bool:
 def _widen_hard(mask: Tensor, squared_radius: int) -> Tensor:
     """Largest value in a disc for a mask of two values: one distance transform, whatever the radius."""
     low, high = mask.aminmax()
-    near = distance_to(mask == high).double().square() < squared_radius + 0.5
+    near = distance_to(mask == high) <= math.sqrt(squared_radius + 0.5)
     return torch.where(near, high, low)
 
 

@@ -1,0 +1,33 @@
+"""Mend: inpainting nodes for ComfyUI.
+
+The host imports this file at start-up. Everything heavy (cv2 above all) is imported by the functions that use it.
+"""
+
+import importlib.util
+import logging
+
+WEB_DIRECTORY = "./web"
+
+
+def _obstacle() -> str | None:
+    """What keeps this pack from loading, as one sentence with the way out of it; None where nothing does."""
+    if importlib.util.find_spec("comfyui_version") is None:
+        return "this is a ComfyUI custom node pack: put its folder into ComfyUI/custom_nodes."
+    from comfyui_version import __version__ as version
+
+    if tuple(int(part) for part in version.split(".")[:3]) < (0, 3, 75):
+        return f"needs ComfyUI 0.3.75 or newer, this is {version}. Update ComfyUI."
+    if importlib.util.find_spec("cv2") is None:
+        return "needs OpenCV. Run: python -m pip install opencv-python-headless (with the Python that runs ComfyUI)."
+    return None
+
+
+_reason = _obstacle()
+if _reason is None:
+    from .nodes import comfy_entrypoint
+
+    __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
+else:
+    logging.error("Mend is not loaded: %s", _reason)
+    NODE_CLASS_MAPPINGS: dict = {}
+    __all__ = ["NODE_CLASS_MAPPINGS", "WEB_DIRECTORY"]

@@ -1,0 +1,83 @@
+"""The door for developers: set-up and every command. Standard library only; `python dev.py --help` lists them.
+
+The syntax stays old enough for any Python 3 to read, so that a wrong one gets one line instead of a SyntaxError.
+"""
+
+import argparse
+import signal
+import sys
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def refusal(version):
+    # type: (tuple[int, ...]) -> str | None
+    """One line that says why this Python will not do; None if it will."""
+    if OLDEST <= version[:2] <= NEWEST:
+        return None
+    return "Mend's developer environment needs Python 3.11, 3.12 or 3.13; this is Python {}.{} ({}).".format(
+        version[0], version[1], sys.executable
+    )
+
+
+def parser():
+    # type: () -> argparse.ArgumentParser
+    top = argparse.ArgumentParser(prog="dev.py", description=__doc__.splitlines()[0], allow_abbrev=False)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name, text):
+        # type: (str, str) -> argparse.ArgumentParser
+        return commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+
+    demo = command("demo", "inpaint a photograph on a real ComfyUI and write the pictures to demo-output")
+    test = command("test", "run the tests; arguments that are not listed here go to pytest")
+    serve = command("serve", "run ComfyUI with this pack, in the foreground")
+    lint = command("lint", "check style and types")
+    bench = command("bench", "run benchmarks; arguments that are not listed here go to the benchmark")
+    command("resolve", "show that the pinned versions resolve for each supported Python")
+    command("clean", "remove all that dev.py made here")
+
+    for existing in (demo, test, serve, lint, bench):
+        existing.add_argument(
+            "--comfyui", metavar="PATH", help="use this ComfyUI and this Python; nothing is installed there"
+        )
+    for modelled in (demo, serve):
+        modelled.add_argument("--models", metavar="DIR", help="a folder with your checkpoints, vae, loras, ...")
+    demo.add_argument("--checkpoint", metavar="FILE", help="your checkpoint, instead of a small untrained one")
+    demo.add_argument("--image", metavar="FILE", help="your picture")
+    demo.add_argument("--mask", metavar="FILE", help="your mask: white is repainted")
+    demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
+    test.add_argument("--web", action="store_true", help="the tests in a real browser, and only they")
+    serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")
+    serve.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help="default: %(default)s")
+    bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; without it, each of them")
+    top.set_defaults(comfyui=None)
+    return top
+
+
+def main(arguments=None):
+    # type: (list[str] | None) -> int
+    reason = refusal(tuple(sys.version_info[:3]))
+    if reason:
+        sys.stderr.write(reason + "\n")
+        return 2
+    top = parser()
+    options, extra = top.parse_known_args(arguments)
+    if extra and options.command not in ("test", "bench"):
+        top.error("unrecognized arguments: " + " ".join(extra))
+
+    from devtools import commands
+
+    # A plain kill ends with the same clean-up as Ctrl-C: no host process stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return commands.run(options, extra)
+    except commands.Refused as error:
+        sys.stderr.write(str(error) + "\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""A client for ComfyUI's API: queue a prompt, follow it over the websocket, fetch what it made."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import websocket
+
+# A binary websocket message starts with its kind, a big-endian 32-bit number. 1: image format (4 bytes), image.
+PREVIEW_IMAGE = 1
+HEADER_BYTES = 8
+
+Prompt = dict[str, Any]
+OnEvent = Callable[[str, dict[str, Any]], None]
+
+
+class PromptRejected(Exception):
+    """The host did not queue a prompt.
+
+    Attributes:
+        error: {"type", "message", "details", ...}.
+        node_errors: by node id: {"class_type", "errors": [{"type", "message", "details", ...}], ...}.
+    """
+
+    def __init__(self, error: dict[str, Any], node_errors: dict[str, Any]) -> None:
+        self.error = error
+        self.node_errors = node_errors
+        lines = [f"{error.get('message')} {error.get('details')}".strip()]
+        for node, report in node_errors.items():
+            lines += [f"node {node} ({report['class_type']}): {e['message']} {e['details']}" for e in report["errors"]]
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """The node that ended a run with an exception."""
+
+    node: str
+    class_type: str
+    exception: str
+    message: str
+    traceback: str
+
+
+@dataclass
+class Run:
+    """What became of one queued prompt.
+
+    Attributes:
+        status: how it ended.
+        outputs: by node id, what the node showed: {"images": [{"filename", "subfolder", "type"}], "text": [...], ...}.
+        seconds: by node id, from the host's start of the node to its start of the next; cached nodes are absent.
+        cached: ids of nodes that the host took from its cache.
+        previews: live preview pictures, each an encoded JPEG or PNG, in the order of their coming.
+        failure: the node that failed, where status is "error".
+    """
+
+    prompt_id: str
+    status: Literal["success", "error", "interrupted"] = "success"
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    cached: list[str] = field(default_factory=list)
+    previews: list[bytes] = field(default_factory=list)
+    failure: NodeFailure | None = None
+
+
+class HostClient:
+    """Speaks to the ComfyUI server at `url` ("http://127.0.0.1:8188"). HTTP errors are urllib's HTTPError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def system_stats(self) -> dict[str, Any]:
+        return self._get_json("/system_stats")
+
+    def object_info(self, node: str | None = None) -> dict[str, Any]:
+        """Descriptions of all nodes by id, or the one of `node`.
+
+        Raises:
+            KeyError: if the host has no such node.
+        """
+        if node is None:
+            return self._get_json("/object_info")
+        return self._get_json(f"/object_info/{urllib.parse.quote(node)}")[node]
+
+    def upload_image(self, path: Path, name: str | None = None, subfolder: str = "", kind: str = "input") -> str:
+        """Put a picture into the host's input (or temp, output) folder, replacing one of the same name.
+
+        Returns:
+            The value for LoadImage's `image`.
+        """
+        fields = {"subfolder": subfolder, "type": kind, "overwrite": "true"}
+        boundary = uuid.uuid4().hex
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+            for key, value in fields.items()
+        ]
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name or path.name}"\r\n'
+        parts += [head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", path.read_bytes()]
+        parts.append(f"\r\n--{boundary}--\r\n".encode())
+        reply = self._post("/upload/image", b"".join(parts), f"multipart/form-data; boundary={boundary}")
+        stored = json.loads(reply)
+        value = f"{stored['subfolder']}/{stored['name']}" if stored["subfolder"] else stored["name"]
+        return value if kind == "input" else f"{value} [{kind}]"
+
+    def queue(self, prompt: Prompt, workflow: dict[str, Any] | None = None, client_id: str | None = None) -> str:
+        """Queue a prompt in API form, and return its id.
+
+        Args:
+            prompt: by node id: {"class_type", "inputs"}.
+            workflow: the UI form, for the metadata of the saved pictures.
+            client_id: whose websocket gets the events of the run.
+
+        Raises:
+            PromptRejected: if the host finds the prompt invalid.
+        """
+        body: dict[str, Any] = {"prompt": prompt}
+        if workflow is not None:
+            body["extra_data"] = {"extra_pnginfo": {"workflow": workflow}}
+        if client_id is not None:
+            body["client_id"] = client_id
+        try:
+            return json.loads(self._post_json("/prompt", body))["prompt_id"]
+        except urllib.error.HTTPError as error:
+            if error.code != 400:
+                raise
+            reply = json.loads(error.read())
+            raise PromptRejected(reply["error"], reply["node_errors"] or {}) from None
+
+    def run(
+        self,
+        prompt: Prompt,
+        on_event: OnEvent | None = None,
+        timeout: float = 600,
+        workflow: dict[str, Any] | None = None,
+    ) -> Run:
+        """Queue a prompt, and return when it has ended.
+
+        Args:
+            prompt: as in `queue`.
+            on_event: called with the type and the data of each websocket event of this prompt, and with
+                "preview", {"image": bytes} for a live preview.
+            timeout: seconds for the whole run.
+            workflow: as in `queue`.
+
+        Raises:
+            PromptRejected: as `queue`.
+            TimeoutError: if it has not ended in time; it is not interrupted.
+            ConnectionError: if the host ends.
+        """
+        client_id = uuid.uuid4().hex
+        deadline = time.monotonic() + timeout
+        socket = websocket.create_connection(
+            f"{self.url.replace('http', 'ws', 1)}/ws?clientId={client_id}", timeout=timeout
+        )
+        try:
+            run = Run(self.queue(prompt, workflow, client_id))
+            follower = _Follower(run, on_event or (lambda kind, data: None))
+            while not follower.ended:
+                socket.settimeout(max(deadline - time.monotonic(), 0.001))
+                message = socket.recv()
+                if not message:
+                    raise websocket.WebSocketConnectionClosedException("it closed the websocket")
+                follower.take(message)
+        except websocket.WebSocketTimeoutException:
+            raise TimeoutError(f"the prompt has not ended in {timeout:.0f} s") from None
+        except websocket.WebSocketConnectionClosedException as error:
+            raise ConnectionError(f"the host has gone: {error}") from error
+        finally:
+            socket.close()
+        run.outputs = self.history(run.prompt_id).get("outputs", {})
+        return run
+
+    def history(self, prompt_id: str) -> dict[str, Any]:
+        """The host's record of an ended prompt: {"outputs", "status", "prompt", "meta"}; {} before its end."""
+        return self._get_json(f"/history/{prompt_id}").get(prompt_id, {})
+
+    def view(self, image: dict[str, str]) -> bytes:
+        """The file behind a reference of `Run.outputs`: {"filename", "subfolder", "type"}."""
+        query = urllib.parse.urlencode({key: image[key] for key in ("filename", "subfolder", "type")})
+        return self._get(f"/view?{query}")
+
+    def interrupt(self) -> None:
+        """Cancel the prompt that is running."""
+        self._post_json("/interrupt", {})
+
+    def free(self) -> None:
+        """Unload all models and empty the cache of node results, as soon as nothing runs."""
+        self._post_json("/free", {"unload_models": True, "free_memory": True})
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return reply.read()
+
+    def _get_json(self, path: str) -> dict[str, Any]:
+        return json.loads(self._get(path))
+
+    def _post(self, path: str, body: bytes, content_type: str) -> bytes:
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": content_type})
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return reply.read()
+
+    def _post_json(self, path: str, body: dict[str, Any]) -> bytes:
+        return self._post(path, json.dumps(body).encode(), "application/json")
+
+
+class _Follower:
+    """Reads one prompt's websocket messages into its Run."""
+
+    def __init__(self, run: Run, on_event: OnEvent) -> None:
+        self.ended = False
+        self._run = run
+        self._on_event = on_event
+        self._node: str | None = None
+        self._since = 0.0
+
+    def take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            if int.from_bytes(message[:4], "big") == PREVIEW_IMAGE:
+                image = message[HEADER_BYTES:]
+                self._run.previews.append(image)
+                self._on_event("preview", {"image": image})
+            return
+        event = json.loads(message)
+        kind, data = event["type"], event["data"]
+        if data.get("prompt_id") != self._run.prompt_id:
+            return
+        if kind == "executing":
+            self._start(data["node"])
+        elif kind == "execution_cached":
+            self._run.cached = data["nodes"]
+        elif kind == "execution_interrupted":
+            self._run.status = "interrupted"
+        elif kind == "execution_error":
+            self._run.status = "error"
+            self._run.failure = NodeFailure(
+                data["node_id"],
+                data["node_type"],
+                data["exception_type"],
+                data["exception_message"].strip(),
+                "".join(data["traceback"]),
+            )
+        self._on_event(kind, data)
+
+    def _start(self, node: str | None) -> None:
+        """A node begins, or with None the run has ended and stands in the history."""
+        now = time.monotonic()
+        if self._node is not None:
+            self._run.seconds[self._node] = self._run.seconds.get(self._node, 0) + now - self._since
+        self._node, self._since = node, now
+        self.ended = node is None

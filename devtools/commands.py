@@ -1,0 +1,168 @@
+"""What each command of dev.py does, once its arguments are read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from devtools import environment as env
+from devtools import existing_host
+from devtools.environment import ROOT, Environment
+from devtools.host_process import HostFailed, HostProcess, has_gpu, place_pack
+from devtools.steps import StepFailed
+
+# Requirement files of ours that a command needs beyond the host's and the pack's own.
+DEVELOPER_FILES = {"serve": (), "demo": ("demo",), "test": ("demo", "dev"), "bench": ("demo", "dev"), "lint": ("dev",)}
+
+
+# The pack's name as a Python package, for type checking.
+PACK = "mend_inpaint"
+
+
+class Refused(Exception):
+    """A command cannot be carried out; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The interpreter and the host that a command uses."""
+
+    python: Path
+    host: Path
+
+    def call(self, *arguments: str | Path, folder: Path = ROOT) -> int:
+        """Run this interpreter in a folder, with the host's folder in MEND_COMFYUI; returns the exit status."""
+        environment = {**os.environ, "MEND_COMFYUI": str(self.host), "PYTHONUTF8": "1"}
+        command = [str(part) for part in (self.python, *arguments)]
+        process = subprocess.Popen(command, cwd=folder, env=environment)
+        try:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    # Ctrl-C reached the child as well, which is cleaning up.
+                    continue
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def run(options: argparse.Namespace, extra: list[str]) -> int:
+    """Carry out one command and return its exit status.
+
+    Args:
+        options: as dev.py's parser gives them.
+        extra: arguments for the program that the command starts.
+
+    Raises:
+        Refused: if the command cannot be carried out.
+    """
+    try:
+        if options.command == "clean":
+            env.clean(Environment())
+            return 0
+        return COMMANDS[options.command](workplace(options), options, extra)
+    except (StepFailed, HostFailed, env.NoBrowser) as error:
+        raise Refused(str(error)) from error
+
+
+def workplace(options: argparse.Namespace) -> Workplace:
+    """The checkout's own environment, made whole, or the person's host with this interpreter.
+
+    Raises:
+        Refused: listing what the person's host or interpreter lacks.
+        StepFailed: if the set-up fails.
+    """
+    if options.comfyui is None:
+        environment = Environment()
+        env.ensure(environment)
+        return Workplace(environment.python, environment.host)
+    host = Path(options.comfyui).expanduser().resolve()
+    gone = existing_host.missing_files(host)
+    if gone:
+        raise Refused(f"{host} is not a ComfyUI folder: it has no {', '.join(gone)}.")
+    requirements = ROOT / "devtools" / "requirements"
+    ours = [requirements / f"{name}.txt" for name in DEVELOPER_FILES[options.command]]
+    lacking = existing_host.lacking([host / "requirements.txt", ROOT / "requirements.txt", *ours])
+    if lacking:
+        lines = [f"For `dev.py {options.command}` on {host}, {sys.executable} lacks:"]
+        lines += [f"  {requirement} ({matter})" for requirement, matter in lacking.items()]
+        lines += ["Install it with:", "  " + existing_host.install_command(lacking)]
+        raise Refused("\n".join(lines))
+    return Workplace(Path(sys.executable), host)
+
+
+def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    arguments = ["-m", "devtools.demo", "--comfyui", str(place.host)]
+    for name in ("checkpoint", "image", "mask", "models", "output"):
+        value = getattr(options, name)
+        if value is not None:
+            # A relative path is the person's, and the demo runs in the checkout.
+            arguments += [f"--{name}", str(Path(value).expanduser().resolve())]
+    return place.call(*arguments)
+
+
+def test(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    if options.web:
+        env.ensure_chromium(Environment())
+    chosen = [argument for argument in extra if (ROOT / argument.split("::")[0]).exists()]
+    if chosen:
+        where = []
+    elif options.web:
+        where = ["tests/web"]
+    else:
+        where = ["tests", "--ignore=tests/web"]
+    return place.call("-m", "pytest", *where, *extra)
+
+
+def serve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    models = Path(options.models).expanduser().resolve() if options.models else None
+    host = HostProcess(
+        place.host,
+        ROOT / ".host" / "base",
+        python=place.python,
+        cpu=not has_gpu(place.python),
+        models=models,
+        port=options.port,
+        arguments=["--listen", options.listen],
+        console=True,
+    )
+    with host:
+        print(f"\nComfyUI with Mend: {host.url}  (Ctrl-C stops it)\n", flush=True)
+        host.wait()
+    return 0
+
+
+def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    # The pack is checked as the host imports it: as a package, and from a folder where `nodes` is not the pack's own.
+    folder = ROOT / ".host" / "typing"
+    folder.mkdir(parents=True, exist_ok=True)
+    place_pack(ROOT, folder / PACK)
+    modules = [*("-m", PACK, "-m", f"{PACK}.host"), *("-p", f"{PACK}.inpaint", "-p", f"{PACK}.nodes")]
+    statuses = [
+        place.call("-m", "ruff", "check", "."),
+        place.call("-m", "ruff", "format", "--check", "."),
+        place.call("-m", "mypy"),
+        place.call("-m", "mypy", "--config-file", ROOT / "pyproject.toml", *modules, folder=folder),
+    ]
+    return max(statuses)
+
+
+def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    if options.name is not None and options.name not in names:
+        raise Refused(f"There is no benchmarks/{options.name}.py; there are: {', '.join(names)}.")
+    chosen = names if options.name is None else [options.name]
+    return max([place.call("-m", f"benchmarks.{name}", *extra) for name in chosen], default=0)
+
+
+def resolve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    return place.call("-m", "devtools.resolve")
+
+
+COMMANDS = {"demo": demo, "test": test, "serve": serve, "lint": lint, "bench": bench, "resolve": resolve}

@@ -1,0 +1,174 @@
+"""Everything Mend asks of ComfyUI, and the only file that imports it (the node API `comfy_api` apart).
+
+Differences between host versions end here: the rest of the pack sees one host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import comfy.model_base
+import comfy.model_management
+import comfy.samplers
+import comfy.sd
+import folder_paths
+import node_helpers
+import nodes as host_nodes
+import torch
+from torch import Tensor
+
+InpaintInputs = Literal["channels", "fill"]
+
+
+# ---- checkpoints -----------------------------------------------------------------------------------------------
+
+
+def checkpoint_names() -> list[str]:
+    return folder_paths.get_filename_list("checkpoints")
+
+
+def checkpoint_path(name: str) -> str:
+    return folder_paths.get_full_path_or_raise("checkpoints", name)
+
+
+def load_checkpoint(path: str) -> tuple[Any, Any, Any]:
+    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader. A part the file lacks is None."""
+    embeddings = folder_paths.get_folder_paths("embeddings")
+    loaded = comfy.sd.load_checkpoint_guess_config(
+        path, output_vae=True, output_clip=True, embedding_directory=embeddings
+    )
+    return loaded[:3]
+
+
+# ---- models ----------------------------------------------------------------------------------------------------
+
+
+def inpaint_inputs(model: Any) -> InpaintInputs | None:
+    """Which inpainting inputs of its own a MODEL has, read from its structure and never from its name.
+
+    "channels": the 9-channel U-Nets of SD 1.5, SD 2 and SDXL (4 noise, 1 mask, 4 masked picture).
+    "fill": Flux Fill, whose input is wide enough for latent, masked latent and 64 mask values per latent cell.
+    None: a general model. (The host's own `inpaint_model()` is true for every transformer, so it is no help.)
+    """
+    base = model.model
+    config = base.model_config.unet_config
+    if isinstance(base, comfy.model_base.Flux):
+        return "fill" if config["in_channels"] > 2 * config["out_channels"] else None
+    if base.concat_keys == ("mask", "masked_image") and config.get("in_channels") == 9:
+        return "channels"
+    return None
+
+
+def latent_noise(model: Any, shape: torch.Size, seed: int) -> Tensor:
+    """Gaussian noise of unit variance in the model's own latent scale, as the VAE would have given it.
+
+    Args:
+        model: MODEL.
+        shape: of the latent the VAE gave, [B, C, h, w] or [B, C, T, h, w].
+        seed: of a generator of its own, so that the sampler's noise is another.
+    """
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return model.model.process_latent_out(noise)
+
+
+def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
+    """A copy of the conditioning list with these values set on every entry."""
+    return node_helpers.conditioning_set_values(conditioning, values)
+
+
+# ---- VAE -------------------------------------------------------------------------------------------------------
+
+
+def vae_ratio(vae: Any) -> int:
+    """Pixels to a latent cell, along each side (8 for SD and Flux)."""
+    return int(vae.spacial_compression_encode())
+
+
+def encode(vae: Any, pixels: Tensor) -> Tensor:
+    """Latents of a batch of pictures.
+
+    Args:
+        vae: VAE.
+        pixels: [B, H, W, 3] in 0..1; H and W multiples of `vae_ratio`, or the host crops them.
+
+    Returns:
+        [B, C, h, w]; [B, C, 1, h, w] from a video VAE, which would take a batch for the frames of one film.
+    """
+    if vae.latent_dim == 3 and len(pixels) > 1:
+        return torch.cat([vae.encode(picture[None]) for picture in pixels])
+    return vae.encode(pixels)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """pixels: [B, H, W, C]. tile: side of the tiles in latent cells where memory ran out, else None."""
+
+    pixels: Tensor
+    tile: int | None
+
+
+def decode(vae: Any, samples: Tensor) -> Decoded:
+    """Pictures of a batch of latents; where memory runs out, in tiles that halve until they fit.
+
+    The host falls back to tiles by itself where it recognises the error. This covers what it does not: memory that
+    runs out again in those tiles, and errors that its older versions take for something else.
+    """
+    tile: int | None = None
+    while True:
+        try:
+            if tile is None:
+                pixels = vae.decode(samples)
+            else:
+                pixels = vae.decode_tiled(samples, tile_x=tile, tile_y=tile, overlap=tile // 4)
+            break
+        except Exception as error:
+            if not is_oom(error) or tile == 8:
+                raise
+        # Out of the except block, or the error would keep the tensors of the failed try alive.
+        tile = 32 if tile is None else tile // 2
+        comfy.model_management.soft_empty_cache()
+    if pixels.ndim == 5:
+        pixels = pixels.flatten(0, 1)
+    return Decoded(pixels, tile)
+
+
+def is_oom(error: Exception) -> bool:
+    """Whether an error says that memory ran out, on any device.
+
+    The host's OOM_EXCEPTION is plain `Exception` where torch knows no such error, so it is not asked. torch raises
+    OutOfMemoryError on accelerators and, on some of them and on the CPU, a RuntimeError told only by its text.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+# ---- sampling --------------------------------------------------------------------------------------------------
+
+
+def sampler_names() -> list[str]:
+    return comfy.samplers.KSampler.SAMPLERS
+
+
+def scheduler_names() -> list[str]:
+    return comfy.samplers.KSampler.SCHEDULERS
+
+
+def sample(
+    model: Any,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: list,
+    negative: list,
+    latent: dict[str, Any],
+    denoise: float,
+) -> dict[str, Any]:
+    """The host's own KSampler step, with its noise, preview, progress and cancel."""
+    return host_nodes.common_ksampler(
+        model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise=denoise
+    )[0]

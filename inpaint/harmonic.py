@@ -1,0 +1,143 @@
+"""Laplace's equation on the pixels of a hole, for a whole batch of pictures and holes of any shape at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Stop when the estimated error of every pixel is below this, on values in 0..1. The estimate can be a few times too
+# small, which still leaves the error invisible in 8 bits (1 / 255 = 0.0039).
+TOLERANCE = 1e-4
+# Far more than any hole needs (8 to 20); it only bounds the loop if rounding keeps the estimate above the tolerance.
+MOST_STEPS = 100
+DAMPING = 0.8
+
+
+def harmonic(values: Tensor, known: Tensor) -> Tensor:
+    """The smoothest surface through the known pixels: every other pixel is the mean of its neighbours.
+
+    Neighbours are the up to four pixels that share an edge, so nothing flows across the picture's border.
+
+    Args:
+        values: [B, C, H, W] float32, around 0..1 where known; elsewhere finite and not looked at.
+        known: [B, 1, H, W] bool. A frame with no known pixel comes back as zeros.
+
+    Returns:
+        [B, C, H, W] float32, `values` where known, within a few TOLERANCE of the exact solution elsewhere.
+
+    Source: conjugate gradients, preconditioned by a multigrid cycle over blocks of pixels. The coarse grids are those
+        of aggregation (Braess 1995, doi:10.1007/BF02238488) with their links halved, for blocks lie twice as far
+        apart.
+    """
+    values = torch.where(known, values, 0)
+    grids = _grids(known)
+    finest = grids[0]
+    residual = _sum_of_neighbours(values) * ~known
+    solution = torch.zeros_like(values)
+    direction = torch.zeros_like(values)
+    energy = torch.ones_like(values[..., :1, :1])
+    for _ in range(MOST_STEPS):
+        correction = _cycle(grids, residual)
+        if correction.abs().max() < TOLERANCE:
+            break
+        previous, energy = energy, _dot(residual, correction)
+        direction = correction + direction * _ratio(energy, previous)
+        change = finest.apply(direction)
+        step = _ratio(energy, _dot(direction, change))
+        solution += step * direction
+        residual -= step * change
+    return torch.where(known, values, solution)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Unknown cells as a net of conductors: its solution is the voltage at each cell.
+
+    right: [B, 1, H, W - 1] from a cell to the one on its right; down: [B, 1, H - 1, W] to the one below it.
+    leak: [B, 1, H, W] to known pixels.
+    total: [B, 1, H, W] all that leaves a cell; 0 where there is nothing to solve.
+    """
+
+    right: Tensor
+    down: Tensor
+    leak: Tensor
+    total: Tensor
+
+    @classmethod
+    def of(cls, right: Tensor, down: Tensor, leak: Tensor) -> _Grid:
+        return cls(right, down, leak, leak + _sum_of_neighbours(torch.ones_like(leak), right, down))
+
+    def apply(self, voltage: Tensor) -> Tensor:
+        """The current that leaves every cell."""
+        return self.total * voltage - _sum_of_neighbours(voltage, self.right, self.down)
+
+    def local_solution(self, current: Tensor) -> Tensor:
+        """The voltage of every cell, were its neighbours at 0."""
+        return _ratio(current, self.total)
+
+    def coarser(self) -> _Grid:
+        """The same net for blocks of 2 x 2 cells, links halved; less for leaks, as known pixels do not move away."""
+        return _Grid.of(
+            0.5 * _pair_rows(self.right[..., 1::2]),
+            0.5 * _pair_columns(self.down[..., 1::2, :]),
+            0.75 * _pair_rows(_pair_columns(self.leak)),
+        )
+
+
+def _grids(known: Tensor) -> list[_Grid]:
+    """From single pixels to a single block."""
+    unknown = (~known).float()
+    grids = [
+        _Grid.of(
+            unknown[..., :-1] * unknown[..., 1:],
+            unknown[..., :-1, :] * unknown[..., 1:, :],
+            unknown * _sum_of_neighbours(known.float()),
+        )
+    ]
+    while grids[-1].total.shape[-2:] != (1, 1):
+        grids.append(grids[-1].coarser())
+    return grids
+
+
+def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
+    """An estimate of the voltage that `current` asks for: smooth, correct from the coarser grid, smooth again."""
+    grid, coarser = grids[0], grids[1:]
+    if not coarser:
+        return grid.local_solution(current)
+    voltage = DAMPING * grid.local_solution(current)
+    missing = _pair_rows(_pair_columns(current - grid.apply(voltage)))
+    height, width = current.shape[-2:]
+    blocks = _cycle(coarser, missing).repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
+    voltage = voltage + blocks[..., :height, :width] * (grid.total > 0)
+    return voltage + DAMPING * grid.local_solution(current - grid.apply(voltage))
+
+
+def _sum_of_neighbours(values: Tensor, right: Tensor | float = 1.0, down: Tensor | float = 1.0) -> Tensor:
+    total = torch.zeros_like(values)
+    total[..., :-1] += right * values[..., 1:]
+    total[..., 1:] += right * values[..., :-1]
+    total[..., :-1, :] += down * values[..., 1:, :]
+    total[..., 1:, :] += down * values[..., :-1, :]
+    return total
+
+
+def _pair_rows(values: Tensor) -> Tensor:
+    values = F.pad(values, (0, 0, 0, values.shape[-2] % 2))
+    return values[..., 0::2, :] + values[..., 1::2, :]
+
+
+def _pair_columns(values: Tensor) -> Tensor:
+    values = F.pad(values, (0, values.shape[-1] % 2))
+    return values[..., 0::2] + values[..., 1::2]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(dim=(-2, -1), keepdim=True)
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, and 0 where the whole is 0: nothing is left to solve there."""
+    return torch.where(whole > 0, part / whole, 0)

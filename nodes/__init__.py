@@ -1,0 +1,29 @@
+"""The nodes of Mend, listed once, in the order of the menu."""
+
+from comfy_api.latest import ComfyExtension, io
+
+from .composite import Composite, DecodeComposite
+from .encode import EncodeInpaint
+from .fill import FillMasked
+from .load import LoadCheckpoint
+from .mask import CleanMask
+from .sample import MaskedSampler
+
+NODES: list[type[io.ComfyNode]] = [
+    CleanMask,
+    LoadCheckpoint,
+    EncodeInpaint,
+    MaskedSampler,
+    DecodeComposite,
+    Composite,
+    FillMasked,
+]
+
+
+class MendExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES
+
+
+async def comfy_entrypoint() -> MendExtension:
+    return MendExtension()

@@ -1,0 +1,101 @@
+"""Menu Mend/Encode: a picture and a mask made into what a model inpaints from."""
+
+import torch
+from comfy_api.latest import io
+
+from .. import host
+from ..inpaint import conditioning
+from ..inpaint.checks import match
+from ..inpaint.geometry import Size, pad_image, pad_mask
+
+# The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
+NOISE_SEED = 0x4D656E64
+
+
+class EncodeInpaint(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendEncodeInpaint",
+            display_name="Encode for Inpainting",
+            category="Mend/Encode",
+            description="Prepares picture and mask for sampling, for every kind of model. It finds out by itself "
+            "whether the model has inpainting inputs of its own (9-channel SD 1.5, SD 2, SDXL; Flux Fill) and sets "
+            "them.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that will sample. It is only looked at, not changed."),
+                io.Conditioning.Input("positive", tooltip="What should be there."),
+                io.Conditioning.Input("negative", tooltip="What should not."),
+                io.Vae.Input("vae", tooltip="The VAE that belongs to the model."),
+                io.Image.Input(
+                    "image", tooltip="The picture. Any size: it is padded at the right and bottom, never moved."
+                ),
+                io.Mask.Input("mask", tooltip="White (1) is repainted. A soft mask repaints in part."),
+                io.Combo.Input(
+                    "masked_content",
+                    options=["original", "neutral", "noise"],
+                    default="original",
+                    tooltip="What the masked area holds before sampling. original: the picture. neutral: grey, which "
+                    "saves one VAE pass with inpainting models (use denoise 1.0). noise: random latents (use a high "
+                    "denoise).",
+                ),
+                io.Boolean.Input(
+                    "noise_mask",
+                    default=True,
+                    tooltip="Hold the latents outside the mask while sampling. Only models with inpainting inputs "
+                    "can do without; for all others it must stay on.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(display_name="positive"),
+                io.Conditioning.Output(display_name="negative"),
+                io.Latent.Output(display_name="latent", tooltip="For the Masked Sampler, or any other."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, positive, negative, vae, image, mask, masked_content, noise_mask) -> io.NodeOutput:
+        image, mask = match(image, mask)
+        batch, height, width = image.shape[:3]
+        size = Size(width, height).to_multiple(host.vae_ratio(vae))
+        pixels = pad_image(image[..., :3], size)
+        soft = pad_mask(mask, size).to(pixels)
+        hard = conditioning.binary(soft)
+        inputs = host.inpaint_inputs(model)
+
+        hidden = None
+        if inputs is not None or masked_content == "neutral":
+            hidden = conditioning.hide(pixels, hard)
+        if masked_content == "neutral":
+            samples = concat_latent = host.encode(vae, hidden)
+        elif hidden is None:
+            samples = host.encode(vae, pixels)
+        else:
+            samples, concat_latent = host.encode(vae, torch.cat([pixels, hidden])).split(batch)
+        cells = conditioning.pool(soft, samples.shape)
+        if masked_content == "noise":
+            noise = host.latent_noise(model, samples.shape, NOISE_SEED)
+            samples = conditioning.replace_masked(samples, noise, cells)
+
+        if inputs is not None:
+            # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
+            concat_mask = hard[:, None] if inputs == "fill" else conditioning.pool(hard, samples.shape)
+            values = {"concat_latent_image": concat_latent, "concat_mask": concat_mask}
+            positive = host.set_conditioning(positive, values)
+            negative = host.set_conditioning(negative, values)
+        latent = {"samples": samples}
+        if noise_mask:
+            latent["noise_mask"] = cells
+        return io.NodeOutput(positive, negative, latent, ui={"text": (_report(inputs, noise_mask, cells),)})
+
+
+def _report(inputs: host.InpaintInputs | None, noise_mask: bool, cells: torch.Tensor) -> str:
+    kind = {
+        "channels": "Inpainting model with 9 channels: it is given the mask and the picture without the masked area.",
+        "fill": "Flux Fill: it is given the mask in full resolution and the picture without the masked area.",
+        None: "General model: it inpaints through the noise mask alone.",
+    }[inputs]
+    cell_count = f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."
+    if not noise_mask:
+        cell_count = "No noise mask: the whole latent is repainted."
+    return f"{kind}\n{cell_count}"

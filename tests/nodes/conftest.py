@@ -1,0 +1,131 @@
+"""The host in this process, with the pack loaded by the host's own loader, and its nodes called as it would."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from devtools.checkpoints import write_sd15_inpaint
+from devtools.host_process import prepare_base
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory) -> Path:
+    """The base directory the host in this process runs with."""
+    folder = tmp_path_factory.mktemp("base")
+    prepare_base(folder, ROOT)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def host_nodes(comfyui, base) -> ModuleType:
+    """The host's `nodes` module, imported on the CPU, the pack's nodes among its mappings."""
+    # In front: the checkout, which is on the path too, has a `nodes` of its own.
+    sys.path.insert(0, str(comfyui))
+    arguments = sys.argv
+    sys.argv = ["main.py", "--cpu", "--base-directory", str(base)]
+    import comfy.options
+
+    comfy.options.enable_args_parsing()
+    import folder_paths
+    import nodes
+
+    sys.argv = arguments
+    (pack,) = (folder for folder in Path(folder_paths.get_folder_paths("custom_nodes")[0]).iterdir())
+    assert asyncio.run(nodes.load_custom_node(str(pack)))
+    return nodes
+
+
+@pytest.fixture(scope="session")
+def pack(host_nodes) -> Callable[[str], ModuleType]:
+    """Modules of the pack as the host loaded it: `pack("host")`, `pack("inpaint.errors")`."""
+    root = host_nodes.NODE_CLASS_MAPPINGS["MendCleanMask"].__module__.removesuffix(".nodes.mask")
+    return lambda name: sys.modules[f"{root}.{name}"]
+
+
+@pytest.fixture(scope="session")
+def InpaintError(pack) -> type[ValueError]:
+    return pack("inpaint.errors").InpaintError
+
+
+@dataclass(frozen=True)
+class Ran:
+    """outputs: as the node gave them. ui: what it shows, {} where nothing."""
+
+    outputs: tuple
+    ui: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.ui["text"])
+
+
+@pytest.fixture(scope="session")
+def run(host_nodes) -> Callable[..., Ran]:
+    """Run a node by its id, as the host's executor does: `run("MendCleanMask", mask=mask, grow=0)`.
+
+    Inputs that are not given take the node's defaults. V1 nodes of the host are run too.
+    """
+
+    def run(node_id: str, **inputs: Any) -> Ran:
+        node = host_nodes.NODE_CLASS_MAPPINGS[node_id]
+        for group in ("required", "optional"):
+            for name, (_, *options) in node.INPUT_TYPES().get(group, {}).items():
+                if options and "default" in options[0]:
+                    inputs.setdefault(name, options[0]["default"])
+        with torch.inference_mode():
+            if not hasattr(node, "PREPARE_CLASS_CLONE"):
+                return Ran(getattr(node(), node.FUNCTION)(**inputs), {})
+            output = node.PREPARE_CLASS_CLONE({}).execute(**inputs)
+        ui = output.ui if isinstance(output.ui, dict) or output.ui is None else output.ui.as_dict()
+        return Ran(output.result or (), ui or {})
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(base, host_nodes) -> str:
+    """Name of a small untrained SD 1.5 inpainting checkpoint in the host's checkpoints folder."""
+    write_sd15_inpaint(base / "models" / "checkpoints" / "small-sd15-inpaint.safetensors")
+    return "small-sd15-inpaint.safetensors"
+
+
+@pytest.fixture(scope="session")
+def small_general_checkpoint(base, host_nodes) -> str:
+    """The same with the four input channels of a general model."""
+    write_sd15_inpaint(base / "models" / "checkpoints" / "small-sd15.safetensors", in_channels=4)
+    return "small-sd15.safetensors"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    model: Any
+    clip: Any
+    vae: Any
+    positive: list
+    negative: list
+
+
+@pytest.fixture(scope="session")
+def inpaint_model(run, small_checkpoint) -> Loaded:
+    return _load(run, small_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def general_model(run, small_general_checkpoint) -> Loaded:
+    return _load(run, small_general_checkpoint)
+
+
+def _load(run: Callable[..., Ran], name: str) -> Loaded:
+    model, clip, vae = run("MendLoadCheckpoint", ckpt_name=name).outputs
+    (positive,) = run("CLIPTextEncode", clip=clip, text="a grassy meadow").outputs
+    (negative,) = run("CLIPTextEncode", clip=clip, text="blurry").outputs
+    return Loaded(model, clip, vae, positive, negative)
