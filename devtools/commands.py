@@ -16,7 +16,13 @@ from devtools.host_process import HostFailed, HostProcess, has_gpu, place_pack
 from devtools.steps import StepFailed
 
 # Requirement files of ours that a command needs beyond the host's and the pack's own.
-DEVELOPER_FILES = {"serve": (), "demo": ("demo",), "test": ("demo", "dev"), "bench": ("demo", "dev"), "lint": ("dev",)}
+DEVELOPER_FILES = {
+    "serve": (),
+    "demo": ("demo",),
+    "test": ("demo", "test"),
+    "bench": ("demo", "test"),
+    "lint": ("lint",),
+}
 
 
 # The pack's name as a Python package, for type checking.

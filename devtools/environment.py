@@ -82,7 +82,7 @@ class Environment:
 
     def requirement_files(self) -> list[Path]:
         """What gets installed after torch."""
-        ours = [self.requirements / name for name in ("demo.txt", "dev.txt")]
+        ours = [self.requirements / name for name in ("demo.txt", "test.txt", "lint.txt")]
         return [self.host_requirements, self.root / "requirements.txt", *ours]
 
     def venv_fault(self) -> Fault | None:
@@ -158,10 +158,9 @@ def ensure(environment: Environment) -> None:
         venv, host = environment.venv_fault(), environment.host_fault()
         if not (venv or host):
             return
-        _say(
-            "; ".join(fault.reason for fault in (venv, host) if fault)
-            + ": setting up (from nothing: some minutes, 6 GB)"
-        )
+        _say("Setting up: " + "; ".join(fault.reason for fault in (venv, host) if fault) + ".")
+        if venv and venv.rebuild:
+            _say("This takes some minutes and 7 GB.")
         _install(environment, venv, host)
 
 

@@ -29,17 +29,18 @@ class Pasted:
 def composite_mask(mask: Tensor, feather: float) -> Tensor:
     """How much of the repainted picture to take at every pixel.
 
-    Whatever was repainted at all, however softly, is pasted; the soft edge lies inside it, so nothing outside the mask
-    is touched.
+    Whatever was repainted at all, however softly, is pasted in full; the soft edge lies around it. An edge inside would
+    let what a thin stroke removed shine through again, and what lies just outside the mask was repainted with it: a
+    masked latent cell reaches up to its own width beyond the mask.
 
     Args:
         mask: [B, H, W] float, 0 = kept, above 0 = repainted.
         feather: width of the soft edge in pixels; 0 takes the mask's own values for the blend.
 
     Returns:
-        [B, H, W], 0 wherever the mask is 0 and nowhere else.
+        [B, H, W]: 1 on the mask, exactly 0 from `feather` pixels outside it.
     """
-    return feather_edge((mask > 0).to(mask.dtype), feather, side="inside") if feather > 0 else mask
+    return feather_edge((mask > 0).to(mask.dtype), feather, side="outside") if feather > 0 else mask
 
 
 def paste(original: Tensor, repainted: Tensor, mask: Tensor) -> Pasted:

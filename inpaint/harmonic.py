@@ -11,7 +11,7 @@ from torch import Tensor
 # Stop when the estimated error of every pixel is below this, on values in 0..1. The estimate can be a few times too
 # small, which still leaves the error invisible in 8 bits (1 / 255 = 0.0039).
 TOLERANCE = 1e-4
-# Far more than any hole needs (8 to 20); it only bounds the loop if rounding keeps the estimate above the tolerance.
+# Far more than any hole needs (8 to 25); it only bounds the loop if rounding keeps the estimate above the tolerance.
 MOST_STEPS = 100
 DAMPING = 0.8
 

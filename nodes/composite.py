@@ -4,7 +4,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.blend import Pasted, composite_mask, paste
+from ..inpaint.blend import composite_mask, paste
 from ..inpaint.checks import check_image, match
 from ..inpaint.errors import InpaintError
 from ..inpaint.geometry import Size
@@ -13,34 +13,39 @@ from ..inpaint.geometry import Size
 def _paste_inputs() -> list[io.Input]:
     return [
         io.Image.Input(
-            "image", tooltip="The original picture. Its pixels outside the mask are kept bit for bit, and so is alpha."
+            "image",
+            tooltip="The original picture. Its pixels outside mask and soft edge are kept bit for bit, and so is "
+            "alpha.",
         ),
-        io.Mask.Input("mask", tooltip="Where to paste; the mask that was repainted. Nothing outside it changes."),
+        io.Mask.Input("mask", tooltip="The mask that was repainted. It is pasted in full."),
         io.Float.Input(
             "feather",
             default=8.0,
             min=0.0,
             max=512.0,
             step=0.5,
-            tooltip="Width in pixels of the soft edge, which lies inside the mask. 0 blends by the mask's own values.",
+            tooltip="Width in pixels of the soft edge around the mask. 0 blends by the mask's own values.",
         ),
     ]
 
 
-def _image_output() -> io.Image.Output:
-    return io.Image.Output(display_name="image", tooltip="The original with the masked area repainted.")
+def _paste_outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="image", tooltip="The original with the masked area repainted."),
+        io.Mask.Output(
+            display_name="composite_mask", tooltip="How much was pasted where. Exactly 0 where the original is kept."
+        ),
+    ]
 
 
-def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float) -> Pasted:
+def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *notes: str) -> io.NodeOutput:
     image, mask = match(image, mask)
-    return paste(image, repainted, composite_mask(mask, feather))
-
-
-def _proof(pasted: Pasted) -> str:
-    told = f"Largest change outside the mask: {pasted.max_change_outside:g}."
+    weight = composite_mask(mask, feather)
+    pasted = paste(image, repainted, weight)
+    told = [f"Largest change outside the mask and its soft edge: {pasted.max_change_outside:g}."]
     if pasted.unusable:
-        told += f"\n{pasted.unusable:,} repainted pixels were not numbers and were left as they were."
-    return told
+        told.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
+    return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*told, *notes]),)})
 
 
 class DecodeComposite(io.ComfyNode):
@@ -51,13 +56,13 @@ class DecodeComposite(io.ComfyNode):
             display_name="Decode and Composite",
             category="Mend/Composite",
             description="Decodes the sampled latent and pastes only the masked area onto the original picture. "
-            "Outside the mask every pixel stays bit-identical: the VAE's losses never reach it.",
+            "Beyond its soft edge every pixel stays bit-identical: the VAE's losses never reach it.",
             inputs=[
                 io.Vae.Input("vae", tooltip="The VAE that encoded the picture."),
                 io.Latent.Input("latent", tooltip="From the sampler."),
                 *_paste_inputs(),
             ],
-            outputs=[_image_output()],
+            outputs=_paste_outputs(),
         )
 
     @classmethod
@@ -73,11 +78,8 @@ class DecodeComposite(io.ComfyNode):
                 f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
                 f"{got.width}x{got.height}. Connect the image that was encoded, at the size it had then."
             )
-        pasted = _paste(image, decoded.pixels[:, :height, :width], mask, feather)
-        told = _proof(pasted)
-        if decoded.tile is not None:
-            told += f"\nMemory ran out, so it was decoded in tiles of {decoded.tile} latent cells."
-        return io.NodeOutput(pasted.image, ui={"text": (told,)})
+        notes = [f"Memory ran out, so it was decoded in tiles of {decoded.tile} latent cells."] if decoded.tile else []
+        return _paste(image, decoded.pixels[:, :height, :width], mask, feather, *notes)
 
 
 class Composite(io.ComfyNode):
@@ -87,18 +89,17 @@ class Composite(io.ComfyNode):
             node_id="MendComposite",
             display_name="Composite Masked",
             category="Mend/Composite",
-            description="Pastes the masked area of one picture onto another of the same size. Outside the mask every "
-            "pixel stays bit-identical.",
+            description="Pastes the masked area of one picture onto another of the same size. Beyond the soft edge "
+            "every pixel stays bit-identical.",
             inputs=[
                 io.Image.Input("repainted", tooltip="The picture whose masked area is taken."),
                 *_paste_inputs(),
             ],
-            outputs=[_image_output()],
+            outputs=_paste_outputs(),
         )
 
     @classmethod
     def execute(cls, repainted, image, mask, feather) -> io.NodeOutput:
         check_image(image)
         check_image(repainted, "repainted")
-        pasted = _paste(image, repainted, mask, feather)
-        return io.NodeOutput(pasted.image, ui={"text": (_proof(pasted),)})
+        return _paste(image, repainted, mask, feather)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
 
 from inpaint.blend import composite_mask, paste
 from inpaint.errors import InpaintError
@@ -114,12 +115,14 @@ def test_errors_say_what_came():
         paste(torch.zeros(2, 5, 6, 3), torch.zeros(3, 5, 6, 3), torch.zeros(1, 5, 6))
 
 
-def test_composite_mask_lies_inside_and_covers_all_that_was_repainted():
+def test_composite_mask_is_full_on_all_that_was_repainted_and_ends_after_its_feather():
     mask = torch.zeros(1, 40, 40)
     mask[0, 10:30, 10:40] = 0.3  # soft all over, and running off the right border
+    mask[0, 36, 5] = 1  # thinner than the feather
     weight = composite_mask(mask, 6)
-    assert torch.equal(weight > 0, mask > 0)
-    assert torch.all(weight[0, 16:24, 16:] == 1)
-    rim = weight[0, 20, 10:16]
-    assert torch.all(rim.diff() > 0)
+    distance = torch.from_numpy(distance_transform_edt((mask == 0).numpy()[0]))
+    assert torch.all(weight[mask > 0] == 1)
+    assert torch.all(weight[0][(distance > 0) & (distance < 6)] > 0)
+    assert torch.all(weight[0][distance >= 6.5] == 0)
+    assert torch.all(weight[0, 20, 4:10].diff() > 0)
     assert torch.equal(composite_mask(mask, 0), mask)

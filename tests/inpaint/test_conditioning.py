@@ -49,7 +49,7 @@ def test_frames():
     batch = conditioning.pool(masks, (3, 16, 1, 2, 2))
     assert batch.shape == (3, 1, 1, 2, 2)
     assert torch.equal(batch[:, :, 0], conditioning.pool(masks, (3, 4, 2, 2)))
-    with pytest.raises(InpaintError, match="expected 1, 2 .the batch. or 5 .the frames. masks, got 3"):
+    with pytest.raises(InpaintError, match=r"expected 1, 2 \(the batch\) or 5 \(the frames\) masks, got 3"):
         conditioning.pool(masks, (2, 16, 5, 2, 2))
 
 

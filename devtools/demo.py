@@ -1,0 +1,165 @@
+"""`python dev.py demo`: every shipped workflow on a real host with a real photograph, and pictures of what came out."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from devtools import prompts
+from devtools.checkpoints import write_sd15_inpaint
+from devtools.client import HostClient, PromptRejected, Run
+from devtools.host_process import HostFailed, HostProcess, has_gpu
+from devtools.pictures import object_mask, photograph, save_masked
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL_CHECKPOINT = "small-untrained-sd15-inpaint.safetensors"
+SEED = 1
+
+
+def main() -> int:
+    options = _options()
+    picture = Image.open(options.image).convert("RGB") if options.image else photograph()
+    mask = Image.open(options.mask).convert("L").resize(picture.size) if options.mask else object_mask()
+    if options.image and not options.mask:
+        sys.exit("demo: --image needs --mask: a picture that is white where yours is to be repainted.")
+
+    base = ROOT / ".host" / "demo"
+    if options.checkpoint:
+        models, checkpoint = options.checkpoint.parent, options.checkpoint.name
+    else:
+        models, checkpoint = None, SMALL_CHECKPOINT
+        small = base / "models" / "checkpoints" / checkpoint
+        if not small.exists():
+            print("Writing a small checkpoint with the layout of SD 1.5 inpainting (0.3 GB, untrained) ...", flush=True)
+            small.parent.mkdir(parents=True, exist_ok=True)
+            write_sd15_inpaint(small.with_suffix(".part")).rename(small)
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    print("Starting ComfyUI ...", flush=True)
+    try:
+        with HostProcess(options.comfyui, base, cpu=not has_gpu(), models=models) as host:
+            report = _run_all(HostClient(host.url), picture, mask, checkpoint, options.output)
+    except HostFailed as error:
+        sys.exit(f"demo: {error}")
+    report["checkpoint"] = checkpoint + ("" if options.checkpoint else " (untrained)")
+    (options.output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+    print()
+    for name, figures in report["workflows"].items():
+        print(
+            f"{name}: {figures['seconds']} s, largest change outside the composite mask {figures['max_change_outside']}"
+        )
+    if not options.checkpoint:
+        print(
+            "\nThe checkpoint was made on the spot. Its weights are UNTRAINED: in sd15-inpaint the hole holds noise.\n"
+            "For a real result: python dev.py demo --checkpoint FILE"
+        )
+    shown = options.output / "remove-without-model" / "side_by_side.png"
+    print(f"\nOpen next: {shown}, then `python dev.py serve` for the canvas.")
+    return 0
+
+
+def _run_all(
+    client: HostClient, picture: Image.Image, mask: Image.Image, checkpoint: str, output: Path
+) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "host": client.system_stats()["system"]["comfyui_version"],
+        "seed": SEED,
+        "size": picture.size,
+        "workflows": {},
+    }
+    upload = client.upload_image(save_masked(picture, mask, output / "input-with-mask.png"))
+    for name in prompts.names():
+        prompt = prompts.load(name)
+        prompts.set_input(prompt, "LoadImage", image=upload)
+        prompts.set_input(prompt, "MendLoadCheckpoint", ckpt_name=checkpoint)
+        prompts.set_input(prompt, "MendMaskedSampler", seed=SEED)
+        prompts.show_support(prompt)
+        started = time.monotonic()
+        run = _follow(client, prompt, name)
+        seconds = round(time.monotonic() - started, 1)
+
+        (saved,) = run.outputs[prompts.node_of(prompt, "SaveImage")]["images"]
+        (shown,) = run.outputs[prompts.SUPPORT_NODE]["images"]
+        result = Image.open(io.BytesIO(client.view(saved))).convert("RGB")
+        support = Image.open(io.BytesIO(client.view(shown))).convert("L")
+        _write(output / name, picture, mask, result)
+        report["workflows"][name] = {
+            "seconds": seconds,
+            "seconds_per_node": {
+                f"{node} {prompt[node]['class_type']}": round(spent, 2) for node, spent in run.seconds.items()
+            },
+            "max_change_outside": _max_change(picture, result, support),
+            "node_reports": {
+                prompt[node]["class_type"]: shown["text"] for node, shown in run.outputs.items() if "text" in shown
+            },
+        }
+    return report
+
+
+def _follow(client: HostClient, prompt: prompts.Prompt, name: str) -> Run:
+    """Queue a prompt and show its progress; ends the program where it fails."""
+    with tqdm(
+        total=len(prompt), desc=name, unit="node", bar_format="{desc}: {bar} {n_fmt}/{total_fmt} {postfix}"
+    ) as bar:
+
+        def on_event(kind: str, data: dict[str, Any]) -> None:
+            if kind == "execution_cached":
+                bar.update(len(data["nodes"]))
+            elif kind == "executing" and data["node"]:
+                bar.set_postfix_str(prompt[data["node"]]["class_type"])
+                bar.update()
+            elif kind == "progress":
+                bar.set_postfix_str(f"{prompt[data['node']]['class_type']} {data['value']}/{data['max']}")
+
+        try:
+            run = client.run(prompt, on_event, timeout=3600)
+        except PromptRejected as error:
+            sys.exit(f"demo: the host refused {name}: {error}")
+    if run.status != "success":
+        failure = run.failure
+        sys.exit(f"demo: {name}: {failure.class_type}: {failure.message}" if failure else f"demo: {name}: {run.status}")
+    return run
+
+
+def _max_change(before: Image.Image, after: Image.Image, support: Image.Image) -> int:
+    """Largest difference, in steps of 1 of 255, over the pixels whose composite mask is 0."""
+    outside = np.asarray(support) == 0
+    change = np.abs(np.asarray(after, np.int16) - np.asarray(before, np.int16))
+    return int(change[outside].max(initial=0))
+
+
+def _write(folder: Path, picture: Image.Image, mask: Image.Image, result: Image.Image) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / "input.png")
+    mask.save(folder / "mask.png")
+    result.save(folder / "result.png")
+    veiled = Image.composite(Image.blend(picture, Image.new("RGB", picture.size, (255, 40, 25)), 0.6), picture, mask)
+    panels, gap = (picture, veiled, result), 8
+    sheet = Image.new("RGB", (3 * picture.width + 2 * gap, picture.height), "white")
+    for index, panel in enumerate(panels):
+        sheet.paste(panel, (index * (picture.width + gap), 0))
+    sheet.save(folder / "side_by_side.png")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev.py demo", description=__doc__)
+    parser.add_argument("--comfyui", type=Path, required=True, help="folder of the host")
+    parser.add_argument("--checkpoint", type=Path, help="your checkpoint, instead of a small untrained one")
+    parser.add_argument("--image", type=Path, help="your picture")
+    parser.add_argument("--mask", type=Path, help="your mask: white is repainted")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""A real photograph with an object to remove, and the form in which ComfyUI takes picture and mask together."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+# A Falcon 9 on its pad (SpaceX, CC0), 640 x 427, which scikit-image ships; and an outline of the rocket.
+ROCKET = ((308, 142), (318, 122), (326, 122), (336, 142), (340, 176), (343, 405), (300, 405), (303, 176))
+
+
+def photograph() -> Image.Image:
+    """RGB, 640 x 427: a height that no VAE's ratio divides."""
+    import skimage.data
+
+    return Image.fromarray(skimage.data.rocket())
+
+
+def object_mask() -> Image.Image:
+    """L, as large as the photograph: white over the rocket, roughly drawn, as a hand would."""
+    mask = Image.new("L", photograph().size)
+    ImageDraw.Draw(mask).polygon(ROCKET, fill=255, outline=255, width=3)
+    return mask
+
+
+def save_masked(picture: Image.Image, mask: Image.Image, path: Path) -> Path:
+    """Write a PNG as the host's MaskEditor does: LoadImage reads its mask as 1 - alpha.
+
+    Args:
+        picture: its colours are kept under the mask.
+        mask: white is repainted; stretched to the picture where the sizes differ.
+        path: where to write.
+    """
+    alpha = mask.convert("L").resize(picture.size).point(lambda value: 255 - value)
+    picture = picture.convert("RGB")
+    picture.putalpha(alpha)
+    picture.save(path)
+    return path

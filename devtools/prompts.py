@@ -1,0 +1,47 @@
+"""The shipped workflows in API form, made ready to be queued."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
+COMPOSITES = ("MendDecodeComposite", "MendComposite")
+SUPPORT_NODE = "support"
+
+Prompt = dict[str, Any]
+
+
+def names() -> list[str]:
+    """Names of the shipped workflows."""
+    return sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+
+
+def load(name: str) -> Prompt:
+    """The API form of a shipped workflow, as the canvas gave it."""
+    return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def set_input(prompt: Prompt, class_type: str, **values: Any) -> None:
+    """Set inputs of the one node of a class; does nothing where the prompt has none of it."""
+    for node in prompt.values():
+        if node["class_type"] == class_type:
+            node["inputs"].update(values)
+
+
+def node_of(prompt: Prompt, *class_types: str) -> str:
+    """Id of the one node of these classes."""
+    (found,) = (key for key, node in prompt.items() if node["class_type"] in class_types)
+    return found
+
+
+def show_support(prompt: Prompt) -> None:
+    """Have the host also give, as node `SUPPORT_NODE`, a picture that is black exactly where the composite mask is 0.
+
+    It is thresholded before it becomes 8 bit, where weights below 1 of 255 would pass for 0.
+    """
+    prompt["support-mask"] = {
+        "class_type": "ThresholdMask",
+        "inputs": {"mask": [node_of(prompt, *COMPOSITES), 1], "value": 0.0},
+    }
+    prompt["support-image"] = {"class_type": "MaskToImage", "inputs": {"mask": ["support-mask", 0]}}
+    prompt[SUPPORT_NODE] = {"class_type": "PreviewImage", "inputs": {"images": ["support-image", 0]}}

@@ -1,0 +1,93 @@
+"""Clean Mask, Fill Masked Area and Composite Masked on the host, with every odd input people connect.
+
+Mutations seen to fail here: mask inverted; mask not matched to the picture; alpha dropped; the preview left out; the
+composite fed the unfeathered mask.
+"""
+
+import pytest
+import torch
+from scipy.ndimage import distance_transform_edt
+
+
+def _disc(height, width, radius=20):
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return ((y - height // 2) ** 2 + (x - width // 2) ** 2 <= radius**2).float()[None]
+
+
+def test_clean_mask_says_what_it_did_and_shows_it(run):
+    mask = _disc(96, 128) * 0.98
+    mask[0, 48, 64] = 0
+    ran = run("MendCleanMask", mask=mask, image=torch.rand(1, 96, 128, 3))
+    (cleaned,) = ran.outputs
+    assert cleaned.unique().tolist() == [0, 1]
+    assert cleaned[0, 48, 64] == 1
+    assert cleaned[0, 48, 64 + 24] == 1
+    assert cleaned[0, 48, 64 + 25] == 0
+    assert "filled holes (1 px)" in ran.text
+    assert "grew by 4 px" in ran.text
+    assert "of the picture" in ran.text
+    assert len(ran.ui["images"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "picture", "expected"),
+    [
+        ((64, 64), None, (1, 64, 64)),
+        ((1, 64, 64), (1, 769, 1023, 3), (1, 769, 1023)),
+        ((1, 1, 64, 64), (3, 40, 50, 4), (3, 40, 50)),
+        ((4, 64, 64), (1, 32, 32, 3), (4, 32, 32)),
+        ((2, 64, 64, 1), (2, 32, 32, 3), (2, 32, 32)),
+    ],
+)
+def test_clean_mask_takes_every_shape(run, shape, picture, expected):
+    image = None if picture is None else torch.rand(picture)
+    for mask in (torch.zeros(shape), torch.ones(shape)):
+        ran = run("MendCleanMask", mask=mask, image=image)
+        assert ran.outputs[0].shape == expected
+        assert ran.outputs[0].eq(mask.flatten()[0]).all()
+        assert ("empty" if not mask.any() else "full") in ran.text
+
+
+def test_clean_mask_takes_nan_and_half(run):
+    mask = _disc(64, 64).half()
+    mask[0, 0, 0] = float("nan")
+    (cleaned,) = run("MendCleanMask", mask=mask, feather=6).outputs
+    assert cleaned.dtype == torch.float16
+    assert cleaned.isfinite().all()
+    assert cleaned[0, 0, 0] == 0
+
+
+def test_a_mask_that_is_none_is_refused_in_words(run, InpaintError):
+    with pytest.raises(InpaintError, match=r"mask: expected \[B, H, W\], got \[7\]"):
+        run("MendCleanMask", mask=torch.zeros(7))
+    with pytest.raises(InpaintError, match="got 3"):
+        run("MendCleanMask", mask=torch.zeros(3, 8, 8), image=torch.zeros(2, 8, 8, 3))
+
+
+@pytest.mark.parametrize("method", ["harmonic", "neutral"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_fill_changes_the_hole_and_nothing_else(run, method, channels):
+    image = torch.rand(2, 61, 83, channels)
+    mask = _disc(61, 83)
+    given = image.clone()
+    (filled,) = run("MendFillMasked", image=image, mask=mask, method=method).outputs
+    hole = (mask > 0).expand(2, -1, -1)
+    assert torch.equal(filled[~hole], image[~hole])
+    assert torch.equal(filled[..., 3:], image[..., 3:])
+    assert (filled[hole][:, :3] != image[hole][:, :3]).any(dim=-1).float().mean() > 0.99
+    assert torch.equal(image, given)
+
+
+def test_composite_pastes_inside_only_and_proves_it(run):
+    image, repainted, mask = torch.rand(1, 64, 80, 4), torch.rand(1, 64, 80, 3), _disc(64, 80)
+    ran = run("MendComposite", image=image, repainted=repainted, mask=mask, feather=8)
+    pasted, weight = ran.outputs
+    outside = torch.from_numpy(distance_transform_edt((mask == 0).numpy()[0])) >= 8.5
+    assert torch.equal(weight[0] == 0, outside)
+    assert torch.equal(pasted[0][outside], image[0][outside])
+    assert torch.equal(pasted[..., 3], image[..., 3])
+    assert torch.equal(pasted[0, ..., :3][mask[0] > 0], repainted[0][mask[0] > 0])
+    rim = (pasted[0, 32, 12:20, :3] - image[0, 32, 12:20, :3]) / (repainted[0, 32, 12:20] - image[0, 32, 12:20, :3])
+    torch.testing.assert_close(rim.mean(dim=-1), weight[0, 32, 12:20], rtol=0.01, atol=1e-3)
+    assert torch.all(weight[0, 32, 12:20].diff() > 0)
+    assert "soft edge: 0." in ran.text

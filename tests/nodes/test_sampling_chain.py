@@ -1,0 +1,331 @@
+"""Encode, sample, decode, composite on the host, with a small untrained checkpoint.
+
+Mutations seen to fail here: mask inverted in the encode node; noise mask left out; masked picture not hidden; the
+latent cropped as the host does, so that the picture shifts; the sampler's mask resized bilinearly; decode without
+the fall-back to tiles; crop of the padded picture off by one.
+"""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import distance_transform_edt
+
+
+@pytest.fixture(autouse=True)
+def _inference():
+    """As the host's executor has it."""
+    with torch.inference_mode():
+        yield
+
+
+def _picture(height, width, batch=1, channels=3):
+    """Smooth, so that the small VAE's round trip is close; with a gradient both ways, so that a shift shows."""
+    y, x = torch.linspace(0.1, 0.9, height), torch.linspace(0.2, 0.8, width)
+    image = torch.stack([y[:, None].expand(height, width), x.expand(height, width), (y[:, None] + x) / 2], dim=-1)
+    if channels == 4:
+        image = torch.cat([image, torch.rand(height, width, 1)], dim=-1)
+    return image[None].repeat(batch, 1, 1, 1)
+
+
+def _block(height, width, top=16, left=24, size=32):
+    mask = torch.zeros(1, height, width)
+    mask[0, top : top + size, left : left + size] = 1
+    return mask
+
+
+def _beyond_the_edge(mask, feather=8):
+    """Pixels further from the mask than the default feather, by scipy. The outline is half a pixel from the centres."""
+    distances = [
+        distance_transform_edt((one == 0).numpy()) if one.any() else np.ones(one.shape) * np.inf for one in mask
+    ]
+    return torch.from_numpy(np.stack(distances) >= feather + 0.5)
+
+
+def _encode(run, loaded, image, mask, **options):
+    return run(
+        "MendEncodeInpaint",
+        model=loaded.model,
+        positive=loaded.positive,
+        negative=loaded.negative,
+        vae=loaded.vae,
+        image=image,
+        mask=mask,
+        **options,
+    )
+
+
+def _chain(run, loaded, image, mask, seed=1, **options):
+    positive, negative, latent = _encode(run, loaded, image, mask, **options).outputs
+    (sampled,) = run(
+        "MendMaskedSampler", model=loaded.model, seed=seed, steps=2, positive=positive, negative=negative, latent=latent
+    ).outputs
+    return run("MendDecodeComposite", vae=loaded.vae, latent=sampled, image=image, mask=mask)
+
+
+@pytest.fixture(params=["inpaint_model", "general_model"])
+def loaded(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "batch", "channels"), [(64, 96, 1, 3), (61, 83, 1, 4), (64, 64, 3, 3)], ids=str
+)
+def test_the_whole_chain(run, loaded, height, width, batch, channels):
+    image, mask = _picture(height, width, batch, channels), _block(height, width)
+    ran = _chain(run, loaded, image, mask)
+    result, weight = ran.outputs
+    inside = (mask > 0).expand(batch, -1, -1)
+    outside = _beyond_the_edge(mask).expand(batch, -1, -1)
+    assert result.shape == image.shape
+    assert torch.equal(weight == 0, outside)
+    assert torch.equal(result[outside], image[outside])
+    assert torch.equal(result[..., 3:], image[..., 3:])
+    painted = result[inside][:, :3]
+    assert painted.isfinite().all()
+    assert painted.std() > 0.01
+    assert (painted - image[inside][:, :3]).abs().mean() > 0.01
+    assert (painted - 0.5).abs().mean() > 0.01
+    assert "soft edge: 0." in ran.text
+
+
+def test_the_same_seed_is_equal_and_another_is_not(run, inpaint_model):
+    image, mask = _picture(64, 64), _block(64, 64)
+    first, again, other = (_chain(run, inpaint_model, image, mask, seed=seed).outputs[0] for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert (first - other)[mask > 0].abs().mean() > 0.01
+
+
+@pytest.mark.parametrize(("masks", "images"), [(3, 1), (1, 3), (3, 3)])
+def test_batches(run, inpaint_model, masks, images):
+    mask = torch.cat([_block(64, 64, top=8 * index, left=8 * index) for index in range(masks)])
+    result = _chain(run, inpaint_model, _picture(64, 64, images), mask).outputs[0]
+    assert result.shape == (3, 64, 64, 3)
+    inside = mask.expand(3, -1, -1) > 0
+    outside = _beyond_the_edge(mask).expand(3, -1, -1)
+    assert torch.equal(result[outside], _picture(64, 64, 3)[outside])
+    assert (result - _picture(64, 64, 3))[inside].abs().mean() > 0.01
+
+
+def test_a_batch_that_fits_nothing_is_refused_in_words(run, inpaint_model, InpaintError):
+    with pytest.raises(InpaintError, match=r"expected 1 mask or 3 \(one per picture\), got 2"):
+        _encode(run, inpaint_model, _picture(64, 64, 3), torch.ones(2, 64, 64))
+
+
+def test_empty_mask_changes_nothing_and_full_mask_everything(run, inpaint_model):
+    image = _picture(64, 64)
+    assert torch.equal(_chain(run, inpaint_model, image, torch.zeros(1, 64, 64)).outputs[0], image)
+    full = _chain(run, inpaint_model, image, torch.ones(1, 64, 64)).outputs[0]
+    assert (full != image).float().mean() > 0.99
+
+
+# ---- encode ------------------------------------------------------------------------------------------------------
+
+
+def test_finds_the_models_inpaint_inputs(run, inpaint_model, general_model):
+    image, mask = _picture(64, 64), _block(64, 64)
+    ran = _encode(run, inpaint_model, image, mask)
+    positive, negative, latent = ran.outputs
+    for entry in (positive[0][1], negative[0][1]):
+        assert entry["concat_mask"].shape == (1, 1, 8, 8)
+        assert entry["concat_mask"].unique().tolist() == [0, 1]
+        assert entry["concat_latent_image"].shape == (1, 4, 8, 8)
+    assert torch.equal(latent["noise_mask"], entry["concat_mask"])
+    assert "9 channels" in ran.text
+    ran = _encode(run, general_model, image, mask)
+    assert "concat_mask" not in ran.outputs[0][0][1]
+    assert ran.outputs[2]["noise_mask"].shape == (1, 1, 8, 8)
+    assert "General model" in ran.text
+
+
+def test_the_prompts_own_conditioning_is_not_changed(run, inpaint_model):
+    before = set(inpaint_model.positive[0][1])
+    _encode(run, inpaint_model, _picture(64, 64), _block(64, 64))
+    assert set(inpaint_model.positive[0][1]) == before
+
+
+def test_the_masked_picture_hides_what_is_masked(run, inpaint_model):
+    image, mask = _picture(64, 64), _block(64, 64)
+    positive, _, latent = _encode(run, inpaint_model, image, mask).outputs
+    changed = image.clone()
+    changed[mask > 0] = 0.9
+    positive_changed, _, latent_changed = _encode(run, inpaint_model, changed, mask).outputs
+    hidden, hidden_changed = (entry[0][1]["concat_latent_image"] for entry in (positive, positive_changed))
+    assert torch.equal(hidden, hidden_changed)
+    assert not torch.equal(latent["samples"], latent_changed["samples"])
+    grey = torch.where(mask[..., None] > 0, 0.5, image)
+    torch.testing.assert_close(hidden, inpaint_model.vae.encode(grey))
+
+
+def test_masked_content(run, inpaint_model):
+    image, mask = _picture(64, 64), _block(64, 64)
+    hole = torch.zeros(8, 8, dtype=torch.bool)
+    hole[2:6, 3:7] = True
+    content = {
+        name: _encode(run, inpaint_model, image, mask, masked_content=name).outputs[2]["samples"][0]
+        for name in ("original", "neutral", "noise")
+    }
+    torch.testing.assert_close(content["original"][None], inpaint_model.vae.encode(image))
+    grey = torch.where(mask[..., None] > 0, 0.5, image)
+    torch.testing.assert_close(content["neutral"][None], inpaint_model.vae.encode(grey))
+    assert torch.equal(content["noise"][:, ~hole], content["original"][:, ~hole])
+    spread = inpaint_model.model.model.process_latent_in(content["noise"][:, hole]).std()
+    assert 0.8 < spread < 1.2
+
+
+def test_neutral_encodes_once_and_original_in_one_batched_call(run, inpaint_model, monkeypatch):
+    seen = []
+    encode = inpaint_model.vae.encode
+    monkeypatch.setattr(inpaint_model.vae, "encode", lambda pixels: seen.append(len(pixels)) or encode(pixels))
+    _encode(run, inpaint_model, _picture(64, 64, 2), _block(64, 64), masked_content="neutral")
+    _encode(run, inpaint_model, _picture(64, 64, 2), _block(64, 64))
+    assert seen == [2, 4]
+
+
+def test_odd_sizes_do_not_shift_the_picture(run, general_model):
+    image = _picture(61, 83)
+    _, _, latent = _encode(run, general_model, image, _block(61, 83)).outputs
+    assert latent["samples"].shape == (1, 4, 8, 11)
+    padded = torch.cat([image, image[:, -1:].expand(-1, 3, -1, -1)], dim=1)
+    padded = torch.cat([padded, padded[:, :, -1:].expand(-1, -1, 5, -1)], dim=2)
+    assert torch.equal(latent["samples"], general_model.vae.encode(padded))
+
+
+def test_a_one_pixel_stroke_is_repainted(run, general_model):
+    image, mask = _picture(64, 64), torch.zeros(1, 64, 64)
+    mask[0, 17, 10:50] = 1
+    cells = _encode(run, general_model, image, mask).outputs[2]["noise_mask"]
+    assert cells[0, 0].nonzero().tolist() == [[2, x] for x in range(1, 7)]
+    assert (_chain(run, general_model, image, mask).outputs[0] - image)[mask > 0].abs().mean() > 0.01
+
+
+def test_half_precision_picture(run, inpaint_model):
+    image, mask = _picture(64, 64).half(), _block(64, 64)
+    result, _ = _chain(run, inpaint_model, image, mask).outputs
+    assert result.dtype == torch.float16
+    outside = _beyond_the_edge(mask)
+    assert torch.equal(result[outside], image[outside])
+
+
+# ---- sample ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m_sde"])
+def test_equals_the_hosts_ksampler_where_no_mask_is_given(run, general_model, sampler_name):
+    latent = {"samples": general_model.vae.encode(_picture(64, 64)), "batch_index": [3], "extra": "carried"}
+    settings = {
+        "model": general_model.model,
+        "seed": 42,
+        "steps": 3,
+        "cfg": 5.0,
+        "sampler_name": sampler_name,
+        "scheduler": "karras",
+        "positive": general_model.positive,
+        "negative": general_model.negative,
+        "denoise": 0.7,
+    }
+    (ours,) = run("MendMaskedSampler", latent=latent, **settings).outputs
+    (hosts,) = run("KSampler", latent_image=latent, **settings).outputs
+    assert torch.equal(ours["samples"], hosts["samples"])
+    assert ours["extra"] == "carried"
+    assert not torch.equal(ours["samples"], latent["samples"])
+
+
+def test_a_mask_in_pixels_keeps_its_thin_strokes(run, general_model):
+    samples = general_model.vae.encode(_picture(64, 64))
+    mask = torch.zeros(1, 64, 64)
+    mask[0, 16] = 1  # the first pixel row of a cell row: bilinear resizing never looks at it
+    latent = {"samples": samples, "noise_mask": mask}
+    settings = {"model": general_model.model, "steps": 2, "seed": 1}
+    settings |= {"positive": general_model.positive, "negative": general_model.negative}
+    (ours,) = run("MendMaskedSampler", latent=latent, **settings).outputs
+    moved = (ours["samples"] - samples).abs().amax(dim=1)[0]
+    assert moved[2].min() > 0.01
+    assert moved[[0, 1, 3, 4, 5, 6, 7]].max() < 1e-4
+    assert latent["noise_mask"] is mask
+
+
+def test_cancel_half_way(run, general_model):
+    import comfy.model_management as management
+
+    latent = {"samples": general_model.vae.encode(_picture(64, 64))}
+    management.interrupt_current_processing(True)
+    with pytest.raises(management.InterruptProcessingException):
+        run(
+            "MendMaskedSampler",
+            model=general_model.model,
+            latent=latent,
+            positive=general_model.positive,
+            negative=general_model.negative,
+        )
+
+
+# ---- decode ------------------------------------------------------------------------------------------------------
+
+
+def test_nan_in_the_decoded_picture_is_left_out_and_told(run, general_model, monkeypatch):
+    image, mask = _picture(64, 64), _block(64, 64)
+    decode = general_model.vae.decode
+
+    def black(samples):
+        pixels = decode(samples)
+        pixels[:, 20:30] = float("nan")
+        return pixels
+
+    monkeypatch.setattr(general_model.vae, "decode", black)
+    ran = _chain(run, general_model, image, mask)
+    result, _ = ran.outputs
+    assert result.isfinite().all()
+    assert torch.equal(result[:, 20:30], image[:, 20:30])
+    assert "480 repainted pixels were not numbers" in ran.text
+
+
+@pytest.mark.parametrize("message", ["CUDA out of memory", "DefaultCPUAllocator: can't allocate memory: you tried"])
+def test_out_of_memory_falls_back_to_tiles(run, general_model, monkeypatch, message):
+    image, mask = _picture(64, 64), _block(64, 64)
+    tiles = []
+
+    def fail(samples):
+        raise RuntimeError(message)
+
+    tiled = general_model.vae.decode_tiled
+
+    def small_tiles_only(samples, **sizes):
+        tiles.append(sizes["tile_x"])
+        if sizes["tile_x"] > 16:
+            raise torch.OutOfMemoryError(message)
+        return tiled(samples, **sizes)
+
+    latent = {"samples": general_model.vae.encode(image)}
+    plain = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask).outputs[0]
+    monkeypatch.setattr(general_model.vae, "decode", fail)
+    monkeypatch.setattr(general_model.vae, "decode_tiled", small_tiles_only)
+    ran = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask)
+    assert tiles == [32, 16]
+    assert "decoded in tiles of 16 latent cells" in ran.text
+    torch.testing.assert_close(ran.outputs[0], plain, rtol=0, atol=0.02)
+
+
+def test_other_errors_are_not_taken_for_out_of_memory(run, general_model, monkeypatch):
+    def fail(samples):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(general_model.vae, "decode", fail)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        run(
+            "MendDecodeComposite",
+            vae=general_model.vae,
+            latent={"samples": torch.zeros(1, 4, 8, 8)},
+            image=_picture(64, 64),
+            mask=_block(64, 64),
+        )
+
+
+def test_a_latent_of_another_size_is_refused_in_words(run, general_model, InpaintError):
+    with pytest.raises(InpaintError, match="expected 88x64 pixels for an image of 83x61, got 64x64"):
+        run(
+            "MendDecodeComposite",
+            vae=general_model.vae,
+            latent={"samples": torch.zeros(1, 4, 8, 8)},
+            image=_picture(61, 83),
+            mask=_block(61, 83),
+        )
