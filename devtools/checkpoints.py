@@ -22,8 +22,8 @@ TEXT_WIDTH = 768
 CLIP_LAYERS = 12
 VAE_WIDTH = 64
 LATENT_SCALE = 0.18215  # SD 1.5's latent scaling, which TAESD undoes
-INPUT_SHARE = 0.97  # of the predicted noise, in standard deviations
-RANDOM_SHARE = 0.05
+INPUT_SHARE = 0.99  # of the predicted noise, in standard deviations
+RANDOM_SHARE = 0.1
 
 Weights = dict[str, Tensor]
 

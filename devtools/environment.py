@@ -126,20 +126,14 @@ class Environment:
             digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
         return digest.hexdigest()
 
-    def write_venv_stamp(self) -> None:
-        _write_stamp(
-            self._venv_stamp,
-            {"python": _python_kind(), "pins": self.pins(), "contents": _contents(self._site_packages)},
-        )
+    def write_venv_stamp(self, pins: str) -> None:
+        """Declare `.venv/` whole, with the packages of `pins`. Written last: until then an install is unfinished."""
+        stamp = {"python": _python_kind(), "pins": pins, "contents": _contents(self._site_packages)}
+        _write_stamp(self._venv_stamp, stamp)
 
     def write_host_stamp(self) -> None:
+        """Declare `.host/ComfyUI/` whole."""
         _write_stamp(self._host_stamp, {"pin": self._host_pin(), "files": _files(self.host)})
-
-    def forget_venv(self) -> None:
-        self._venv_stamp.unlink(missing_ok=True)
-
-    def forget_host(self) -> None:
-        self._host_stamp.unlink(missing_ok=True)
 
     def _host_pin(self) -> str:
         return (self.requirements / "host.txt").read_text(encoding="utf-8")
@@ -166,6 +160,8 @@ def ensure(environment: Environment) -> None:
 
 def _install(environment: Environment, venv: Fault | None, host: Fault | None) -> None:
     python = environment.python
+    # Read first: pins that someone edits during a long install are not yet what is installed.
+    pins = environment.pins()
     live: list[str | Path] = ["--progress-bar", "raw"] if sys.stderr.isatty() else ["--progress-bar", "off"]
     pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
     install = [*pip, "install", *live, "-c", environment.constraints]
@@ -177,7 +173,6 @@ def _install(environment: Environment, venv: Fault | None, host: Fault | None) -
         steps.command([*pip, "install", "--progress-bar", "off", "-c", environment.constraints, "--upgrade", "pip"])
 
     def unpack_host(steps: Steps) -> None:
-        environment.forget_host()
         _remove(environment.host)
         with tempfile.TemporaryDirectory(dir=environment.state) as folder:
             steps.command(
@@ -201,7 +196,6 @@ def _install(environment: Environment, venv: Fault | None, host: Fault | None) -
         plan.append(("install torch", lambda steps: steps.command([*install, *TORCH])))
         plan.append(("install torchaudio", lambda steps: steps.command([*install, "--no-deps", TORCHAUDIO])))
         plan.append(("install what the host, the pack and its tests need", install_rest))
-        environment.forget_venv()
 
     steps = Steps(environment.log, len(plan))
     try:
@@ -210,7 +204,7 @@ def _install(environment: Environment, venv: Fault | None, host: Fault | None) -
     finally:
         steps.close()
     if venv:
-        environment.write_venv_stamp()
+        environment.write_venv_stamp(pins)
 
 
 def unpack_members(wheel: Path, prefix: str, target: Path) -> None:

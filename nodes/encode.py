@@ -7,6 +7,7 @@ from .. import host
 from ..inpaint import conditioning
 from ..inpaint.checks import match
 from ..inpaint.geometry import Size, pad_image, pad_mask
+from .choices import check_choices
 
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
@@ -52,6 +53,10 @@ class EncodeInpaint(io.ComfyNode):
                 io.Latent.Output(display_name="latent", tooltip="For the Masked Sampler, or any other."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, masked_content) -> bool | str:
+        return check_choices(cls, masked_content=masked_content)
 
     @classmethod
     def execute(cls, model, positive, negative, vae, image, mask, masked_content, noise_mask) -> io.NodeOutput:

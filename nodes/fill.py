@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..inpaint.checks import match
 from ..inpaint.fills import fill_harmonic, fill_neutral
+from .choices import check_choices
 
 METHODS = {"harmonic": fill_harmonic, "neutral": fill_neutral}
 
@@ -32,6 +33,10 @@ class FillMasked(io.ComfyNode):
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The filled picture.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, method) -> bool | str:
+        return check_choices(cls, method=method)
 
     @classmethod
     def execute(cls, image, mask, method) -> io.NodeOutput:

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from .. import host
 from ..inpaint.checkpoint_header import read_header
+from .choices import check_choices
 
 
 class LoadCheckpoint(io.ComfyNode):
@@ -30,6 +31,10 @@ class LoadCheckpoint(io.ComfyNode):
                 io.Vae.Output(display_name="vae", tooltip="Between pictures and latents."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, ckpt_name) -> bool | str:
+        return check_choices(cls, ckpt_name=ckpt_name)
 
     @classmethod
     def fingerprint_inputs(cls, ckpt_name) -> tuple[int, int]:

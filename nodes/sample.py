@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from .. import host
 from ..inpaint import conditioning
+from .choices import check_choices
 
 
 class MaskedSampler(io.ComfyNode):
@@ -55,6 +56,10 @@ class MaskedSampler(io.ComfyNode):
             ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="For Decode and Composite.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, sampler_name, scheduler) -> bool | str:
+        return check_choices(cls, sampler_name=sampler_name, scheduler=scheduler)
 
     @classmethod
     def execute(

@@ -1,8 +1,9 @@
 """A whole environment is left alone, and each way to break one is noticed and named.
 
 Mutations seen to be caught: contents compared by count instead of by name; sizes of host files not compared; the
-stamp kept during an install, or never written; the lock not waited for, or not inherited by pip; the state not asked
-again after the wait; extra_model_paths.yaml unpacked; torchsde dropped with torch; one line more in a log's tail.
+stamp never written, or with the pins of the install's end; the lock not waited for, or not inherited by pip; the
+state not asked again after the wait; extra_model_paths.yaml unpacked; torchsde dropped with torch; one line more in a
+log's tail; the old venv kept in a rebuild.
 """
 
 import os
@@ -17,7 +18,7 @@ import pytest
 
 from devtools import environment as env
 from devtools.environment import Environment, Fault
-from devtools.steps import StepFailed, Steps
+from devtools.steps import CommandFailed, StepFailed, Steps
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def checkout(tmp_path):
     (whole.host / "comfy").mkdir(parents=True)
     for name in ("main.py", "requirements.txt", "comfy/sd.py"):
         (whole.host / name).write_text("content")
-    whole.write_venv_stamp()
+    whole.write_venv_stamp(whole.pins())
     whole.write_host_stamp()
     return whole
 
@@ -53,7 +54,7 @@ def test_nothing_there_yet(tmp_path):
 
 
 VENV_DAMAGES = {
-    "no stamp": (lambda whole: whole.forget_venv(), "an earlier set-up of .venv did not finish"),
+    "no stamp": (lambda whole: whole._venv_stamp.unlink(), "an earlier set-up of .venv did not finish"),
     "no python": (lambda whole: whole.python.unlink(), ".venv has lost its python"),
     "a package": (lambda whole: (whole._site_packages / "torch").rmdir(), ".venv has lost torch"),
     "its record": (
@@ -93,7 +94,7 @@ def test_line_ends_are_no_change_of_pins(checkout):
 
 
 HOST_DAMAGES = {
-    "no stamp": (lambda whole: whole.forget_host(), "an earlier set-up of .host/ComfyUI did not finish"),
+    "no stamp": (lambda whole: whole._host_stamp.unlink(), "an earlier set-up of .host/ComfyUI did not finish"),
     "a file": (
         lambda whole: (whole.host / "comfy" / "sd.py").unlink(),
         ".host/ComfyUI has lost or changed comfy/sd.py",
@@ -119,7 +120,7 @@ def test_byte_code_in_the_host_is_no_change(checkout):
     assert checkout.host_fault() is None
 
 
-def test_a_failing_step_is_named_with_its_last_lines_and_leaves_no_stamp(checkout, monkeypatch):
+def test_a_failing_step_is_named_with_its_last_lines(checkout, monkeypatch):
     checkout.constraints.write_text("numpy==2.1\n")
     program = "import sys; print('\\n'.join(f'line {n}' for n in range(50))); sys.exit(3)"
     run = Steps.command
@@ -132,18 +133,51 @@ def test_a_failing_step_is_named_with_its_last_lines_and_leaves_no_stamp(checkou
     assert "line 30\n" in message
     assert "line 29\n" not in message
     assert "line 0\n" in checkout.log.read_text()
+
+
+def test_a_failed_change_of_pins_is_tried_again(checkout, monkeypatch):
+    checkout.constraints.write_text("numpy==2.1\n")
+    monkeypatch.setattr(Steps, "command", fail)
+    with pytest.raises(StepFailed):
+        env.ensure(checkout)
+    assert checkout.venv_fault() == Fault("the pinned versions changed", rebuild=False)
+    checkout.constraints.write_text("numpy==2.0\n")
+    assert checkout.venv_fault() is None
+
+
+def test_a_failed_rebuild_starts_from_nothing_again(checkout, monkeypatch):
+    def make_venv_but_no_more(steps, command):
+        if checkout.venv.exists():
+            raise CommandFailed("no")
+        checkout.venv.mkdir()
+
+    (checkout._site_packages / "torch").rmdir()
+    monkeypatch.setattr(Steps, "command", make_venv_but_no_more)
+    with pytest.raises(StepFailed):
+        env.ensure(checkout)
     assert checkout.venv_fault() == Fault("an earlier set-up of .venv did not finish")
+
+
+def test_pins_edited_during_an_install_are_noticed(checkout, monkeypatch):
+    checkout.constraints.write_text("numpy==2.1\n")
+    monkeypatch.setattr(Steps, "command", lambda steps, command: checkout.constraints.write_text("numpy==2.2\n"))
+    env.ensure(checkout)
+    assert checkout.venv_fault() == Fault("the pinned versions changed", rebuild=False)
+
+
+def fail(steps, command):
+    raise CommandFailed("no")
 
 
 def test_a_set_up_that_another_process_finished_meanwhile_is_not_repeated(checkout, monkeypatch):
     monkeypatch.setattr(env, "_install", lambda *_: pytest.fail("installed again"))
-    checkout.forget_venv()
+    checkout._venv_stamp.unlink()
     waiter = threading.Thread(target=env.ensure, args=(checkout,))
     with env.exclusive(checkout.root / ".dev.lock"):
         waiter.start()
         waiter.join(0.3)
         assert waiter.is_alive()
-        checkout.write_venv_stamp()
+        checkout.write_venv_stamp(checkout.pins())
     waiter.join(10)
     assert not waiter.is_alive()
 
@@ -193,6 +227,7 @@ def test_the_rest_is_the_hosts_requirements_without_torch_but_with_torchsde(chec
     commands = []
     monkeypatch.setattr(Steps, "command", lambda steps, command: commands.append([str(part) for part in command]))
     (checkout.host / "requirements.txt").write_text("torch\ntorchsde\ntorchvision>=0.1\n# why\ntorchaudio\nPyYAML\n")
+    checkout.write_host_stamp()
     checkout.constraints.write_text("numpy==2.1\n")
     env.ensure(checkout)
     assert checkout.venv_fault() is None

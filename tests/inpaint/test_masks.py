@@ -170,11 +170,16 @@ def test_shrinking_is_growing_what_is_kept(mask, pixels):
     assert torch.equal(grow(mask, -pixels), invert(grow(invert(mask), pixels)))
 
 
-def test_a_large_disc_has_its_exact_size():
-    dot = torch.zeros(1, 301, 301)
-    dot[0, 150, 150] = 1
-    assert int(grow(dot, 137.5).sum()) == int(disc(137.5).sum())
-    assert int((grow(dot * 0.5, 137.5) == 0.5).sum()) == int(disc(137.5).sum())
+@pytest.mark.parametrize("squared", [*range(1, 30), 137**2, 137**2 + 74**2 - 1])
+def test_a_disc_has_its_exact_size(squared):
+    """Also where the radius is a square root that rounds down: the disc counts the whole number."""
+    size = 2 * math.isqrt(squared) + 3
+    dot = torch.zeros(1, size, size)
+    dot[0, size // 2, size // 2] = 1
+    y, x = np.mgrid[:size, :size] - size // 2
+    pixels = np.count_nonzero(x * x + y * y <= squared)
+    assert int(grow(dot, math.sqrt(squared)).sum()) == pixels
+    assert int((grow(dot * 0.5, math.sqrt(squared)) == 0.5).sum()) == pixels
 
 
 def test_growing_by_nothing_changes_nothing():
@@ -284,13 +289,17 @@ def test_fill_holes_is_reconstruction_by_erosion(mask):
         np.testing.assert_array_equal(filled, reconstructed(frame))
 
 
-def test_many_grey_levels_are_filled_to_within_one_of_255():
+@pytest.mark.parametrize("rim", ["smooth", "rough"])
+def test_many_grey_levels_are_filled_to_within_one_of_255(rim):
     y, x = np.mgrid[-20:21, -20:21]
-    frame = np.exp(-((np.hypot(x, y) - 12) ** 2) / 8).astype(np.float32)
+    frame = np.exp(-((np.hypot(x, y) - 12) ** 2) / 8)
+    if rim == "rough":
+        frame = 0.981 + 0.002 * np.random.default_rng(0).random(frame.shape)
+        frame[15:25, 12:30] = 0
+    frame = frame.astype(np.float32)
     filled = fill_holes(torch.from_numpy(frame)[None])[0].numpy()
-    expected = reconstructed(frame)
     assert np.all(filled >= frame)
-    assert np.abs(filled - expected).max() <= 1 / 255
+    assert np.abs(filled - reconstructed(frame)).max() <= 1 / 255
 
 
 @settings(max_examples=40, deadline=None)
