@@ -4,8 +4,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-# A Falcon 9 on its pad (SpaceX, CC0), 640 x 427, which scikit-image ships; and an outline of the rocket.
-ROCKET = ((308, 142), (318, 122), (326, 122), (336, 142), (340, 176), (343, 405), (300, 405), (303, 176))
+# A Falcon 9 (SpaceX, CC0), 640 x 427, which scikit-image ships; and an outline of the rocket with its pad and lamp.
+ROCKET = (
+    *((306, 142), (317, 120), (327, 120), (338, 142), (342, 176), (346, 352), (366, 360), (376, 427)),
+    *((262, 427), (270, 360), (298, 352), (302, 176)),
+)
 
 
 def photograph() -> Image.Image:

@@ -48,8 +48,12 @@ class EncodeInpaint(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Conditioning.Output(display_name="positive"),
-                io.Conditioning.Output(display_name="negative"),
+                io.Conditioning.Output(
+                    display_name="positive", tooltip="With the model's inpainting inputs, if it has any."
+                ),
+                io.Conditioning.Output(
+                    display_name="negative", tooltip="With the model's inpainting inputs, if it has any."
+                ),
                 io.Latent.Output(display_name="latent", tooltip="For the Masked Sampler, or any other."),
             ],
         )

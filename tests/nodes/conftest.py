@@ -31,7 +31,7 @@ def host_nodes(comfyui, base) -> ModuleType:
     # In front: the checkout, which is on the path too, has a `nodes` of its own.
     sys.path.insert(0, str(comfyui))
     arguments = sys.argv
-    sys.argv = ["main.py", "--cpu", "--base-directory", str(base)]
+    sys.argv = ["main.py", "--cpu", "--use-pytorch-cross-attention", "--base-directory", str(base)]
     import comfy.options
 
     comfy.options.enable_args_parsing()
