@@ -1,13 +1,13 @@
 """A small checkpoint for demos and tests: the true key layout of Stable Diffusion 1.5, but UNTRAINED weights.
 
-It loads, samples and decodes like the real thing, in a tenth of the time, and paints noise: it has never seen a
-picture. The file holds a UNet of two levels instead of four, CLIP-L in its true shape, and a VAE in TAESD's layout.
+It loads, samples and decodes like the real thing, only faster, and paints noise: it has never seen a picture.
+The file holds a UNet of two levels instead of four, CLIP-L in its true shape, and a VAE in TAESD's layout.
 Three choices make runs with it readable:
 
 - The UNet's noise prediction is mostly its own input, plus a random part that depends on everything the model is
   given (step, text, mask, masked picture). So sampling settles down instead of running away.
 - The VAE is set by hand: encoding takes the mean colour of each 8x8 block, decoding paints the block in that colour.
-- Every weight is representable in float16, so float32 arithmetic on any host sees the same numbers.
+- Every weight is one that float16 can hold, so float32 arithmetic sees the same numbers everywhere.
 """
 
 import math
@@ -43,8 +43,10 @@ def write_sd15_inpaint(path: str | Path, seed: int = 0, in_channels: int = 9) ->
     weights = {f"model.diffusion_model.{k}": v for k, v in _unet(in_channels, random).items()}
     weights |= {f"cond_stage_model.transformer.text_model.{k}": v for k, v in _clip(random).items()}
     weights |= {f"first_stage_model.{k}": v for k, v in _vae().items()}
-    save_file(weights, path, metadata={"format": "pt"})
-    return Path(path)
+    path = Path(path)
+    partial = path.with_suffix(".part")  # so that an interrupted run leaves no half of a checkpoint
+    save_file(weights, partial, metadata={"format": "pt"})
+    return partial.replace(path)
 
 
 def _normal(random: torch.Generator, *shape: int, std: float | None = None) -> Tensor:

@@ -120,7 +120,7 @@ class Environment:
 
     def pins(self) -> str:
         """A digest of everything that decides what gets installed."""
-        digest = hashlib.sha256(self._host_pin().encode())
+        digest = hashlib.sha256()
         files = [*sorted(self.requirements.glob("*.txt")), self.root / "requirements.txt"]
         for file in files:
             digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
@@ -180,12 +180,11 @@ def _install(environment: Environment, venv: Fault | None, host: Fault | None) -
             )
             (wheel,) = Path(folder).glob("*.whl")
             unpack_members(wheel, HOST_MEMBERS, environment.host)
+        rest = requirements_besides_torch(environment.host / "requirements.txt")
+        environment.host_requirements.write_text("\n".join([*rest, *HOST_EXTRAS]) + "\n", encoding="utf-8")
         environment.write_host_stamp()
 
     def install_rest(steps: Steps) -> None:
-        lines = requirement_lines(environment.host / "requirements.txt")
-        lines = [line for line in lines if requirement_name(line) not in (*TORCH, TORCHAUDIO)]
-        environment.host_requirements.write_text("\n".join([*lines, *HOST_EXTRAS]) + "\n", encoding="utf-8")
         steps.command([*install, *(part for file in environment.requirement_files() for part in ("-r", file))])
 
     if venv and venv.rebuild:
@@ -315,6 +314,11 @@ def requirement_lines(file: Path) -> list[str]:
     """The requirements of a requirements file, without comments, options and blank lines."""
     lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("-")]
+
+
+def requirements_besides_torch(file: Path) -> list[str]:
+    """A host's requirements without those that a step of their own installs; torchsde is none of them."""
+    return [line for line in requirement_lines(file) if requirement_name(line) not in (*TORCH, TORCHAUDIO)]
 
 
 def requirement_name(line: str) -> str:

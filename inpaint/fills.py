@@ -66,7 +66,7 @@ def fill_harmonic(image: Tensor, mask: Tensor) -> Tensor:
     low, high = low.masked_fill(nothing_known, 0.5), high.masked_fill(nothing_known, 0.5)
     scale = torch.where(high > low, high - low, 1)
 
-    surface = harmonic(torch.where(known, (colours - low) / scale, 0), known) * scale + low
+    surface = harmonic((colours - low) / scale, known) * scale + low
     window.copy_(torch.where(hole, surface.clamp(low, high).to(window.dtype), window))
     return filled
 

@@ -22,20 +22,20 @@ def harmonic(values: Tensor, known: Tensor) -> Tensor:
     Neighbours are the up to four pixels that share an edge, so nothing flows across the picture's border.
 
     Args:
-        values: [B, C, H, W] float32, around 0..1 where known; elsewhere finite and not looked at.
-        known: [B, 1, H, W] bool. A frame with no known pixel comes back as zeros.
+        values: [B, C, H, W] float32, around 0..1 where known; elsewhere not looked at.
+        known: [B, 1, H, W] bool.
 
     Returns:
-        [B, C, H, W] float32, `values` where known, within a few TOLERANCE of the exact solution elsewhere.
+        [B, C, H, W] float32: where not known, the surface, within a few TOLERANCE of the exact one, or 0 in a frame
+        with no known pixel; where known, nothing of use.
 
     Source: conjugate gradients, preconditioned by a multigrid cycle over blocks of pixels. The coarse grids are those
         of aggregation (Braess 1995, doi:10.1007/BF02238488) with their links halved, for blocks lie twice as far
         apart.
     """
-    values = torch.where(known, values, 0)
     grids = _grids(known)
     finest = grids[0]
-    residual = _sum_of_neighbours(values) * ~known
+    residual = _sum_of_neighbours(torch.where(known, values, 0)) * ~known
     solution = torch.zeros_like(values)
     direction = torch.zeros_like(values)
     energy = torch.ones_like(values[..., :1, :1])
@@ -49,7 +49,7 @@ def harmonic(values: Tensor, known: Tensor) -> Tensor:
         step = _ratio(energy, _dot(direction, change))
         solution += step * direction
         residual -= step * change
-    return torch.where(known, values, solution)
+    return solution
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,19 @@ class _Grid:
 
     right: [B, 1, H, W - 1] from a cell to the one on its right; down: [B, 1, H - 1, W] to the one below it.
     leak: [B, 1, H, W] to known pixels.
-    total: [B, 1, H, W] all that leaves a cell; 0 where there is nothing to solve.
+    total: [B, 1, H, W] all that leaves a cell; 0 where there is nothing to solve, and then so is its inverse.
     """
 
     right: Tensor
     down: Tensor
     leak: Tensor
     total: Tensor
+    inverse: Tensor
 
     @classmethod
     def of(cls, right: Tensor, down: Tensor, leak: Tensor) -> _Grid:
-        return cls(right, down, leak, leak + _sum_of_neighbours(torch.ones_like(leak), right, down))
+        total = leak + _sum_of_neighbours(torch.ones_like(leak), right, down)
+        return cls(right, down, leak, total, _ratio(torch.ones_like(total), total))
 
     def apply(self, voltage: Tensor) -> Tensor:
         """The current that leaves every cell."""
@@ -76,7 +78,7 @@ class _Grid:
 
     def local_solution(self, current: Tensor) -> Tensor:
         """The voltage of every cell, were its neighbours at 0."""
-        return _ratio(current, self.total)
+        return current * self.inverse
 
     def coarser(self) -> _Grid:
         """The same net for blocks of 2 x 2 cells, links halved; less for leaks, as known pixels do not move away."""
@@ -111,16 +113,19 @@ def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
     missing = _pair_rows(_pair_columns(current - grid.apply(voltage)))
     height, width = current.shape[-2:]
     blocks = _cycle(coarser, missing).repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
-    voltage = voltage + blocks[..., :height, :width] * (grid.total > 0)
+    voltage = voltage + blocks[..., :height, :width]
     return voltage + DAMPING * grid.local_solution(current - grid.apply(voltage))
 
 
-def _sum_of_neighbours(values: Tensor, right: Tensor | float = 1.0, down: Tensor | float = 1.0) -> Tensor:
+def _sum_of_neighbours(values: Tensor, right: Tensor | None = None, down: Tensor | None = None) -> Tensor:
+    """Each cell's neighbours, weighted by the links to them, or by 1."""
+    one = values.new_ones(())
+    right, down = one if right is None else right, one if down is None else down
     total = torch.zeros_like(values)
-    total[..., :-1] += right * values[..., 1:]
-    total[..., 1:] += right * values[..., :-1]
-    total[..., :-1, :] += down * values[..., 1:, :]
-    total[..., 1:, :] += down * values[..., :-1, :]
+    total[..., :-1].addcmul_(right, values[..., 1:])
+    total[..., 1:].addcmul_(right, values[..., :-1])
+    total[..., :-1, :].addcmul_(down, values[..., 1:, :])
+    total[..., 1:, :].addcmul_(down, values[..., :-1, :])
     return total
 
 

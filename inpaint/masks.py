@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .checks import check_mask
@@ -148,32 +147,6 @@ def remove_specks(mask: Tensor, area: int) -> Tensor:
     check_mask(mask)
     specks = torch.stack([smaller_than(frame > 0, area) for frame in mask])
     return mask.masked_fill(specks, 0)
-
-
-def pool_to_latent(mask: Tensor, ratio: int, mode: str = "max") -> Tensor:
-    """Bring a mask to latent resolution, one value for each square of `ratio` pixels.
-
-    Squares that stick out at the right and the bottom count only their pixels inside the picture.
-
-    Args:
-        mask: [B, H, W] float.
-        ratio: pixels per latent cell, each way.
-        mode: "max" keeps a stroke of one pixel at its full value; "area" takes the mean.
-
-    Returns:
-        [B, ceil(H / ratio), ceil(W / ratio)], same dtype and device.
-
-    Raises:
-        InpaintError: if `mask` is not [B, H, W], `ratio` is below 1, or `mode` is neither of the two.
-    """
-    check_mask(mask)
-    if ratio < 1:
-        raise InpaintError(f"ratio: expected 1 or more pixels per latent cell, got {ratio}. Most VAEs have 8.")
-    if mode == "max":
-        return F.max_pool2d(mask[:, None], ratio, ceil_mode=True)[:, 0]
-    if mode == "area":
-        return F.avg_pool2d(mask[:, None], ratio, ceil_mode=True)[:, 0]
-    raise InpaintError(f"mode: expected max or area, got {mode}.")
 
 
 def _is_hard(mask: Tensor) -> bool:

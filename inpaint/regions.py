@@ -36,5 +36,4 @@ def smaller_than(area: Tensor, pixels: int) -> Tensor:
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(area.cpu().numpy().astype(np.uint8), connectivity=8)
     small = stats[:, cv2.CC_STAT_AREA] < pixels
-    small[0] = False  # label 0 is everything outside the area
-    return torch.from_numpy(small[labels]).to(area.device)
+    return torch.from_numpy(small[labels]).to(area.device) & area

@@ -1,7 +1,7 @@
 // Shows what a Mend node reported (the "text" of its output) in the node itself, below its widgets.
 import { app } from "/scripts/app.js";
 
-const NAME = "report";
+const TYPE = "mend-report";
 const MARGIN = 10; // the host's, around every DOM widget
 const STYLE = {
   whiteSpace: "pre-wrap",
@@ -15,13 +15,19 @@ const STYLE = {
   boxSizing: "border-box",
 };
 
+let made = 0;
+
+// Empty it takes no room. It is there from the start, because Nodes 2.0 may overlook widgets that come later; and each
+// has a name of its own, because there a node that undo makes anew keeps the old elements of widgets of the same name.
 function addReport(node) {
   const element = document.createElement("div");
-  element.className = "mend-report";
-  Object.assign(element.style, STYLE);
+  element.className = TYPE;
+  Object.assign(element.style, STYLE, { display: "none" });
   let height = 0;
-  const measure = () => (height = heightAt(element, node.size[0] - 2 * MARGIN) + 2 * MARGIN);
-  const widget = node.addDOMWidget(NAME, "mend-report", element, {
+  const measure = () => {
+    if (element.textContent) height = heightAt(element, node.size[0] - 2 * MARGIN) + 2 * MARGIN;
+  };
+  const widget = node.addDOMWidget(`report ${++made}`, TYPE, element, {
     serialize: false, // of the prompt
     hideOnZoom: false,
     margin: MARGIN,
@@ -30,8 +36,10 @@ function addReport(node) {
     afterResize: measure,
   });
   widget.serialize = false; // of the saved workflow
+  widget.label = "report";
   widget.show = (text) => {
     element.textContent = text;
+    element.style.display = "block";
     measure();
     node.expandToFitContent();
     node.setDirtyCanvas(true, true);
@@ -50,14 +58,15 @@ function heightAt(element, width) {
 }
 
 function report(node, output) {
-  if (!node.comfyClass?.startsWith("Mend") || !output?.text) return;
-  const widget = node.widgets?.find(({ name }) => name === NAME) ?? addReport(node);
-  widget.show([output.text].flat().join("\n"));
+  const widget = node.widgets?.find(({ type }) => type === TYPE);
+  if (widget && output?.text) widget.show([output.text].flat().join("\n"));
 }
 
 app.registerExtension({
   name: "Mend.Report",
   nodeCreated(node) {
+    if (!node.comfyClass?.startsWith("Mend")) return;
+    addReport(node);
     const before = node.onExecuted;
     node.onExecuted = function (output) {
       before?.call(this, output);

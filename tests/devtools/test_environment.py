@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -223,17 +224,34 @@ def wait_until(condition, patience=10):
         time.sleep(0.05)
 
 
-def test_the_rest_is_the_hosts_requirements_without_torch_but_with_torchsde(checkout, monkeypatch):
+def test_torch_comes_first_and_everything_is_constrained(checkout, monkeypatch):
     commands = []
     monkeypatch.setattr(Steps, "command", lambda steps, command: commands.append([str(part) for part in command]))
-    (checkout.host / "requirements.txt").write_text("torch\ntorchsde\ntorchvision>=0.1\n# why\ntorchaudio\nPyYAML\n")
-    checkout.write_host_stamp()
     checkout.constraints.write_text("numpy==2.1\n")
     env.ensure(checkout)
     assert checkout.venv_fault() is None
-    assert checkout.host_requirements.read_text().split() == ["torchsde", "PyYAML", "requests"]
     assert [command[-2:] for command in commands[:2]] == [["torch", "torchvision"], ["--no-deps", "torchaudio"]]
     assert all(["-c", str(checkout.constraints)] == command[command.index("-c") :][:2] for command in commands)
+    assert commands[2].count("-r") == len(checkout.requirement_files())
+
+
+def test_without_torchs_packages_torchsde_stays(tmp_path):
+    (tmp_path / "theirs.txt").write_text("torch\ntorchsde\ntorchvision>=0.1\n# why\ntorchaudio\nPyYAML\n")
+    assert env.requirements_besides_torch(tmp_path / "theirs.txt") == ["torchsde", "PyYAML"]
+
+
+def test_a_fetched_host_is_whole_and_its_requirements_are_known(checkout, monkeypatch):
+    def download(steps, command):
+        with zipfile.ZipFile(Path(command[command.index("-d") + 1], "host.whl"), "w") as archive:
+            archive.writestr(env.HOST_MEMBERS + "main.py", "new")
+            archive.writestr(env.HOST_MEMBERS + "requirements.txt", "torch\neinops\n")
+
+    (checkout.host / "main.py").unlink()
+    monkeypatch.setattr(Steps, "command", download)
+    env.ensure(checkout)
+    assert checkout.host_fault() is None
+    assert sorted(path.name for path in checkout.host.rglob("*")) == ["main.py", "requirements.txt"]
+    assert checkout.host_requirements.read_text().split() == ["einops", "requests"]
 
 
 def test_only_the_hosts_own_files_are_unpacked(tmp_path):

@@ -1,9 +1,11 @@
 """Base directories, and the life of a host process, tried on a stand-in host that starts at once.
 
 Mutations seen to be caught: copies instead of links; a copy with .git in it; an old copy not replaced; the log left
-out of the error; `stop` without `kill`; paths of --models not quoted; --cpu turned around.
+out of the error; `stop` without `kill`; paths of --models not quoted; --cpu turned around; a taken port
+not noticed.
 """
 
+import socket
 import urllib.request
 
 import pytest
@@ -108,7 +110,8 @@ def test_a_host_runs_with_our_base_and_ends_with_the_block(tmp_path, host, pack)
             assert reply.status == 200
         log = running.log_text()
         assert f"--base-directory {base}" in log
-        assert "--cpu --extra" in log
+        assert "--cpu" in log
+        assert "--extra" in log
         assert "hub offline 1" in log
         assert str(base / "extra_model_paths.yaml") in log
     with pytest.raises(OSError, match="refused"):
@@ -119,6 +122,15 @@ def test_a_host_that_dies_is_reported_with_its_log(tmp_path, host):
     with pytest.raises(HostFailed, match=r"exit status 1 before it answered") as failed:
         HostProcess(host, tmp_path / "base", pack=None, arguments=["--die"]).__enter__()
     assert "out of luck" in str(failed.value)
+
+
+def test_a_port_of_another_program_is_refused(tmp_path, host):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(HostFailed, match=rf"Another program listens at port {port}"):
+            HostProcess(host, tmp_path / "base", pack=None, port=port).__enter__()
 
 
 def test_a_host_that_never_answers_is_ended(tmp_path, host):

@@ -2,9 +2,10 @@
 
 Files are written as header bytes plus a sparse tail of the claimed size, so a 4 GB checkpoint costs a few kilobytes.
 
-Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; holes between tensors accepted; the
-length of the file not compared; duplicate names kept; RecursionError let through; a dtype counted with half its bits;
-VAE tensors counted to the diffusion model; the ControlNet test dropped; `data_offsets` taken as counted from byte 0.
+Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; a UNet's output not asked for; holes,
+overlaps, missing and trailing bytes accepted, each by itself; duplicate names kept; RecursionError let through; a dtype
+unknown; the VAE's prefix dropped; bytes and shape not compared; negative or boolean sizes accepted; a cut-off zip
+accepted.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Mutations seen to fail here: integers not divided by 255; 0 and 1 as integers divided by 255; NaN read as 1; values not
 clamped; [B, H, W, 1] read as [B, 1, H, W]; no antialiasing; corners aligned; resized in float32; height and width
-swapped; a longer mask batch cut off; the same for a shorter one; the image not expanded to the masks.
+swapped; a mask batch too long, or too short, let through; the image not expanded to the masks.
 """
 
 import numpy as np

@@ -1,10 +1,11 @@
 """Mask operators against slow, independent ones: brute force, scipy, scikit-image.
 
-Mutations seen to fail here: `>` for `>=` in threshold; a square or a diamond for the disc; `<` for `<=` at the
-radius; half a pixel more or less; the border eroding; shrinking that grows; the fast path taken for soft masks;
-distance to the wrong side; the half pixel at the edge left out; a linear ramp; a ramp half as wide; inside and outside
-swapped; 8-connected holes; 4-connected specks; holes closed against the border; a hole filled with 1 whatever its rim;
-specks of exactly the size removed; latent cells rounded down; the mean over cells that stick out taken over padding.
+Mutations seen to fail here: `>` for `>=` in threshold; a square or a diamond for the disc; half a pixel more or less of
+radius; a root that rounds down losing its circle; shrinking that grows; the fast path taken for soft masks; distance to
+the wrong side; OpenCV's approximate distance; the half pixel at the edge left out; a linear ramp; a ramp half as wide;
+inside and outside swapped; the edge at `> 0` or `> 0.5`; the area inverted; 8-connected holes; holes closed against
+the border; a hole filled with 1 whatever its rim; 8 grey levels; the highest of near levels taken; 4-connected specks;
+specks of exactly the size removed; the input changed in place.
 """
 
 import math
@@ -20,7 +21,8 @@ from skimage.morphology import reconstruction
 
 from inpaint.distance import distance_to
 from inpaint.errors import InpaintError
-from inpaint.masks import feather, fill_holes, grow, invert, pool_to_latent, remove_specks, threshold
+from inpaint.masks import feather, fill_holes, grow, invert, remove_specks, threshold
+from inpaint.regions import smaller_than
 
 SIDES = ("inside", "centre", "outside")
 OPERATORS = {
@@ -31,8 +33,6 @@ OPERATORS = {
     **{f"feather {side}": lambda mask, side=side: feather(mask, 4, side) for side in SIDES},
     "fill_holes": fill_holes,
     "remove_specks": lambda mask: remove_specks(mask, 5),
-    "pool max": lambda mask: pool_to_latent(mask, 4),
-    "pool area": lambda mask: pool_to_latent(mask, 4, "area"),
 }
 every_operator = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 
@@ -317,36 +317,6 @@ def test_specks_touch_at_corners_and_one_of_the_size_stays():
     assert not remove_specks(mask, 5).any()
 
 
-# pool_to_latent
-
-
-@settings(max_examples=40, deadline=None)
-@given(masks(), st.integers(1, 20))
-def test_pooling_looks_at_every_pixel_of_a_cell(mask, ratio):
-    batch, height, width = mask.shape
-    cells = [
-        [mask[:, y : y + ratio, x : x + ratio].flatten(1) for x in range(0, width, ratio)]
-        for y in range(0, height, ratio)
-    ]
-    largest = torch.stack([torch.stack([cell.amax(dim=1) for cell in row], dim=-1) for row in cells], dim=1)
-    mean = torch.stack([torch.stack([cell.mean(dim=1) for cell in row], dim=-1) for row in cells], dim=1)
-    assert largest.shape == (batch, math.ceil(height / ratio), math.ceil(width / ratio))
-    assert torch.equal(pool_to_latent(mask, ratio), largest)
-    torch.testing.assert_close(pool_to_latent(mask, ratio, "area"), mean)
-
-
-def test_a_stroke_of_one_pixel_survives_pooling():
-    stroke = torch.zeros(1, 65, 64)
-    stroke[0, 64, :] = 1
-    stroke[0, :, 13] = 0.25
-    pooled = pool_to_latent(stroke, 8)
-    assert bool((pooled[0, 8] == 1).all())
-    assert bool((pooled[0, :8, 1] == 0.25).all())
-    assert pooled.count_nonzero() == 8 + 8
-
-
-def test_pooling_refuses_what_it_does_not_know():
-    with pytest.raises(InpaintError, match=r"^ratio: expected 1 or more pixels per latent cell, got 0\."):
-        pool_to_latent(torch.zeros(1, 2, 2), 0)
-    with pytest.raises(InpaintError, match=r"^mode: expected max or area, got mean\."):
-        pool_to_latent(torch.zeros(1, 2, 2), 2, "mean")
+def test_a_small_background_is_no_speck():
+    area = drawn("###.#####")[0] > 0
+    assert torch.equal(smaller_than(area, 4), drawn("###......")[0] > 0)

@@ -3,8 +3,8 @@
 Our table of families has to agree with the host's detection on the same tensors, and the parameters we count with the
 published sizes of these models.
 
-Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; Lumina 2 and Z-Image swapped; tensors
-outside the prefix counted; the SDXL width 2048 changed.
+Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; Z-Image told by Lumina 2's width;
+another text width for SDXL.
 """
 
 import json
@@ -113,9 +113,7 @@ MODELS = {
 @pytest.mark.parametrize(
     ("model_class", "settings", "host_family", "family", "inpaint", "parameters"), MODELS.values(), ids=MODELS.keys()
 )
-def test_true_shapes(
-    host_nodes, tmp_path, record_property, model_class, settings, host_family, family, inpaint, parameters
-):
+def test_true_shapes(host_nodes, tmp_path, model_class, settings, host_family, family, inpaint, parameters):
     import comfy.model_detection
     import comfy.ops
 

@@ -8,9 +8,9 @@ to the VAE's grid.
 
 Where the two differ by design, each difference has a test of its own that pins both sides; none hides in a tolerance.
 
-Mutations seen to fail here: the mask inverted; the mask ignored; the masked picture black instead of grey; the mask
-pooled one cell off; masked picture and mask of another picture; pixels shifted by one; the noise mask left out;
-average pooling in place of the maximum; conditioning set on the positive only.
+Mutations seen to fail here: the mask inverted; the mask empty; the hidden area black, or not hidden; the pooled mask a
+cell off; average pooling in place of the maximum; the picture shifted by a pixel; picture and masked picture swapped;
+the negative prompt without the mask; the noise mask left out; denoise ignored.
 """
 
 from dataclasses import dataclass

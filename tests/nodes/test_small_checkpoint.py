@@ -1,7 +1,7 @@
 """The small untrained checkpoint on the host: it loads like a real one, and its numbers stay in a useful range.
 
-Mutations seen to fail here: a key renamed; RANDOM_SHARE 0; INPUT_SHARE 3; the decoder's transpose left out; averaging
-shifted by a pixel; the seed ignored; text weights zero.
+Mutations seen to fail here: a key renamed; the random share near 0; the input share 3; -x laid as x; the VAE's colours
+decoded in another order; its averaging shifted by a pixel; the seed ignored; the words' embeddings near zero.
 """
 
 import hashlib

@@ -1,0 +1,88 @@
+"""The pictures that README and template browser show: `python -m devtools.screenshots`.
+
+docs/<node id>.png is each node as the canvas draws it. workflows/<name>.jpg is a workflow's thumbnail: picture and
+result where it needs no trained model, else its canvas. The host is the folder in MEND_COMFYUI, as for the tests.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from devtools import prompts
+from devtools.canvas import Canvas
+from devtools.client import HostClient
+from devtools.environment import ROOT
+from devtools.host_process import HostProcess
+from devtools.pictures import object_mask, photograph, save_masked
+
+# A node's rectangle on the page, its title and badge included.
+FRAME = """(id) => {
+    const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
+    const { scale, offset } = app.canvas.ds;
+    const page = app.canvas.canvas.getBoundingClientRect();
+    const margin = 10;
+    return { x: page.x + (x + offset[0]) * scale - margin, y: page.y + (y + offset[1]) * scale - margin,
+             width: width * scale + 2 * margin, height: height * scale + 2 * margin };
+}"""
+# All groups and nodes but the note, which is too small to read in a thumbnail.
+GRAPH_FRAME = """() => {
+    const { scale, offset } = app.canvas.ds;
+    const page = app.canvas.canvas.getBoundingClientRect();
+    const boxes = app.graph.groups.map((group) => group.boundingRect ?? group._bounding);
+    const left = Math.min(...boxes.map((box) => box[0])), top = Math.min(...boxes.map((box) => box[1]));
+    const right = Math.max(...boxes.map((box) => box[0] + box[2]));
+    const bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+    return { x: page.x + (left + offset[0]) * scale, y: page.y + (top + offset[1]) * scale,
+             width: (right - left) * scale, height: (bottom - top) * scale };
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        # Only its name is shown.
+        checkpoints = base / "models" / "checkpoints"
+        checkpoints.mkdir(parents=True)
+        (checkpoints / "sd-v1-5-inpainting.ckpt").touch()
+        with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
+            client = HostClient(host.url)
+            upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")
+            _without_model(client, upload).save(ROOT / "workflows" / "remove-without-model.jpg", quality=90)
+            with Canvas(host.url) as canvas:
+                _portraits(canvas, sorted(name for name in client.object_info() if name.startswith("Mend")))
+                canvas.load_workflow(ROOT / "workflows" / "sd15-inpaint.json")
+                shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
+        view = Image.open(io.BytesIO(shot)).convert("RGB")
+        view.thumbnail((960, 640))
+        view.save(ROOT / "workflows" / "sd15-inpaint.jpg", quality=90)
+
+
+def _portraits(canvas: Canvas, names: list[str]) -> None:
+    (ROOT / "docs").mkdir(exist_ok=True)
+    for name in names:
+        canvas.clear()
+        node = canvas.add_node(name, 0, 0)
+        canvas.page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [400, 300]; }")
+        canvas.settle()
+        canvas.page.screenshot(path=ROOT / "docs" / f"{name}.png", clip=canvas.page.evaluate(FRAME, node))
+
+
+def _without_model(client: HostClient, upload: str) -> Image.Image:
+    """The photograph on the left, what the workflow makes of it on the right."""
+    prompt = prompts.load("remove-without-model")
+    prompts.set_input(prompt, "LoadImage", image=upload)
+    (saved,) = client.run(prompt).outputs[prompts.node_of(prompt, "SaveImage")]["images"]
+    before, after = photograph(), Image.open(io.BytesIO(client.view(saved))).convert("RGB")
+    sheet = Image.new("RGB", (2 * before.width + 6, before.height), "white")
+    sheet.paste(before, (0, 0))
+    sheet.paste(after, (before.width + 6, 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
