@@ -161,7 +161,7 @@ class Canvas:
 
     def add_node(self, kind: str, x: float = 0, y: float = 0) -> int:
         """Put a new node of a type on the canvas, and return its id."""
-        return self.page.evaluate(ADD_NODE, [kind, x, y])
+        return int(self.page.evaluate(ADD_NODE, [kind, x, y]))
 
     def clear(self) -> None:
         """Remove all nodes."""

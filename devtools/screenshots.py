@@ -26,8 +26,8 @@ FRAME = """(id) => {
     const { scale, offset } = app.canvas.ds;
     const page = app.canvas.canvas.getBoundingClientRect();
     const margin = 10;
-    return { x: page.x + (x + offset[0]) * scale - margin, y: page.y + (y + offset[1]) * scale - margin,
-             width: width * scale + 2 * margin, height: height * scale + 2 * margin };
+    return { x: page.x + (x + offset[0]) * scale - margin, y: page.y + (y + offset[1]) * scale - 2 * margin,
+             width: width * scale + 2 * margin, height: height * scale + 3 * margin };
 }"""
 # All groups and nodes but the note, which is too small to read in a thumbnail.
 GRAPH_FRAME = """() => {

@@ -1,5 +1,7 @@
 """Menu Mend/Composite: the repainted area pasted onto the original, and nothing else of it changed."""
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -66,7 +68,7 @@ class DecodeComposite(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vae, latent, image, mask, feather) -> io.NodeOutput:
+    def execute(cls, vae: Any, latent: dict[str, Any], image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
         check_image(image)
         height, width = image.shape[1:3]
         decoded = host.decode(vae, latent["samples"])
@@ -99,7 +101,7 @@ class Composite(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, repainted, image, mask, feather) -> io.NodeOutput:
+    def execute(cls, repainted: Tensor, image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
         check_image(image)
         check_image(repainted, "repainted")
         return _paste(image, repainted, mask, feather)

@@ -1,7 +1,10 @@
 """Menu Mend/Encode: a picture and a mask made into what a model inpaints from."""
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
+from torch import Tensor
 
 from .. import host
 from ..inpaint import conditioning
@@ -59,11 +62,21 @@ class EncodeInpaint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, masked_content) -> bool | str:
+    def validate_inputs(cls, masked_content: str | None) -> bool | str:
         return check_choices(cls, masked_content=masked_content)
 
     @classmethod
-    def execute(cls, model, positive, negative, vae, image, mask, masked_content, noise_mask) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        positive: list,
+        negative: list,
+        vae: Any,
+        image: Tensor,
+        mask: Tensor,
+        masked_content: str,
+        noise_mask: bool,
+    ) -> io.NodeOutput:
         image, mask = match(image, mask)
         batch, height, width = image.shape[:3]
         size = Size(width, height).to_multiple(host.vae_ratio(vae))
@@ -72,15 +85,14 @@ class EncodeInpaint(io.ComfyNode):
         hard = conditioning.binary(soft)
         inputs = host.inpaint_inputs(model)
 
-        hidden = None
-        if inputs is not None or masked_content == "neutral":
-            hidden = conditioning.hide(pixels, hard)
+        # A model with inpaint inputs also needs the hidden picture encoded; neutral content is that very encoding.
+        hidden = conditioning.hide(pixels, hard)
         if masked_content == "neutral":
-            samples = concat_latent = host.encode(vae, hidden)
-        elif hidden is None:
-            samples = host.encode(vae, pixels)
+            samples = hidden_samples = host.encode(vae, hidden)
+        elif inputs is None:
+            samples = hidden_samples = host.encode(vae, pixels)
         else:
-            samples, concat_latent = host.encode(vae, torch.cat([pixels, hidden])).split(batch)
+            samples, hidden_samples = host.encode(vae, torch.cat([pixels, hidden])).split(batch)
         cells = conditioning.pool(soft, samples.shape)
         if masked_content == "noise":
             noise = host.latent_noise(model, samples.shape, NOISE_SEED)
@@ -89,7 +101,7 @@ class EncodeInpaint(io.ComfyNode):
         if inputs is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
             concat_mask = hard[:, None] if inputs == "fill" else conditioning.pool(hard, samples.shape)
-            values = {"concat_latent_image": concat_latent, "concat_mask": concat_mask}
+            values = {"concat_latent_image": hidden_samples, "concat_mask": concat_mask}
             positive = host.set_conditioning(positive, values)
             negative = host.set_conditioning(negative, values)
         latent = {"samples": samples}
@@ -98,7 +110,7 @@ class EncodeInpaint(io.ComfyNode):
         return io.NodeOutput(positive, negative, latent, ui={"text": (_report(inputs, noise_mask, cells),)})
 
 
-def _report(inputs: host.InpaintInputs | None, noise_mask: bool, cells: torch.Tensor) -> str:
+def _report(inputs: host.InpaintInputs | None, noise_mask: bool, cells: Tensor) -> str:
     kind = {
         "channels": "Inpainting model with 9 channels: it is given the mask and the picture without the masked area.",
         "fill": "Flux Fill: it is given the mask in full resolution and the picture without the masked area.",

@@ -1,6 +1,7 @@
 """Menu Mend/Fill: plausible content without a model."""
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..inpaint.checks import match
 from ..inpaint.fills import fill_harmonic, fill_neutral
@@ -35,9 +36,9 @@ class FillMasked(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, method) -> bool | str:
+    def validate_inputs(cls, method: str | None) -> bool | str:
         return check_choices(cls, method=method)
 
     @classmethod
-    def execute(cls, image, mask, method) -> io.NodeOutput:
+    def execute(cls, image: Tensor, mask: Tensor, method: str) -> io.NodeOutput:
         return io.NodeOutput(METHODS[method](*match(image, mask)))

@@ -33,17 +33,17 @@ class LoadCheckpoint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, ckpt_name) -> bool | str:
+    def validate_inputs(cls, ckpt_name: str | None) -> bool | str:
         return check_choices(cls, ckpt_name=ckpt_name)
 
     @classmethod
-    def fingerprint_inputs(cls, ckpt_name) -> tuple[int, int]:
+    def fingerprint_inputs(cls, ckpt_name: str) -> tuple[int, int]:
         """Load again where the file itself was replaced."""
         stat = os.stat(host.checkpoint_path(ckpt_name))
         return stat.st_mtime_ns, stat.st_size
 
     @classmethod
-    def execute(cls, ckpt_name) -> io.NodeOutput:
+    def execute(cls, ckpt_name: str) -> io.NodeOutput:
         path = host.checkpoint_path(ckpt_name)
         header = read_header(path)
         model, clip, vae = host.load_checkpoint(path)

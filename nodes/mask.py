@@ -1,6 +1,9 @@
 """Menu Mend/Mask: getting a mask right before it is used."""
 
+from typing import Any
+
 from comfy_api.latest import io, ui
+from torch import Tensor
 
 from ..inpaint.checks import as_mask, match
 from ..inpaint.clean import CleanUp, clean, coverage
@@ -66,7 +69,7 @@ class CleanMask(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, mask, invert, threshold, fill_holes, min_area, grow, feather, image=None) -> io.NodeOutput:
+    def execute(cls, mask: Tensor, image: Tensor | None = None, **steps: Any) -> io.NodeOutput:
         told = []
         mask = as_mask(mask)
         if image is not None:
@@ -74,8 +77,7 @@ class CleanMask(io.ComfyNode):
             image, mask = match(image, mask)
             if mask.shape[1:] != was[1:]:
                 told.append(f"resized from {was[2]}x{was[1]} to {mask.shape[2]}x{mask.shape[1]}")
-        steps = CleanUp(invert, threshold, fill_holes, min_area, grow, feather)
-        cleaned, changes = clean(mask, steps)
+        cleaned, changes = clean(mask, CleanUp(**steps))
         told += changes
         report = f"Changed: {'; '.join(told)}." if told else "Nothing had to be changed."
         preview = (

@@ -1,5 +1,7 @@
 """Menu Mend/Sample: the host's samplers, with our mask."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from .. import host
@@ -58,12 +60,22 @@ class MaskedSampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, sampler_name, scheduler) -> bool | str:
+    def validate_inputs(cls, sampler_name: str | None, scheduler: str | None) -> bool | str:
         return check_choices(cls, sampler_name=sampler_name, scheduler=scheduler)
 
     @classmethod
     def execute(
-        cls, model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise
+        cls,
+        model: Any,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        positive: list,
+        negative: list,
+        latent: dict[str, Any],
+        denoise: float,
     ) -> io.NodeOutput:
         noise_mask = latent.get("noise_mask")
         if noise_mask is not None and noise_mask.shape[-2:] != latent["samples"].shape[-2:]:

@@ -47,10 +47,11 @@ function addReport(node) {
   return widget;
 }
 
-// Measured on a copy: the element itself may be off the screen, where it has no height.
+// Measured on a copy: the element itself is stretched to the widget's height, and has none while off the screen.
 function heightAt(element, width) {
   const copy = element.cloneNode(true);
-  Object.assign(copy.style, { position: "absolute", visibility: "hidden", width: `${width}px` });
+  copy.className = "";
+  Object.assign(copy.style, { position: "absolute", visibility: "hidden", width: `${width}px`, height: "auto" });
   document.body.append(copy);
   const height = copy.offsetHeight;
   copy.remove();
