@@ -10,6 +10,9 @@ from typing import Literal, NamedTuple
 
 Inpaint = Literal["channels", "fill"] | None
 
+# Published Flux files name it scale; newer hosts save it as weight.
+KEY_NORM = r"^double_blocks\.0\.img_attn\.norm\.key_norm\.(scale|weight)$"
+
 
 class TensorNames:
     """Tensor names and shapes of one file, with the prefix taken off."""
@@ -39,7 +42,7 @@ class TensorNames:
         return self.size("input_blocks.0.0.weight", 1) or self.size("conv_in.weight", 1)
 
     def flux(self, inputs: int = 0) -> bool:
-        found = self.has("double_blocks.0.img_attn.norm.key_norm.scale", "final_layer.linear.weight")
+        found = self.some(KEY_NORM) is not None and self.has("final_layer.linear.weight")
         return found and inputs in (0, self.size("img_in.weight", 1))
 
 
