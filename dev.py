@@ -41,8 +41,7 @@ def parser():
         existing.add_argument(
             "--comfyui", metavar="PATH", help="use this ComfyUI and this Python; nothing is installed there"
         )
-    for modelled in (demo, serve):
-        modelled.add_argument("--models", metavar="DIR", help="a folder with your checkpoints, vae, loras, ...")
+    serve.add_argument("--models", metavar="DIR", help="a folder with your checkpoints, vae, loras, ...")
     demo.add_argument("--checkpoint", metavar="FILE", help="your checkpoint, instead of a small untrained one")
     demo.add_argument("--image", metavar="FILE", help="your picture")
     demo.add_argument("--mask", metavar="FILE", help="your mask: white is repainted")

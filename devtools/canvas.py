@@ -164,8 +164,8 @@ class Canvas:
         return int(self.page.evaluate(ADD_NODE, [kind, x, y]))
 
     def clear(self) -> None:
-        """Remove all nodes."""
-        self.page.evaluate("() => app.graph.clear()")
+        """Remove all nodes, and what runs have left to show."""
+        self.page.evaluate("() => app.clean()")
 
     def queue(self, timeout: float = 120) -> Queued:
         """Queue the graph from the page, and return when the page has heard of its end.
@@ -208,6 +208,9 @@ class Canvas:
 
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Out of the way: what the pointer rests on may show a tooltip.
+        width, height = self._size
+        self.page.mouse.move(width / 2, height - 1)
         self.settle()
         self.page.screenshot(path=path)
 

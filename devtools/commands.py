@@ -105,7 +105,7 @@ def workplace(options: argparse.Namespace) -> Workplace:
 
 def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
     arguments = ["-m", "devtools.demo", "--comfyui", str(place.host)]
-    for name in ("checkpoint", "image", "mask", "models", "output"):
+    for name in ("checkpoint", "image", "mask", "output"):
         value = getattr(options, name)
         if value is not None:
             # A relative path is the person's, and the demo runs in the checkout.

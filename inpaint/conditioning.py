@@ -73,4 +73,4 @@ def replace_masked(samples: Tensor, content: Tensor, cells: Tensor) -> Tensor:
         samples, content: [B, C, (T,) h, w].
         cells: [B, 1, (T,) h, w], masked where above 0.
     """
-    return torch.where(cells > 0, content.to(samples), samples)
+    return torch.where(cells.to(samples.device) > 0, content.to(samples), samples)

@@ -77,8 +77,8 @@ class MaskedSampler(io.ComfyNode):
         latent: dict[str, Any],
         denoise: float,
     ) -> io.NodeOutput:
-        noise_mask = latent.get("noise_mask")
-        if noise_mask is not None and noise_mask.shape[-2:] != latent["samples"].shape[-2:]:
-            latent = {**latent, "noise_mask": conditioning.pool(noise_mask, latent["samples"].shape)}
+        noise_mask, shape = latent.get("noise_mask"), latent["samples"].shape
+        if noise_mask is not None and (noise_mask.ndim != len(shape) or noise_mask.shape[-2:] != shape[-2:]):
+            latent = {**latent, "noise_mask": conditioning.pool(noise_mask, shape)}
         sampled = host.sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
         return io.NodeOutput(sampled)
