@@ -83,7 +83,7 @@ def test_the_whole_chain(run, loaded, height, width, batch, channels):
     painted = result[inside][:, :3]
     assert painted.isfinite().all()
     assert painted.std() > 0.01
-    assert (painted - image[inside][:, :3]).abs().mean() > 0.01
+    assert (painted - image[inside][:, :3]).abs().mean() > 0.08  # the VAE alone changes 0.03
     assert (painted - 0.5).abs().mean() > 0.01
     assert "soft edge: 0." in ran.text
 

@@ -49,7 +49,7 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, pict
     assert support[hole].all()
     painted = after[hole] / 255
     assert painted.std() > 0.01
-    assert np.abs(painted - before[hole] / 255).mean() > 0.02
+    assert np.abs(painted - before[hole] / 255).mean() > 0.08  # the VAE alone changes less
     grey = fill_neutral(torch.from_numpy(before / 255).float()[None], torch.from_numpy(hole).float()[None])
     assert np.abs(painted - grey[0].numpy()[hole]).mean() > 0.02
     texts = [shown["text"][0] for shown in run.outputs.values() if "text" in shown]

@@ -1,0 +1,186 @@
+"""The shipped workflows on the real canvas: opened, compared by name, run from the page, their reports read.
+
+Mutations seen to fail here: to be listed.
+"""
+
+import json
+import urllib.request
+import uuid
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+NAMES = ("remove-without-model", "sd15-inpaint")
+# Further than any shipped workflow grows and feathers its mask.
+MARGIN = 40
+ALERTS = ".p-toast-message-error, .p-toast-message-warn"
+# By node id: text of the reports that are drawn, and whether each can be read.
+REPORTS = """() => {
+    const page = app.canvas.canvas.getBoundingClientRect();
+    const { scale, offset } = app.canvas.ds;
+    const frame = (node) => {
+        const element = document.querySelector(`[data-node-id="${node.id}"]`);
+        if (element) return element.getBoundingClientRect();
+        const [x, y, width, height] = node.boundingRect;
+        return new DOMRect(
+            page.x + (x + offset[0]) * scale, page.y + (y + offset[1]) * scale, width * scale, height * scale);
+    };
+    const shown = app.graph.nodes
+        .map((node) => [node, node.widgets?.find((widget) => widget.type === "mend-report")?.element])
+        .filter(([, element]) => element?.checkVisibility());
+    return Object.fromEntries(shown.map(([node, element]) => {
+        const inner = element.getBoundingClientRect();
+        const outer = frame(node);
+        const middle = [inner.x + inner.width / 2, inner.y + inner.height / 2];
+        const text = document.createRange();
+        text.selectNodeContents(element);
+        return [node.id, {
+            text: element.textContent,
+            clipped: element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth,
+            inside: inner.x >= outer.x && inner.right <= outer.right
+                && inner.y >= outer.y && inner.bottom <= outer.bottom,
+            empty: (inner.height - text.getBoundingClientRect().height) / scale > 100,
+            covered: !element.contains(document.elementFromPoint(...middle)),
+        }];
+    }));
+}"""
+# What the page does after each click and key: a new step for undo, if something changed.
+REMEMBER = """() => {
+    const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
+    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
+}"""
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def api(workflows, name):
+    path = workflows[name]
+    return json.loads((path.parent / "api" / path.name).read_text())
+
+
+def test_these_are_shipped(workflows):
+    assert tuple(workflows) == NAMES
+
+
+def _saved_values(server, node):
+    """The widget values of a node of a workflow file by widget name."""
+    # Notes are the page's own; the host does not know them.
+    names = ["text"] if node["type"] == "MarkdownNote" else server.nodes[node["type"]].saved_widgets()
+    return dict(zip(names, node["widgets_values"], strict=True))
+
+
+def test_opens(canvas, server, workflows, name, api, shot):
+    canvas.load_workflow(workflows[name])
+    shot()
+    assert canvas.missing_nodes() == []
+    assert canvas.page.locator(ALERTS).all_inner_texts() == []
+    file = json.loads(workflows[name].read_text())
+    values = {node["id"]: _saved_values(server, node) for node in file["nodes"]}
+    assert canvas.widgets() == values
+    for id, node in api.items():
+        queued = {name: value for name, value in node["inputs"].items() if not isinstance(value, list)}
+        assert queued == {name: values[int(id)][name] for name in server.nodes[node["class_type"]].widgets}
+    assert canvas.api_prompt() == api
+
+
+def test_sd15_starts_as_promised(server, workflows):
+    nodes = json.loads(workflows["sd15-inpaint"].read_text())["nodes"]
+    (sampler,) = (_saved_values(server, node) for node in nodes if node["type"] == "MendMaskedSampler")
+    assert (sampler["steps"], sampler["cfg"], sampler["denoise"]) == (20, 7, 1)
+
+
+def test_in_the_template_browser(server, workflows, name):
+    def served(path):
+        with urllib.request.urlopen(f"{server.client.url}/{path}") as reply:
+            return reply.read()
+
+    assert name in json.loads(served("workflow_templates"))[server.pack]
+    folder = f"api/workflow_templates/{server.pack}"
+    assert served(f"{folder}/{name}.json") == workflows[name].read_bytes()
+    assert served(f"{folder}/{name}.jpg") == workflows[name].with_suffix(".jpg").read_bytes()
+
+
+def _node(api, kind):
+    (id,) = (int(id) for id, node in api.items() if node["class_type"] == kind)
+    return id
+
+
+def _prepare(canvas, server, photo, mode, workflow, api):
+    """Open a workflow with a picture that no run has seen, and quick to run."""
+    picture = server.upload(photo.with_hole(), f"{uuid.uuid4().hex[:8]}.png")
+    canvas.command("Comfy.RefreshNodeDefinitions")
+    canvas.load_workflow(workflow)
+    canvas.set_widget(_node(api, "LoadImage"), "image", picture)
+    if workflow.stem == "sd15-inpaint":
+        canvas.set_widget(_node(api, "MendLoadCheckpoint"), "ckpt_name", server.checkpoints[mode])
+        canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
+
+
+def _without_seed(prompt):
+    """The seed is set to randomize, which the page does after each run."""
+    for node in prompt.values():
+        node["inputs"].pop("seed", None)
+    return prompt
+
+
+def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, shot):
+    _prepare(canvas, server, photo, mode, workflows[name], api)
+    drawn_as_elements = canvas.page.locator("[data-node-id]").count()
+    assert drawn_as_elements == (len(canvas.widgets()) if mode == "nodes-2" else 0)
+    prompt, saved = canvas.api_prompt(), canvas.saved_workflow()
+
+    queued = canvas.queue()
+    canvas.fit_view()
+    shot()
+
+    result = server.download(queued.outputs[str(_node(api, "SaveImage"))]["images"][0])
+    assert result.shape == photo.pixels.shape
+    outside = distance_transform_edt(~photo.hole) > MARGIN
+    assert np.array_equal(result[outside], photo.pixels[outside])
+    assert np.abs(result[photo.hole].astype(int) - photo.pixels[photo.hole]).mean() > 5
+
+    told = {id: "\n".join(output["text"]) for id, output in queued.outputs.items() if output and output.get("text")}
+    assert len(told) >= 2
+    readable = {"clipped": False, "inside": True, "empty": False, "covered": False}
+    assert canvas.page.evaluate(REPORTS) == {id: {"text": text, **readable} for id, text in told.items()}
+
+    assert _without_seed(canvas.api_prompt()) == _without_seed(prompt)
+    for before, after in zip(saved["nodes"], canvas.saved_workflow()["nodes"], strict=True):
+        assert len(after.get("widgets_values") or []) == len(before.get("widgets_values") or []), after["type"]
+
+
+@pytest.mark.parametrize("name", NAMES[:1], indirect=True)
+def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, workflows, name, api):
+    _prepare(canvas, server, photo, mode, workflows[name], api)
+    clean = _node(api, "MendCleanMask")
+    before = canvas.widgets()
+    canvas.queue()
+    canvas.settle()
+    reports = canvas.page.evaluate(REPORTS)
+    assert str(clean) in reports
+
+    canvas.page.evaluate(REMEMBER)
+    canvas.set_widget(clean, "grow", 20)
+    canvas.page.evaluate(REMEMBER)
+    canvas.command("Comfy.Undo")
+    canvas.settle()
+    assert canvas.widgets() == before
+    assert canvas.page.evaluate(REPORTS) == reports
+
+    canvas.load_workflow(workflows["sd15-inpaint"])
+    assert canvas.page.evaluate(REPORTS) == {}
+    canvas.command("Workspace.PreviousOpenedWorkflow")
+    canvas.settle()
+    assert canvas.widgets() == before
+    assert canvas.page.evaluate(REPORTS) == reports
+
+    # Nodes made anew by undo show what later runs report, too.
+    canvas.set_widget(clean, "grow", 20)
+    canvas.queue()
+    canvas.settle()
+    assert "20 px" in canvas.page.evaluate(REPORTS)[str(clean)]["text"]
