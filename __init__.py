@@ -5,6 +5,7 @@ The host imports this file at start-up. Everything heavy (cv2 above all) is impo
 
 import importlib.util
 import logging
+import re
 
 WEB_DIRECTORY = "./web"
 
@@ -12,10 +13,12 @@ WEB_DIRECTORY = "./web"
 def _obstacle() -> str | None:
     """What keeps this pack from loading, as one sentence with the way out of it; None where nothing does."""
     if importlib.util.find_spec("comfyui_version") is None:
+        if importlib.util.find_spec("folder_paths") is not None:
+            return "needs ComfyUI 0.3.75 or newer, this one is older. Update ComfyUI."
         return "this is a ComfyUI custom node pack: put its folder into ComfyUI/custom_nodes."
     from comfyui_version import __version__ as version
 
-    if tuple(int(part) for part in version.split(".")[:3]) < (0, 3, 75):
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < (0, 3, 75):
         return f"needs ComfyUI 0.3.75 or newer, this is {version}. Update ComfyUI."
     if importlib.util.find_spec("cv2") is None:
         return "needs OpenCV. Run: python -m pip install opencv-python-headless (with the Python that runs ComfyUI)."

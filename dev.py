@@ -48,7 +48,6 @@ def parser():
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
     test.add_argument("--web", action="store_true", help="the tests in a real browser, and only they")
     serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")
-    serve.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help="default: %(default)s")
     bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; without it, each of them")
     top.set_defaults(comfyui=None)
     return top

@@ -33,7 +33,7 @@ def checkpoint_path(name: str) -> str:
 
 
 def load_checkpoint(path: str) -> tuple[Any, Any, Any]:
-    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader. A part the file lacks is None."""
+    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader."""
     embeddings = folder_paths.get_folder_paths("embeddings")
     loaded = comfy.sd.load_checkpoint_guess_config(
         path, output_vae=True, output_clip=True, embedding_directory=embeddings

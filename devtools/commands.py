@@ -109,7 +109,7 @@ def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
         value = getattr(options, name)
         if value is not None:
             # A relative path is the person's, and the demo runs in the checkout.
-            arguments += [f"--{name}", str(Path(value).expanduser().resolve())]
+            arguments += [f"--{name}", os.path.abspath(Path(value).expanduser())]
     return place.call(*arguments)
 
 
@@ -135,7 +135,6 @@ def serve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> in
         cpu=not has_gpu(place.python),
         models=models,
         port=options.port,
-        arguments=["--listen", options.listen],
         console=True,
     )
     with host:
@@ -161,6 +160,8 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 
 def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
     names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    if not names:
+        raise Refused("There are no benchmarks yet.")
     if options.name is not None and options.name not in names:
         raise Refused(f"There is no benchmarks/{options.name}.py; there are: {', '.join(names)}.")
     chosen = names if options.name is None else [options.name]

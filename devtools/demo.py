@@ -27,26 +27,35 @@ SEED = 1
 
 def main() -> int:
     options = _options()
+    for file in (options.checkpoint, options.image, options.mask):
+        if file is not None and not file.is_file():
+            sys.exit(f"demo: there is no file {file}.")
     picture = Image.open(options.image).convert("RGB") if options.image else photograph()
     mask = Image.open(options.mask).convert("L").resize(picture.size) if options.mask else object_mask()
     if options.image and not options.mask:
         sys.exit("demo: --image needs --mask: a picture that is white where yours is to be repainted.")
 
     base = ROOT / ".host" / "demo"
+    arguments = []
     if options.checkpoint:
-        models, checkpoint = options.checkpoint.parent, options.checkpoint.name
+        checkpoint = options.checkpoint.name
+        config = base / "checkpoint.yaml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        # A JSON string is also a YAML string, whatever characters the path has.
+        config.write_text(f"demo:\n  checkpoints: {json.dumps(str(options.checkpoint.parent))}\n", encoding="utf-8")
+        arguments = ["--extra-model-paths-config", str(config)]
     else:
-        models, checkpoint = None, SMALL_CHECKPOINT
+        checkpoint = SMALL_CHECKPOINT
         small = base / "models" / "checkpoints" / checkpoint
         if not small.exists():
             print("Writing a small checkpoint with the layout of SD 1.5 inpainting (0.3 GB, untrained) ...", flush=True)
             small.parent.mkdir(parents=True, exist_ok=True)
-            write_sd15_inpaint(small.with_suffix(".part")).rename(small)
+            write_sd15_inpaint(small)
 
     options.output.mkdir(parents=True, exist_ok=True)
     print("Starting ComfyUI ...", flush=True)
     try:
-        with HostProcess(options.comfyui, base, cpu=not has_gpu(), models=models) as host:
+        with HostProcess(options.comfyui, base, cpu=not has_gpu(), arguments=arguments) as host:
             report = _run_all(HostClient(host.url), picture, mask, checkpoint, options.output)
     except HostFailed as error:
         sys.exit(f"demo: {error}")

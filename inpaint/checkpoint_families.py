@@ -100,7 +100,6 @@ def identify(names: TensorNames) -> Family | None:
     return family._replace(label=family.label + variant, inpaint=inpaint)
 
 
-def lookalike(names: TensorNames) -> str:
-    """What a file without a diffusion model looks like, in a few words."""
-    other = f"something else: {len(names.shapes):,} tensors, the first named {next(iter(names.shapes), 'nothing')!r}"
-    return next((what for what, pattern in LOOKALIKES.items() if names.some(pattern)), other)
+def lookalike(names: TensorNames) -> str | None:
+    """What a file without a diffusion model looks like, in a few words; None where nothing we know."""
+    return next((what for what, pattern in LOOKALIKES.items() if names.some(pattern)), None)

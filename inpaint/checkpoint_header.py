@@ -122,9 +122,15 @@ def _describe(path: Path, tensors: Mapping[str, _Tensor]) -> CheckpointHeader:
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)
     prefix, family = next(((p, f) for p, f in found if f is not None), (MODEL_PREFIXES[0], UNKNOWN))
+    if family is UNKNOWN and not any(name.startswith(prefix) for name in shapes):
+        # A family that the table does not know may also come without the usual prefix; what else it might be is known.
+        rest = {name: shape for name, shape in shapes.items() if not name.startswith(tuple(PART_PREFIXES))}
+        if rest and lookalike(TensorNames(rest)) is None:
+            prefix = ""
     if not any(name.startswith(prefix) for name in shapes):
+        looks = lookalike(TensorNames(shapes)) or "something else"
         raise InpaintError(
-            f"{path.name}: no diffusion model found in it, it looks like {lookalike(TensorNames(shapes))}. "
+            f"{path.name}: no diffusion model found in it, it looks like {looks}. "
             "Choose a checkpoint: one file with diffusion model, text encoder and VAE."
         )
     parts: dict[PartName, list[_Tensor]] = {"diffusion model": [], "text encoder": [], "vae": [], "other": []}

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .errors import InpaintError
 
+HAZE = 1.5 / 255
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
 
 
@@ -117,7 +118,8 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         mask: anything `as_mask` reads.
 
     Returns:
-        the image [N, H, W, C] and the mask [N, H, W] in 0..1, N the larger of the two batches.
+        the image [N, H, W, C] and the mask [N, H, W] in 0..1, N the larger of the two batches. Mask values under 1.5
+        of 255 are 0: a JPEG or a detector leaves such a haze where nothing was meant to be repainted.
 
     Raises:
         InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
@@ -126,7 +128,8 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     batch, height, width = image.shape[:3]
     if batch == 1:
         batch = len(as_mask(mask))
-    return image.expand(batch, -1, -1, -1), match_mask(mask, height, width, batch)
+    mask = match_mask(mask, height, width, batch)
+    return image.expand(batch, -1, -1, -1), mask.masked_fill(mask < HAZE, 0)
 
 
 def _describe(value: object) -> str:

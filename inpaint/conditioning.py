@@ -40,7 +40,7 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...]) -> Tensor:
     that thin strokes vanish. The maximum keeps a one-pixel stroke, and 0 stays exactly 0.
 
     Args:
-        mask: [B, H, W] float, or [B, 1, H, W].
+        mask: [B, H, W] float, [B, 1, H, W], or [B, 1, T, H, W].
         latent_shape: of the latent, [B, C, h, w] or [B, C, T, h, w].
 
     Returns:
@@ -56,6 +56,8 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...]) -> Tensor:
     if len(latent_shape) == 4:
         return cells
     batch, frames = latent_shape[0], latent_shape[2]
+    if mask.ndim == 5:
+        return cells.reshape(*mask.shape[:3], height, width)
     if len(cells) == batch or len(cells) == 1:
         return cells[:, :, None].expand(-1, -1, frames, -1, -1)
     if batch == 1 and len(cells) == frames:

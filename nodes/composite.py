@@ -44,7 +44,10 @@ def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *note
     image, mask = match(image, mask)
     weight = composite_mask(mask, feather)
     pasted = paste(image, repainted, weight)
-    told = [f"Largest change outside the mask and its soft edge: {pasted.max_change_outside:g}."]
+    share = float((weight > 0).float().mean())
+    told = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
+    if share == 1:
+        told = ["The mask and its soft edge cover the whole picture: nothing of the original is kept."]
     if pasted.unusable:
         told.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
     return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*told, *notes]),)})
@@ -78,7 +81,8 @@ class DecodeComposite(io.ComfyNode):
         if got != padded:
             raise InpaintError(
                 f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
-                f"{got.width}x{got.height}. Connect the image that was encoded, at the size it had then."
+                f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
+                "Encode for Inpainting: the host's own VAE Encode cuts odd sizes off."
             )
         notes = [f"Memory ran out, so it was decoded in tiles of {decoded.tile} latent cells."] if decoded.tile else []
         return _paste(image, decoded.pixels[:, :height, :width], mask, feather, *notes)

@@ -37,8 +37,10 @@ class LoadCheckpoint(io.ComfyNode):
         return check_choices(cls, ckpt_name=ckpt_name)
 
     @classmethod
-    def fingerprint_inputs(cls, ckpt_name: str) -> tuple[int, int]:
-        """Load again where the file itself was replaced."""
+    def fingerprint_inputs(cls, ckpt_name: str | None) -> tuple[int, int] | None:
+        """Load again where the file itself was replaced. A name that comes over a link is not known here."""
+        if ckpt_name is None:
+            return None
         stat = os.stat(host.checkpoint_path(ckpt_name))
         return stat.st_mtime_ns, stat.st_size
 

@@ -81,6 +81,8 @@ class CleanMask(io.ComfyNode):
         told += changes
         report = f"Changed: {'; '.join(told)}." if told else "Nothing had to be changed."
         preview = (
-            ui.PreviewMask(cleaned, cls=cls) if image is None else ui.PreviewImage(overlay(image, cleaned), cls=cls)
+            ui.PreviewMask(cleaned.float(), cls=cls)
+            if image is None
+            else ui.PreviewImage(overlay(image, cleaned).float(), cls=cls)
         )
         return io.NodeOutput(cleaned, ui={**preview.as_dict(), "text": (f"{report}\n{coverage(cleaned)}",)})

@@ -50,7 +50,6 @@ function addReport(node) {
 // Measured on a copy: the element itself is stretched to the widget's height, and has none while off the screen.
 function heightAt(element, width) {
   const copy = element.cloneNode(true);
-  copy.className = "";
   Object.assign(copy.style, { position: "absolute", visibility: "hidden", width: `${width}px`, height: "auto" });
   document.body.append(copy);
   const height = copy.offsetHeight;

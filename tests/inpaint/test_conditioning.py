@@ -49,6 +49,10 @@ def test_frames():
     batch = conditioning.pool(masks, (3, 16, 1, 2, 2))
     assert batch.shape == (3, 1, 1, 2, 2)
     assert torch.equal(batch[:, :, 0], conditioning.pool(masks, (3, 4, 2, 2)))
+    kept = torch.rand(2, 1, 3, 16, 16)
+    pooled = conditioning.pool(kept, (2, 16, 3, 2, 2))
+    assert pooled.shape == (2, 1, 3, 2, 2)
+    assert torch.equal(pooled[1, 0], conditioning.pool(kept[1, 0], (3, 4, 2, 2))[:, 0])
     with pytest.raises(InpaintError, match=r"expected 1, 2 \(the batch\) or 5 \(the frames\) masks, got 3"):
         conditioning.pool(masks, (2, 16, 5, 2, 2))
 

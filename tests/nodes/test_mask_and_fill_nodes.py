@@ -90,4 +90,4 @@ def test_composite_pastes_inside_only_and_proves_it(run):
     rim = (pasted[0, 32, 12:20, :3] - image[0, 32, 12:20, :3]) / (repainted[0, 32, 12:20] - image[0, 32, 12:20, :3])
     torch.testing.assert_close(rim.mean(dim=-1), weight[0, 32, 12:20], rtol=0.01, atol=1e-3)
     assert torch.all(weight[0, 32, 12:20].diff() > 0)
-    assert "soft edge: 0." in ran.text
+    assert "Largest change outside: 0." in ran.text

@@ -85,7 +85,7 @@ def test_the_whole_chain(run, loaded, height, width, batch, channels):
     assert painted.std() > 0.01
     assert (painted - image[inside][:, :3]).abs().mean() > 0.08  # the VAE alone changes 0.03
     assert (painted - 0.5).abs().mean() > 0.01
-    assert "soft edge: 0." in ran.text
+    assert "Largest change outside: 0." in ran.text
 
 
 def test_the_same_seed_is_equal_and_another_is_not(run, inpaint_model):

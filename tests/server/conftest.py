@@ -22,7 +22,7 @@ def host(comfyui, tmp_path_factory):
     write_sd15_inpaint(checkpoints / CHECKPOINT)
     (checkpoints / "truncated.safetensors").write_bytes((checkpoints / CHECKPOINT).read_bytes()[:100_000])
     (checkpoints / "page.safetensors").write_text("<!DOCTYPE html><html>Sign in to download</html>")
-    with HostProcess(comfyui, base) as running:
+    with HostProcess(comfyui, base, arguments=["--preview-method", "latent2rgb"]) as running:
         yield running
 
 

@@ -53,7 +53,7 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, pict
     grey = fill_neutral(torch.from_numpy(before / 255).float()[None], torch.from_numpy(hole).float()[None])
     assert np.abs(painted - grey[0].numpy()[hole]).mean() > 0.02
     texts = [shown["text"][0] for shown in run.outputs.values() if "text" in shown]
-    assert any("soft edge: 0." in text for text in texts)
+    assert any("Largest change outside: 0." in text for text in texts)
 
 
 def test_the_same_seed_is_equal_and_another_is_not(client, upload):
