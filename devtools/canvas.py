@@ -30,7 +30,7 @@ LOCAL_STORAGE = {"vueNodesBannerDismissed": "true"}
 HOST_ERRORS = (
     "Content Security Policy",
     "ComfyApp graph accessed before initialization",
-    "Cannot read properties of undefined (reading 'id')",
+    "Cannot read properties of undefined (reading 'id')\n    at onChange (",
 )
 HOST_MISSING_FILES = ("/favicon.ico", "/user.css", "/userdata", "/comfy.templates.json")
 

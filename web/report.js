@@ -73,7 +73,6 @@ app.registerExtension({
       report(this, output);
     };
   },
-  // Undo makes all nodes anew, and so does a change of tabs, which brings the outputs back after the nodes.
-  loadedGraphNode: (node) => report(node, app.nodeOutputs[node.id]),
+  // Undo and a change of tabs make all nodes anew, and then bring the outputs back.
   onNodeOutputsUpdated: (outputs) => app.graph.nodes.forEach((node) => report(node, outputs[node.id])),
 });

@@ -1,8 +1,8 @@
 """Encode, sample, decode, composite on the host, with a small untrained checkpoint.
 
 Mutations seen to fail here: mask inverted in the encode node; noise mask left out; masked picture not hidden; the
-latent cropped as the host does, so that the picture shifts; the sampler's mask resized bilinearly; decode without
-the fall-back to tiles; crop of the padded picture off by one.
+picture moved before it is encoded or after it is decoded; masks resized bilinearly; decode without the fall-back to
+tiles, or with it for every error; denoise ignored.
 """
 
 import numpy as np
@@ -260,6 +260,14 @@ def test_cancel_half_way(run, general_model):
 
 
 # ---- decode ------------------------------------------------------------------------------------------------------
+
+
+def test_the_decoded_picture_lies_where_the_original_does(run, general_model):
+    image, mask = _picture(61, 83), _block(61, 83)
+    latent = _encode(run, general_model, image, mask).outputs[2]
+    result, _ = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask).outputs
+    decoded = general_model.vae.decode(latent["samples"])[:, :61, :83]
+    torch.testing.assert_close(result[mask > 0], decoded[mask > 0])
 
 
 def test_nan_in_the_decoded_picture_is_left_out_and_told(run, general_model, monkeypatch):

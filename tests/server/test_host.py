@@ -1,7 +1,7 @@
 """How the pack behaves on a running host beside its pictures: start, errors, cancel, cache, previews.
 
-Mutations seen to fail here: a warning logged at import; the checkpoint's header not read; fingerprint_inputs that
-returns a new value each time; the sampler without the host's callback.
+Mutations seen to fail here: a warning logged at import; the checkpoint's header read only after loading; a fingerprint
+that is new each time; choices not checked.
 """
 
 import io

@@ -134,6 +134,7 @@ class Opened:
 @pytest.fixture(scope="session", params=MODES)
 def opened(request, server) -> Iterator[Opened]:
     with Canvas(server.client.url, nodes_2=request.param == "nodes-2") as canvas:
+        assert canvas.errors == []
         yield Opened(canvas, request.param)
 
 

@@ -1,6 +1,6 @@
 """The host's MaskEditor on the Load Image node of a shipped workflow: the painted stroke is what gets repainted.
 
-Mutations seen to fail here: to be listed.
+Mutations seen to fail here: mask inverted, ignored or empty at the paste; Clean Mask inverting.
 """
 
 import numpy as np
@@ -42,7 +42,6 @@ def test_stroke_is_repainted(canvas, server, photo, workflows, shot):
     outside = distance_transform_edt(~stroke) > MARGIN
     assert np.array_equal(result[outside], photo.pixels[outside])
     assert np.abs(result[stroke].astype(int) - photo.pixels[stroke]).mean() > 1
-    assert not np.array_equal(result[stroke], photo.pixels[stroke])
 
 
 def _stroke(page, editor, start, end):

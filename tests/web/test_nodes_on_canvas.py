@@ -1,6 +1,6 @@
 """Every node of the pack on the real canvas: its slots, its widgets with their defaults, its tooltips and its help.
 
-Mutations seen to fail here: to be listed.
+Mutations seen to fail here: a help page removed; a tooltip removed; the report widget saved with the workflow.
 """
 
 import urllib.request

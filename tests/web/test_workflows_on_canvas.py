@@ -1,6 +1,10 @@
 """The shipped workflows on the real canvas: opened, compared by name, run from the page, their reports read.
 
-Mutations seen to fail here: to be listed.
+Mutations seen to fail here. In a workflow: two widget values swapped; a node type misspelt; a null that the page's
+schema forbids; an API form that is not up to date; a thumbnail removed. In the pack: mask inverted, ignored or empty at
+the paste; Clean Mask inverting. In web/report.js: a syntax error; the report hidden, too low for its text or stretched;
+saved with the workflow or sent with the prompt; its widget added at the first report only (Nodes 2.0 overlooks it); one
+name for the widgets of all nodes (Nodes 2.0 shows what was reported before undo); outputs that come back not shown.
 """
 
 import json
