@@ -40,40 +40,62 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
         raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
 
 
-def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
-    """Read what people connect as a mask.
+def as_planes(mask: Tensor, name: str = "mask") -> Tensor:
+    """Bring what people connect as a mask to one shape, whatever its values.
 
     Args:
-        mask: [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1]. Floats are taken as 0..1, with NaN as 0 and the rest
-            clamped; bools as 0 and 1; integers as 0..255, or as 0 and 1 where nothing exceeds 1.
+        mask: [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1] of real numbers.
         name: the input's name, for the message.
 
     Returns:
-        [B, H, W] in 0..1, on the same device; floats keep their dtype, the rest become float32.
+        [B, H, W], a view.
 
     Raises:
         InpaintError: if the shape is none of these, is empty, or the values are not real numbers.
     """
     shape = tuple(getattr(mask, "shape", ()))
-    if 0 in shape or not isinstance(mask, Tensor) or mask.is_complex():
-        planes = None
-    elif len(shape) == 2:
-        planes = mask[None]
-    elif len(shape) == 3:
-        planes = mask
-    elif len(shape) == 4 and shape[1] == 1:
-        planes = mask[:, 0]
-    elif len(shape) == 4 and shape[3] == 1:
-        planes = mask[..., 0]
-    else:
-        planes = None
-    if planes is None:
-        raise InpaintError(f"{name}: expected [B, H, W], got {_describe(mask)}. {_GET_A_MASK}")
+    if 0 not in shape and isinstance(mask, Tensor) and not mask.is_complex():
+        if len(shape) == 2:
+            return mask[None]
+        if len(shape) == 3:
+            return mask
+        if len(shape) == 4 and shape[1] == 1:
+            return mask[:, 0]
+        if len(shape) == 4 and shape[3] == 1:
+            return mask[..., 0]
+    raise InpaintError(f"{name}: expected [B, H, W], got {_describe(mask)}. {_GET_A_MASK}")
 
-    if not planes.is_floating_point():
-        highest = 255 if planes.max() > 1 else 1
-        planes = planes.float() / highest
-    return planes.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
+
+def as_values(mask: Tensor) -> Tensor:
+    """Bring a mask's values to 0..1, whatever its shape.
+
+    Args:
+        mask: floats are taken as 0..1, with NaN as 0 and the rest clamped; bools as 0 and 1; integers as 0..1, 0..255
+            or 0..65535, the smallest of these that holds them.
+
+    Returns:
+        the same shape and device; floats keep their dtype, the rest become float32. The mask itself where nothing is
+        to be done.
+    """
+    if not mask.is_floating_point():
+        largest = mask.max()
+        mask = mask.float() / (1 if largest <= 1 else 255 if largest <= 255 else 65535)
+    low, high = mask.aminmax()
+    if low >= 0 and high <= 1:  # which NaN is not
+        return mask
+    return mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp_(0, 1)
+
+
+def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
+    """Read what people connect as a mask: any shape that `as_planes` takes, any values that `as_values` takes.
+
+    Returns:
+        [B, H, W] in 0..1, on the same device; floats keep their dtype, the rest become float32.
+
+    Raises:
+        InpaintError: if it is no mask.
+    """
+    return as_values(as_planes(mask, name))
 
 
 def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
@@ -110,6 +132,18 @@ def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "m
     return mask.expand(batch, -1, -1)
 
 
+def without_haze(mask: Tensor) -> Tensor:
+    """The mask with values under 1.5 of 255 made 0: what a JPEG or a detector leaves where nothing was meant.
+
+    Args:
+        mask: [B, H, W] float in 0..1.
+
+    Returns:
+        [B, H, W], same dtype and device.
+    """
+    return torch.nn.functional.threshold(mask, HAZE, 0)
+
+
 def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Check a picture, read its mask, and bring both to one batch: one of either serves many of the other.
 
@@ -118,8 +152,7 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         mask: anything `as_mask` reads.
 
     Returns:
-        the image [N, H, W, C] and the mask [N, H, W] in 0..1, N the larger of the two batches. Mask values under 1.5
-        of 255 are 0: a JPEG or a detector leaves such a haze where nothing was meant to be repainted.
+        the image [N, H, W, C] and the mask [N, H, W] in 0..1 and without haze, N the larger of the two batches.
 
     Raises:
         InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
@@ -129,7 +162,7 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     if batch == 1:
         batch = len(as_mask(mask))
     mask = match_mask(mask, height, width, batch)
-    return image.expand(batch, -1, -1, -1), mask.masked_fill(mask < HAZE, 0)
+    return image.expand(batch, -1, -1, -1), without_haze(mask)
 
 
 def _describe(value: object) -> str:

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from . import masks
+
+SHAPES: dict[str, Callable[[Tensor], Tensor] | None] = {
+    "as it is": None,
+    "convex hull": masks.convex_hull,
+    "box": masks.bounding_box,
+}
 
 
 @dataclass(frozen=True)
 class CleanUp:
     """What to do to a mask, in this order. Zero or False turns a step off.
 
+    invert: repainted and kept are swapped.
+    black, white, gamma: levels between which the values are stretched over 0..1, and the bend of what is between.
+    smooth_time: standard deviation of an average over the frames of a film, in frames.
     threshold: at or above it a value becomes 1, below it 0; in 0..1.
-    min_area: patches of fewer pixels are removed.
+    snap: what is this near to 0 or 1 becomes that; matters to a mask that no threshold made hard.
+    fill_holes: enclosed holes are filled. max_hole: only those of at most so many pixels; 0 fills all.
+    min_area: patches of fewer pixels are removed, unless a mask holds nothing else.
+    keep_largest: so many patches are kept in every frame.
+    close, open: gaps, or strokes, narrower than twice so many pixels go.
+    smooth_outline: bumps and notches up to about so many pixels go; makes the mask hard.
+    shape: what takes the mask's place, of `SHAPES`.
     grow: pixels by which the repainted area widens; below zero it shrinks.
     feather: width of the soft edge in pixels, half of it to each side of the outline.
     """
 
     invert: bool = False
+    black: float = 0.0
+    white: float = 1.0
+    gamma: float = 1.0
+    smooth_time: float = 0.0
     threshold: float = 0.5
+    snap: float = 0.02
     fill_holes: bool = True
+    max_hole: int = 0
     min_area: int = 16
+    keep_largest: int = 0
+    close: float = 0.0
+    open: float = 0.0
+    smooth_outline: float = 0.0
+    shape: str = "as it is"
     grow: float = 4.0
     feather: float = 0.0
 
@@ -39,34 +67,71 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
     """
     told: list[str] = []
 
-    def step(after: Tensor, sentence: str) -> Tensor:
+    def step(after: Tensor, sentence: str) -> None:
         nonlocal mask
         changed = int((after != mask).sum())
         if changed:
             told.append(f"{sentence} ({changed:,} px)")
-        return after
+        mask = after
 
     if steps.invert:
-        mask = step(masks.invert(mask), "inverted")
+        step(masks.invert(mask), "inverted")
+    if (steps.black, steps.white, steps.gamma) != (0, 1, 1):
+        after = masks.levels(mask, steps.black, steps.white, steps.gamma)
+        bend = "" if steps.gamma == 1 else f" with gamma {steps.gamma:g}"
+        step(after, f"stretched values from {steps.black:g} to {steps.white:g}{bend}")
+    if steps.smooth_time > 0:
+        step(masks.smooth_over_time(mask, steps.smooth_time), f"averaged over {steps.smooth_time:g} frames")
     if steps.threshold > 0:
-        mask = step(masks.threshold(mask, steps.threshold), f"made values from {steps.threshold:g} up 1, others 0")
+        step(masks.threshold(mask, steps.threshold), f"made values from {steps.threshold:g} up 1, others 0")
+    elif steps.snap > 0:
+        step(masks.snap(mask, steps.snap), f"made values within {steps.snap:g} of 0 and 1 exact")
     if steps.fill_holes:
-        mask = step(masks.fill_holes(mask), "filled holes")
+        limit = f" up to {steps.max_hole} px" if steps.max_hole else ""
+        step(masks.fill_holes(mask, steps.max_hole or None), f"filled holes{limit}")
     if steps.min_area > 0:
-        mask = step(masks.remove_specks(mask, steps.min_area), f"removed specks under {steps.min_area} px")
+        step(without_specks(mask, steps.min_area), f"removed specks under {steps.min_area} px")
+    if steps.keep_largest > 0:
+        step(masks.keep_largest(mask, steps.keep_largest), f"kept the {steps.keep_largest} largest")
+    if steps.close > 0:
+        step(masks.close(mask, steps.close), f"closed gaps under {2 * steps.close:g} px")
+    if steps.open > 0:
+        step(masks.open(mask, steps.open), f"removed strokes under {2 * steps.open:g} px")
+    if steps.smooth_outline > 0:
+        step(masks.smooth_outline(mask, steps.smooth_outline), f"smoothed the outline by {steps.smooth_outline:g} px")
+    replace = SHAPES[steps.shape]
+    if replace:
+        step(replace(mask), f"took its {steps.shape}")
     if steps.grow:
         verb = "grew by" if steps.grow > 0 else "shrank by"
-        mask = step(masks.grow(mask, steps.grow), f"{verb} {abs(steps.grow):g} px")
+        step(masks.grow(mask, steps.grow), f"{verb} {abs(steps.grow):g} px")
     if steps.feather > 0:
-        mask = step(masks.feather(mask, steps.feather), f"feathered over {steps.feather:g} px")
+        step(masks.feather(mask, steps.feather), f"feathered over {steps.feather:g} px")
     return mask, told
 
 
 def coverage(mask: Tensor) -> str:
     """How much of the picture is to be repainted, in words. mask: [B, H, W]."""
-    share = float((mask > 0).float().mean())
-    if share == 0:
+    covered, all_of_it = int(torch.count_nonzero(mask)), mask.numel()
+    if covered == 0:
         return "The mask is empty: nothing will be repainted."
-    if share == 1:
+    if covered == all_of_it:
         return "The mask is full: the whole picture will be repainted."
+    share = covered / all_of_it
+    if share < 0.001:
+        return "The mask covers less than 0.1% of the picture."
+    if share > 0.999:
+        return "The mask covers all but less than 0.1% of the picture."
     return f"The mask covers {share:.1%} of the picture."
+
+
+def without_specks(mask: Tensor, area: int) -> Tensor:
+    """The mask without its specks; but a frame that holds nothing else keeps them, since there a touch-up is meant.
+
+    Args:
+        mask: [B, H, W] float.
+        area: patches of fewer pixels are specks.
+    """
+    kept = masks.remove_specks(mask, area)
+    holds_more = kept.flatten(1).any(dim=1)
+    return torch.where(holds_more[:, None, None], kept, mask)

@@ -1,5 +1,7 @@
 """Sizes in whole pixels, and padding that never moves the picture."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
@@ -21,9 +23,24 @@ class Size:
     width: int
     height: int
 
-    def to_multiple(self, multiple: int) -> "Size":
+    def to_multiple(self, multiple: int) -> Size:
         """The smallest size that covers this one and is a multiple of `multiple` both ways."""
         return Size(ceil_to_multiple(self.width, multiple), ceil_to_multiple(self.height, multiple))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: its first column and row, width and height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index a picture with."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
 def pad_image(image: Tensor, size: Size) -> Tensor:

@@ -6,11 +6,23 @@ from .composite import Composite, DecodeComposite
 from .encode import EncodeInpaint
 from .fill import FillMasked
 from .load import LoadCheckpoint
-from .mask import CleanMask
+from .mask import CleanMask, GrowFeatherMask, InpaintMasks
+from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
+from .mask_look import InspectMask, PreviewMaskOverImage
+from .mask_parts import CombineMasks, SplitMask
 from .sample import MaskedSampler
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
+    InspectMask,
+    GrowFeatherMask,
+    InpaintMasks,
+    SplitMask,
+    CombineMasks,
+    MaskFromColor,
+    MaskFromAlpha,
+    MaskFromDifference,
+    PreviewMaskOverImage,
     LoadCheckpoint,
     EncodeInpaint,
     MaskedSampler,

@@ -10,6 +10,7 @@ from ..inpaint.blend import composite_mask, paste
 from ..inpaint.checks import check_image, match
 from ..inpaint.errors import InpaintError
 from ..inpaint.geometry import Size
+from .widgets import pixels
 
 
 def _paste_inputs() -> list[io.Input]:
@@ -20,14 +21,7 @@ def _paste_inputs() -> list[io.Input]:
             "alpha.",
         ),
         io.Mask.Input("mask", tooltip="The mask that was repainted. It is pasted in full."),
-        io.Float.Input(
-            "feather",
-            default=8.0,
-            min=0.0,
-            max=512.0,
-            step=0.5,
-            tooltip="Width in pixels of the soft edge around the mask. 0 blends by the mask's own values.",
-        ),
+        pixels("feather", 8.0, "Width in pixels of the soft edge around the mask. 0 blends by the mask's own values."),
     ]
 
 

@@ -10,6 +10,7 @@ from .. import host
 from ..inpaint import conditioning
 from ..inpaint.checks import match
 from ..inpaint.geometry import Size, pad_image, pad_mask
+from ..inpaint.masks import pool
 from .choices import check_choices
 
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
@@ -93,14 +94,14 @@ class EncodeInpaint(io.ComfyNode):
             samples = hidden_samples = host.encode(vae, pixels)
         else:
             samples, hidden_samples = host.encode(vae, torch.cat([pixels, hidden])).split(batch)
-        cells = conditioning.pool(soft, samples.shape)
+        cells = pool(soft, samples.shape)
         if masked_content == "noise":
             noise = host.latent_noise(model, samples.shape, NOISE_SEED)
             samples = conditioning.replace_masked(samples, noise, cells)
 
         if inputs is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
-            concat_mask = hard[:, None] if inputs == "fill" else conditioning.pool(hard, samples.shape)
+            concat_mask = hard[:, None] if inputs == "fill" else pool(hard, samples.shape)
             values = {"concat_latent_image": hidden_samples, "concat_mask": concat_mask}
             positive = host.set_conditioning(positive, values)
             negative = host.set_conditioning(negative, values)

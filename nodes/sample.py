@@ -5,7 +5,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from .. import host
-from ..inpaint import conditioning
+from ..inpaint.checks import as_values
+from ..inpaint.masks import pool
 from .choices import check_choices
 
 
@@ -78,7 +79,10 @@ class MaskedSampler(io.ComfyNode):
         denoise: float,
     ) -> io.NodeOutput:
         noise_mask, shape = latent.get("noise_mask"), latent["samples"].shape
-        if noise_mask is not None and (noise_mask.ndim != len(shape) or noise_mask.shape[-2:] != shape[-2:]):
-            latent = {**latent, "noise_mask": conditioning.pool(noise_mask, shape)}
+        if noise_mask is not None:
+            noise_mask = as_values(noise_mask)
+            if noise_mask.ndim != len(shape) or noise_mask.shape[-2:] != shape[-2:]:
+                noise_mask = pool(noise_mask, shape)
+            latent = {**latent, "noise_mask": noise_mask}
         sampled = host.sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
         return io.NodeOutput(sampled)

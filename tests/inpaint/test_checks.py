@@ -35,7 +35,7 @@ def test_a_batch_stays_a_batch_in_every_layout():
         (torch.tensor([[False, True]]), [[0.0, 1.0]]),
         (torch.tensor([[0, 51, 255]], dtype=torch.uint8), [[0.0, 0.2, 1.0]]),
         (torch.tensor([[0, 1]], dtype=torch.uint8), [[0.0, 1.0]]),
-        (torch.tensor([[-7, 255, 900]]), [[0.0, 1.0, 1.0]]),
+        (torch.tensor([[-7, 13107, 65535]]), [[0.0, 0.2, 1.0]]),
         (torch.tensor([[-0.5, 0.98, 1.5]]), [[0.0, 0.98, 1.0]]),
         (torch.tensor([[torch.nan, torch.inf, -torch.inf]]), [[0.0, 1.0, 0.0]]),
     ],

@@ -14,6 +14,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [
     "MendCleanMask",
+    "MendInspectMask",
+    "MendGrowFeatherMask",
+    "MendInpaintMasks",
+    "MendSplitMask",
+    "MendCombineMasks",
+    "MendMaskFromColor",
+    "MendMaskFromAlpha",
+    "MendMaskFromDifference",
+    "MendPreviewMask",
     "MendLoadCheckpoint",
     "MendEncodeInpaint",
     "MendMaskedSampler",

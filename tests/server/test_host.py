@@ -26,7 +26,7 @@ def _sd15(upload, **sampler):
 
 
 def test_the_pack_loads_without_a_word_of_warning(host, client):
-    assert len([name for name in client.object_info() if name.startswith("Mend")]) == 7
+    assert len([name for name in client.object_info() if name.startswith("Mend")]) == 16
     log = host.log_text()
     (line,) = [line for line in log.splitlines() if "mend-inpaint" in line]
     assert re.search(r"[\d.]+ seconds", line)

@@ -24,7 +24,7 @@ def nodes(server):
 
 def test_all_are_there(nodes):
     assert sorted(nodes) == sorted(page.stem for page in (ROOT / "web" / "docs").glob("*.md"))
-    assert len(nodes) == 7
+    assert len(nodes) == 16
 
 
 def test_dropped_on_the_canvas(canvas, nodes, shot):
@@ -45,7 +45,8 @@ def test_dropped_on_the_canvas(canvas, nodes, shot):
 def test_everything_has_a_tooltip(nodes):
     for id, node in nodes.items():
         assert node.told["description"], id
-        inputs = {name: options for group in node.told["input"].values() for name, (_, options) in group.items()}
+        groups = (node.told["input"].get(group, {}) for group in ("required", "optional"))
+        inputs = {name: options for group in groups for name, (_, options) in group.items()}
         told = {name: options.get("tooltip") for name, options in inputs.items()}
         told |= dict(zip(node.told["output_name"], node.told["output_tooltips"], strict=True))
         assert [name for name, tooltip in told.items() if not tooltip] == [], id

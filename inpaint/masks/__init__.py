@@ -1,0 +1,47 @@
+"""Operators on masks [B, H, W], 0 = keep, 1 = repaint. None of them changes its input.
+
+values       one pixel at a time: threshold, snap, invert, levels
+grow         by a true distance: grow, close, open
+edges        the outline: feather, blur, smooth_outline
+regions      connected patches: fill_holes, remove_specks, keep_largest, split
+shapes       what encloses a mask: convex_hull, bounding_box
+combine      two masks made one
+select       a mask from pictures: by colour, by alpha, by what differs
+film         masks of a film's frames: smooth_over_time
+latent       masks at the resolution of a latent: pool
+"""
+
+from .combine import combine
+from .edges import blur, feather, smooth_outline
+from .film import smooth_over_time
+from .grow import close, grow, open
+from .latent import pool
+from .regions import fill_holes, keep_largest, remove_specks, split
+from .select import from_alpha, from_colour, from_difference
+from .shapes import bounding_box, convex_hull
+from .values import invert, levels, snap, threshold
+
+__all__ = [
+    "blur",
+    "bounding_box",
+    "close",
+    "combine",
+    "convex_hull",
+    "feather",
+    "fill_holes",
+    "from_alpha",
+    "from_colour",
+    "from_difference",
+    "grow",
+    "invert",
+    "keep_largest",
+    "levels",
+    "open",
+    "pool",
+    "remove_specks",
+    "smooth_outline",
+    "smooth_over_time",
+    "snap",
+    "split",
+    "threshold",
+]
