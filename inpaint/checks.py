@@ -1,4 +1,7 @@
-"""What an image and a mask must look like, and how what people connect becomes that."""
+"""What an image, a mask and a setting must look like, and how what people connect becomes that."""
+
+import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +43,27 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
         raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
 
 
+def check_amount(name: str, value: float, advice: str) -> None:
+    """Accept 0 and any finite number above it.
+
+    Raises:
+        InpaintError: if it is anything else, with `advice` as its second sentence.
+    """
+    if not 0 <= value < math.inf:
+        raise InpaintError(f"{name}: expected 0 or more, got {value}. {advice}")
+
+
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """Accept one of these words.
+
+    Raises:
+        InpaintError: if it is another.
+    """
+    known = list(known)
+    if value not in known:
+        raise InpaintError(f"{name}: expected one of {', '.join(known)}, got {value}.")
+
+
 def as_planes(mask: Tensor, name: str = "mask") -> Tensor:
     """Bring what people connect as a mask to one shape, whatever its values.
 
@@ -78,12 +102,18 @@ def as_values(mask: Tensor) -> Tensor:
         to be done.
     """
     if not mask.is_floating_point():
-        largest = mask.max()
-        mask = mask.float() / (1 if largest <= 1 else 255 if largest <= 255 else 65535)
+        mask = mask.float() / full_value(mask)
     low, high = mask.aminmax()
     if low >= 0 and high <= 1:  # which NaN is not
         return mask
     return mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp_(0, 1)
+
+
+def full_value(mask: Tensor) -> int:
+    """The value that stands for "repaint" in a mask of bools or integers: the smallest of 1, 255, 65535 that none of
+    its values exceeds."""
+    largest = mask.max()
+    return 1 if largest <= 1 else 255 if largest <= 255 else 65535
 
 
 def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
@@ -160,7 +190,7 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     check_image(image)
     batch, height, width = image.shape[:3]
     if batch == 1:
-        batch = len(as_mask(mask))
+        batch = len(as_planes(mask))
     mask = match_mask(mask, height, width, batch)
     return image.expand(batch, -1, -1, -1), without_haze(mask)
 

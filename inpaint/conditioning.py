@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .masks import threshold
+
 GREY = 0.5
 
 
@@ -17,7 +19,7 @@ def binary(mask: Tensor) -> Tensor:
     Returns:
         [B, H, W], 1 where mask >= 0.5, as diffusers has it.
     """
-    return (mask >= 0.5).to(mask.dtype)
+    return threshold(mask, 0.5)
 
 
 def hide(image: Tensor, mask: Tensor) -> Tensor:

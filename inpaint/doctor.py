@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from . import masks
-from .checks import as_mask, as_planes, check_image, match_mask
-from .clean import without_specks
+from .checks import as_mask, as_planes, as_values, check_image, full_value, match_mask
+from .clean import CleanUp, without_specks
 from .masks.distance import distance_to
 
 # A patch, or a hole, of fewer pixels was hardly painted on purpose.
-TINY = 16
+TINY = CleanUp.min_area
 # How near to 0 or 1 a value still counts as meant to be that.
-NEAR = 0.02
+NEAR = CleanUp.snap
 # Values up to this come from masks added up, higher ones up to 255 from 8 bits.
 SUM = 16
 
@@ -119,9 +119,10 @@ def _shape(mask: Tensor, case: _Case) -> _Seen:
 def _type(mask: Tensor, case: _Case) -> _Seen:
     if mask.is_floating_point():
         return None
-    read = as_mask(mask)
-    span = "0 and 1" if mask.dtype == torch.bool or mask.max() <= 1 else "0 to 255"
-    return f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float.", f"Read as {span}.", read
+    full = full_value(mask)
+    span = "0 and 1" if full == 1 else f"0 to {full}"
+    said = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
+    return said, f"Read as {span}.", as_values(mask)
 
 
 def _numbers(mask: Tensor, case: _Case) -> _Seen:
@@ -214,18 +215,22 @@ def _nearly_hard(mask: Tensor, case: _Case) -> _Seen:
     mended = masks.snap(mask, NEAR)
     changed = int((mended != mask).sum())
     # A soft edge passes these values on its way; a mask meant to be hard has little else.
-    if changed <= int(((mask > NEAR) & (mask < 1 - NEAR)).sum()):
+    if changed <= _soft_pixels(mask):
         return None
     return f"{_are(changed, 'pixel')} nearly 0 or nearly 1, by {NEAR:g} or less.", "Made exactly that.", mended
 
 
 def _soft(mask: Tensor, case: _Case) -> _Seen:
-    soft = int(((mask > NEAR) & (mask < 1 - NEAR)).sum())
+    soft = _soft_pixels(mask)
     if not soft:
         return None
     if not case.binary:
         return (f"{_are(soft, 'pixel')} soft. Models with inpainting inputs see 0.5 and more as masked.",)
     return f"{_are(soft, 'pixel')} soft where a hard mask is needed.", "Cut at 0.5.", masks.threshold(mask, 0.5)
+
+
+def _soft_pixels(mask: Tensor) -> int:
+    return int(((mask > NEAR) & (mask < 1 - NEAR)).sum())
 
 
 def _specks(mask: Tensor, case: _Case) -> _Seen:

@@ -13,7 +13,7 @@ from ..inpaint.masks import grow as widen
 from ..inpaint.masks.edges import FALLOFFS, SIDES
 from .choices import check_choices
 from .shown import preview, read, shown
-from .widgets import advanced, picture_of_mask, pixels
+from .widgets import all_advanced, count, picture_of_mask, pixels, share
 
 
 class CleanMask(io.ComfyNode):
@@ -30,23 +30,19 @@ class CleanMask(io.ComfyNode):
                 io.Mask.Input("mask", tooltip="White (1) is repainted, black (0) is kept. Any size and batch."),
                 picture_of_mask(),
                 io.Boolean.Input("invert", default=usual.invert, tooltip="Swap what is repainted and what is kept."),
-                io.Float.Input(
+                share(
                     "threshold",
-                    default=usual.threshold,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Values from here up become 1, lower ones 0. 0 keeps soft values as they are.",
+                    usual.threshold,
+                    "Values from here up become 1, lower ones 0. 0 keeps soft values as they are.",
                 ),
                 io.Boolean.Input(
                     "fill_holes", default=usual.fill_holes, tooltip="Close holes that the mask surrounds completely."
                 ),
-                io.Int.Input(
+                count(
                     "min_area",
-                    default=usual.min_area,
-                    min=0,
-                    max=1_000_000,
-                    tooltip="Patches with fewer pixels than this are specks and are removed. 0 keeps all.",
+                    usual.min_area,
+                    "Patches with fewer pixels than this are specks and are removed. 0 keeps all.",
+                    most=1_000_000,
                 ),
                 pixels(
                     "grow",
@@ -60,83 +56,68 @@ class CleanMask(io.ComfyNode):
                     usual.feather,
                     "Width of a soft edge in pixels, half of it on either side of the outline.",
                 ),
-                *(
-                    advanced(port)
-                    for port in (
-                        io.Float.Input(
-                            "black",
-                            default=usual.black,
-                            min=0.0,
-                            max=1.0,
-                            step=0.01,
-                            tooltip="Before all else but inverting: this value and lower ones become 0, and the rest "
-                            "is stretched.",
-                        ),
-                        io.Float.Input(
-                            "white",
-                            default=usual.white,
-                            min=0.0,
-                            max=1.0,
-                            step=0.01,
-                            tooltip="This value and higher ones become 1, and the rest is stretched. Above black.",
-                        ),
-                        io.Float.Input(
-                            "gamma",
-                            default=usual.gamma,
-                            min=0.05,
-                            max=20.0,
-                            step=0.05,
-                            tooltip="Above 1 raises the values between black and white, below 1 lowers them.",
-                        ),
-                        io.Float.Input(
-                            "smooth_time",
-                            default=usual.smooth_time,
-                            min=0.0,
-                            max=10.0,
-                            step=0.1,
-                            tooltip="For masks that are the frames of a film: average over this many frames (standard "
-                            "deviation) before the threshold. From 0.8 a flicker of one frame goes, from 1.5 one of "
-                            "two.",
-                        ),
-                        io.Float.Input(
-                            "snap",
-                            default=usual.snap,
-                            min=0.0,
-                            max=0.49,
-                            step=0.01,
-                            tooltip="With threshold 0: values this near to 0 or 1 become exactly that.",
-                        ),
-                        io.Int.Input(
-                            "max_hole",
-                            default=usual.max_hole,
-                            min=0,
-                            max=100_000_000,
-                            tooltip="Fill only holes of up to so many pixels. 0 fills all.",
-                        ),
-                        io.Int.Input(
-                            "keep_largest",
-                            default=usual.keep_largest,
-                            min=0,
-                            max=1000,
-                            tooltip="Keep only so many patches, the largest of each mask. 0 keeps all.",
-                        ),
-                        pixels("close", usual.close, "Close gaps and notches narrower than twice this, in pixels."),
-                        pixels("open", usual.open, "Remove strokes and spurs narrower than twice this, in pixels."),
-                        pixels(
-                            "smooth_outline",
-                            usual.smooth_outline,
-                            "Smooth bumps and notches of up to about so many pixels out of a jagged outline. Makes "
-                            "the mask hard.",
-                            most=64.0,
-                        ),
-                        io.Combo.Input(
-                            "shape",
-                            options=list(SHAPES),
-                            default=usual.shape,
-                            tooltip="What takes the mask's place before it grows: itself, the convex hull of all of "
-                            "it, or its bounding box.",
-                        ),
-                    )
+                *all_advanced(
+                    share(
+                        "black",
+                        usual.black,
+                        "Before all else but inverting: this value and lower ones become 0, and the rest is stretched.",
+                    ),
+                    share(
+                        "white",
+                        usual.white,
+                        "This value and higher ones become 1, and the rest is stretched. Above black.",
+                    ),
+                    io.Float.Input(
+                        "gamma",
+                        default=usual.gamma,
+                        min=0.05,
+                        max=20.0,
+                        step=0.05,
+                        tooltip="Above 1 raises the values between black and white, below 1 lowers them.",
+                    ),
+                    io.Float.Input(
+                        "smooth_time",
+                        default=usual.smooth_time,
+                        min=0.0,
+                        max=10.0,
+                        step=0.1,
+                        tooltip="For masks that are the frames of a film: average over this many frames (standard "
+                        "deviation) before the threshold. From 0.8 a flicker of one frame goes, from 1.5 one of two.",
+                    ),
+                    share(
+                        "snap",
+                        usual.snap,
+                        "With threshold 0: values this near to 0 or 1 become exactly that.",
+                        most=0.49,
+                    ),
+                    count(
+                        "max_hole",
+                        usual.max_hole,
+                        "Fill only holes of up to so many pixels. 0 fills all.",
+                        most=100_000_000,
+                    ),
+                    count(
+                        "keep_largest",
+                        usual.keep_largest,
+                        "Keep only so many patches, the largest of each mask. 0 keeps all.",
+                        most=1000,
+                    ),
+                    pixels("close", usual.close, "Close gaps and notches narrower than twice this, in pixels."),
+                    pixels("open", usual.open, "Remove strokes and spurs narrower than twice this, in pixels."),
+                    pixels(
+                        "smooth_outline",
+                        usual.smooth_outline,
+                        "Smooth bumps and notches of up to about so many pixels out of a jagged outline. Makes the "
+                        "mask hard.",
+                        most=64.0,
+                    ),
+                    io.Combo.Input(
+                        "shape",
+                        options=list(SHAPES),
+                        default=usual.shape,
+                        tooltip="What takes the mask's place before it grows: itself, the convex hull of all of it, "
+                        "or its bounding box.",
+                    ),
                 ),
             ],
             outputs=[io.Mask.Output(display_name="mask", tooltip="The cleaned mask, [B, H, W].")],

@@ -98,7 +98,10 @@ class InspectMask(io.ComfyNode):
     ) -> io.NodeOutput:
         found = examine(mask, image, repair, binary, latent_cell)
         report = found.report()
-        fits = image is not None and image.shape[1:3] == found.mask.shape[1:] and 1 in (len(image), len(found.mask))
-        fits = fits or (image is not None and image.shape[:3] == found.mask.shape)
-        shows = preview(cls, found.mask, image if fits else None)
+        shows = preview(cls, found.mask, image if image is not None and _fits(image, found.mask) else None)
         return io.NodeOutput(found.mask, report, ui={**shows, "text": (report,)})
+
+
+def _fits(image: Tensor, mask: Tensor) -> bool:
+    """Whether the picture can be shown under the mask as it is."""
+    return image.shape[1:3] == mask.shape[1:] and (len(image) == len(mask) or 1 in (len(image), len(mask)))

@@ -4,7 +4,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..inpaint.checks import HAZE, as_mask, match, without_haze
+from ..inpaint.checks import as_mask, match, without_haze
 from ..inpaint.clean import coverage
 from ..inpaint.overlay import overlay
 
@@ -16,9 +16,10 @@ LONGEST_SIDE = 1024
 def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, list[str]]:
     """The mask, at its picture's size and batch where there is one; that picture; and what was done, in words."""
     mask = as_mask(mask)
-    told = ["removed a haze under 1.5 of 255"] if bool(((mask > 0) & (mask < HAZE)).any()) else []
+    clear = without_haze(mask)
+    told = [] if torch.equal(clear, mask) else ["removed a haze under 1.5 of 255"]
     if image is None:
-        return without_haze(mask), None, told
+        return clear, None, told
     height, width = mask.shape[1:]
     image, mask = match(image, mask)
     if mask.shape[1:] != (height, width):
@@ -28,20 +29,20 @@ def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, lis
 
 def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict:
     """The pictures of a node's output: the mask over its picture, or by itself; the first few, and not too large."""
-    mask = _small(mask[:MOST_SHOWN])
+    mask = _small(mask[:MOST_SHOWN, None])[:, 0]
     if image is None:
         return ui.PreviewMask(mask, cls=cls).as_dict()
-    colours = torch.stack([_small(channel) for channel in image[:MOST_SHOWN, ..., :3].unbind(-1)], dim=-1)
-    return ui.PreviewImage(overlay(colours, mask), cls=cls).as_dict()
+    colours = _small(image[:MOST_SHOWN, ..., :3].movedim(-1, 1))
+    return ui.PreviewImage(overlay(colours.movedim(1, -1), mask), cls=cls).as_dict()
 
 
 def _small(planes: Tensor) -> Tensor:
-    """[B, H, W] float32, shrunk to the longest side that is shown."""
-    ratio = LONGEST_SIDE / max(planes.shape[1:])
+    """[B, C, H, W] float32, shrunk to the longest side that is shown."""
+    ratio = LONGEST_SIDE / max(planes.shape[2:])
     if ratio >= 1:
         return planes.float()
-    size = [max(1, round(side * ratio)) for side in planes.shape[1:]]
-    return torch.nn.functional.interpolate(planes[:, None].float(), size=size, mode="area")[:, 0]
+    size = [max(1, round(side * ratio)) for side in planes.shape[2:]]
+    return torch.nn.functional.interpolate(planes.float(), size=size, mode="area")
 
 
 def shown(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None, *told: str) -> io.NodeOutput:

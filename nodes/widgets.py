@@ -13,6 +13,20 @@ def advanced(port: io.Input) -> io.Input:
     return port
 
 
+def all_advanced(*ports: io.Input) -> list[io.Input]:
+    return [advanced(port) for port in ports]
+
+
+def share(name: str, default: float, tooltip: str, most: float = 1.0) -> io.Float.Input:
+    """A value of a mask, or a part of a whole, in 0..1."""
+    return io.Float.Input(name, default=default, min=0.0, max=most, step=0.01, tooltip=tooltip)
+
+
+def count(name: str, default: int, tooltip: str, most: int) -> io.Int.Input:
+    """A whole number of things, 0 or more."""
+    return io.Int.Input(name, default=default, min=0, max=most, tooltip=tooltip)
+
+
 def pixels(name: str, default: float, tooltip: str, least: float = 0.0, most: float = 512.0) -> io.Float.Input:
     """A distance or width in pixels."""
     return io.Float.Input(name, default=default, min=least, max=most, step=0.5, tooltip=tooltip)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..checks import as_mask, as_planes, match_mask
-from ..errors import InpaintError
+from ..checks import as_mask, as_planes, check_choice, match_mask
 from .values import invert
 
 # On hard masks the set operations of these names; on soft ones the usual fuzzy ones (Zadeh 1965).
@@ -34,8 +33,7 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
     Raises:
         InpaintError: if either is no mask, neither batch is 1 and they differ, or `operation` is unknown.
     """
-    if operation not in OPERATIONS:
-        raise InpaintError(f"operation: expected one of {', '.join(OPERATIONS)}, got {operation}.")
+    check_choice("operation", operation, OPERATIONS)
     mask = as_mask(mask)
     batch = len(as_planes(other, "other")) if len(mask) == 1 else len(mask)
     height, width = mask.shape[1:]

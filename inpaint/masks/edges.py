@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_mask
-from ..errors import InpaintError
+from ..checks import check_amount, check_choice, check_mask
 from .distance import distance_to
 from .frames import each_frame
+from .values import threshold
 
 # Where the ramp begins, as a share of its width, counted inwards from the outline.
 SIDES = {"inside": 0.0, "center": 0.5, "outside": 1.0}
@@ -51,11 +51,9 @@ def feather(mask: Tensor, pixels: float, side: str = "center", falloff: str = "s
         InpaintError: if `mask` is not [B, H, W], `pixels` is negative or not finite, or `side` or `falloff` is not
             one of those.
     """
-    for name, value, known in (("side", side, SIDES), ("falloff", falloff, FALLOFFS)):
-        if value not in known:
-            raise InpaintError(f"{name}: expected one of {', '.join(known)}, got {value}.")
-    if not 0 <= pixels < math.inf:
-        raise InpaintError(f"pixels: expected 0 or more, got {pixels}. To shrink a mask, use grow below zero.")
+    check_choice("side", side, SIDES)
+    check_choice("falloff", falloff, FALLOFFS)
+    check_amount("pixels", pixels, "To shrink a mask, use grow below zero.")
     if pixels == 0:
         return mask
 
@@ -100,8 +98,7 @@ def blur(mask: Tensor, sigma: float) -> Tensor:
     """
     import cv2
 
-    if not 0 <= sigma < math.inf:
-        raise InpaintError(f"sigma: expected 0 or more, got {sigma}. Use 0 to leave the mask as it is.")
+    check_amount("sigma", sigma, "Use 0 to leave the mask as it is.")
     if sigma == 0:
         return mask
     width = 2 * int(4 * sigma + 0.5) + 1
@@ -130,9 +127,7 @@ def smooth_outline(mask: Tensor, pixels: float) -> Tensor:
         InpaintError: if `mask` is not [B, H, W], or `pixels` is negative or not finite.
     """
     check_mask(mask)
-    if not 0 <= pixels < math.inf:
-        raise InpaintError(f"pixels: expected 0 or more, got {pixels}. Use 0 to leave the mask as it is.")
+    check_amount("pixels", pixels, "Use 0 to leave the mask as it is.")
     if pixels == 0:
         return mask
-    area = each_frame(mask, lambda frame: frame >= 0.5)
-    return each_frame(blur(area, pixels / 2), lambda frame: frame >= 0.5)
+    return threshold(blur(threshold(mask, 0.5), pixels / 2), 0.5)

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_mask
-from ..errors import InpaintError
+from ..checks import check_amount, check_mask
 
 
 def smooth_over_time(mask: Tensor, frames: float) -> Tensor:
@@ -26,18 +25,18 @@ def smooth_over_time(mask: Tensor, frames: float) -> Tensor:
         InpaintError: if `mask` is not [B, H, W], or `frames` is negative or not finite.
     """
     check_mask(mask)
-    if not 0 <= frames < math.inf:
-        raise InpaintError(f"frames: expected 0 or more, got {frames}. Use 0 to leave the mask as it is.")
+    check_amount("frames", frames, "Use 0 to leave the mask as it is.")
     if frames == 0 or len(mask) == 1:
         return mask
     reach = int(4 * frames + 0.5)
     steps = range(-reach, reach + 1)
-    weights = [math.exp(-0.5 * (step / frames) ** 2) for step in steps]
+    heights = [math.exp(-0.5 * (step / frames) ** 2) for step in steps]
+    weights = [height / sum(heights) for height in heights]
     smoothed = torch.empty_like(mask, memory_format=torch.contiguous_format)
     for number, result in enumerate(smoothed):
         share = [0.0] * len(mask)
         for step, weight in zip(steps, weights, strict=True):
-            share[min(max(number + step, 0), len(mask) - 1)] += weight / sum(weights)
+            share[min(max(number + step, 0), len(mask) - 1)] += weight
         # In float64 the shares add up to 1 but for a rounding that vanishes on the way back: what is 1 stays 1.
         frame = torch.zeros(mask.shape[1:], dtype=torch.float64, device=mask.device)
         for neighbour, weight in enumerate(share):

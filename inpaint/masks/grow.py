@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from ..checks import check_mask
+from ..checks import check_amount, check_mask
 from ..errors import InpaintError
 from .distance import distance_to
 from .frames import each_frame
@@ -78,8 +78,7 @@ def open(mask: Tensor, pixels: float) -> Tensor:
 
 
 def _there_and_back(mask: Tensor, pixels: float, outwards: bool) -> Tensor:
-    if not 0 <= pixels < math.inf:
-        raise InpaintError(f"pixels: expected 0 or more, got {pixels}. Use 0 to leave the mask as it is.")
+    check_amount("pixels", pixels, "Use 0 to leave the mask as it is.")
     check_mask(mask)
     # The mask that goes on beyond the border matters as far as it can round a corner.
     squared_radius = _squared(pixels, furthest=2 * sum(mask.shape[1:]))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..checks import check_choice
 from ..errors import InpaintError
 
 # What a latent cell takes of its pixels, and of its frames.
@@ -33,8 +34,7 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "
         InpaintError: if the number of masks fits neither the batch nor the frames of the latent, or `take` is
             unknown.
     """
-    if take not in POOLS:
-        raise InpaintError(f"take: expected one of {', '.join(POOLS)}, got {take}.")
+    check_choice("take", take, POOLS)
     height, width = latent_shape[-2:]
     flat = mask.reshape(-1, 1, *mask.shape[-2:]).float()
     if flat.shape[2] % height or flat.shape[3] % width:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_mask
+from ..checks import check_choice, check_mask
 from ..errors import InpaintError
 from ..geometry import Box
 from .frames import each_frame
@@ -130,8 +130,7 @@ def split(mask: Tensor, order: str = "largest first", limit: int = 64, min_area:
     import cv2
 
     check_mask(mask)
-    if order not in ORDERS:
-        raise InpaintError(f"order: expected one of {', '.join(ORDERS)}, got {order}.")
+    check_choice("order", order, ORDERS)
     if limit < 1:
         raise InpaintError(f"limit: expected 1 or more, got {limit}.")
     frames, labels, found = mask.detach().float().cpu().numpy(), [], []

@@ -33,7 +33,6 @@ def bounding_box(mask: Tensor) -> Tensor:
     Raises:
         InpaintError: if `mask` is not [B, H, W].
     """
-
     import cv2
 
     def box(frame: np.ndarray) -> np.ndarray:
