@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devtools.environment import ROOT
+from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
 
 
@@ -25,16 +26,7 @@ def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:
     host = host_folder()
     base = ROOT / ".host" / "bench"
     prepare_base(base, pack=None)
-    # In front: the checkout, which is on the path too, has a `nodes` of its own.
-    sys.path.insert(0, str(host))
-    arguments = sys.argv
-    sys.argv = ["main.py", "--cpu", "--base-directory", str(base)]
-    import comfy.options
-
-    comfy.options.enable_args_parsing()
-    import nodes
-
-    sys.argv = arguments
+    nodes = import_host(host, base)
     if not asyncio.run(nodes.load_custom_node(str(host / "comfy_extras" / file), module_parent="comfy_extras")):
         sys.exit(f"The host could not load {file}.")
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from devtools.checkpoints import write_sd15_inpaint
+from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,18 +29,8 @@ def base(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def host_nodes(comfyui, base) -> ModuleType:
     """The host's `nodes` module, imported on the CPU, the pack's nodes among its mappings."""
-    # In front: the checkout, which is on the path too, has a `nodes` of its own.
-    sys.path.insert(0, str(comfyui))
-    arguments = sys.argv
-    sys.argv = ["main.py", "--cpu", "--use-pytorch-cross-attention", "--base-directory", str(base)]
-    import comfy.options
-
-    comfy.options.enable_args_parsing()
-    import folder_paths
-    import nodes
-
-    sys.argv = arguments
-    (pack,) = (folder for folder in Path(folder_paths.get_folder_paths("custom_nodes")[0]).iterdir())
+    nodes = import_host(comfyui, base)
+    (pack,) = (base / "custom_nodes").iterdir()
     assert asyncio.run(nodes.load_custom_node(str(pack)))
     return nodes
 

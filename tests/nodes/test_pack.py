@@ -57,7 +57,9 @@ def test_help_page_names_every_widget(node):
 
 
 def test_sources_are_plain_ascii():
-    sources = [path for pattern in ("*.py", "inpaint/*.py", "nodes/*.py", "web/**/*.js") for path in ROOT.glob(pattern)]
+    sources = [
+        path for pattern in ("*.py", "inpaint/**/*.py", "nodes/**/*.py", "web/**/*.js") for path in ROOT.glob(pattern)
+    ]
     assert len(sources) > 20
     assert [path.name for path in sources if not path.read_bytes().isascii()] == []
 
