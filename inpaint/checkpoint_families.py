@@ -24,7 +24,7 @@ class TensorNames:
         return all(name in self.shapes for name in names)
 
     def some(self, pattern: str) -> str | None:
-        return next((name for name in self.shapes if re.search(pattern, name)), None)
+        return next(filter(re.compile(pattern).search, self.shapes), None)
 
     def size(self, name: str | None, axis: int) -> int:
         """Length of one axis; 0 where there is no such tensor or axis."""
@@ -45,6 +45,9 @@ class TensorNames:
         found = self.some(KEY_NORM) is not None and self.has("final_layer.linear.weight")
         return found and inputs in (0, self.size("img_in.weight", 1))
 
+    def hunyuan(self) -> bool:
+        return self.some(r"^txt_in\.individual_token_refiner\.") is not None
+
 
 class Family(NamedTuple):
     """One row of the table; the first row whose test is true names the family."""
@@ -60,6 +63,9 @@ FAMILIES = (
     Family("sd3", "Stable Diffusion 3", None, lambda n: n.has("joint_blocks.0.context_block.attn.qkv.weight")),
     Family("chroma", "Chroma", None, lambda n: n.some(r"^distilled_guidance_layer\.")),
     Family("flux2", "FLUX.2", None, lambda n: n.has("double_stream_modulation_img.lin.weight")),
+    # Their blocks have the names of Flux's.
+    Family("hunyuan-image", "HunyuanImage 2.1", None, lambda n: n.hunyuan() and not n.size("img_in.proj.weight", 4)),
+    Family("hunyuan-video", "HunyuanVideo", None, lambda n: n.hunyuan()),
     Family("flux", "FLUX.1 Fill", "fill", lambda n: n.flux(inputs=384)),
     Family("flux", "FLUX.1 Canny or Depth", None, lambda n: n.flux(inputs=128)),
     Family("flux", "FLUX.1 dev", None, lambda n: n.flux() and n.some(r"^guidance_in\.")),
@@ -67,7 +73,6 @@ FAMILIES = (
     Family("qwen-image", "Qwen-Image", None, lambda n: n.has("txt_norm.weight", "img_in.weight")),
     Family("z-image", "Z-Image", None, lambda n: n.size("cap_embedder.1.weight", 0) == 3840),
     Family("lumina2", "Lumina 2", None, lambda n: n.size("cap_embedder.1.weight", 0) == 2304),
-    Family("hunyuan", "HunyuanImage or HunyuanVideo", None, lambda n: n.some(r"^txt_in\.individual_token_refiner\.")),
     Family("wan", "Wan", None, lambda n: n.has("head.modulation", "patch_embedding.weight")),
     Family("svd", "Stable Video Diffusion", None, lambda n: n.unet(320, 1024) and n.some(r"\.time_stack\.")),
     Family("sd15", "Stable Diffusion 1.5", None, lambda n: n.unet(320, 768)),

@@ -1,0 +1,106 @@
+"""What a safetensors file holds.
+
+It is 8 bytes of header length, a JSON header, then the tensors' bytes without holes. The header is read here by hand:
+`safetensors.safe_open` maps the whole file, which fails where the file is larger than memory.
+
+Source: https://github.com/huggingface/safetensors#format.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from .stored_tensors import MAX_DIMENSIONS, MAX_HEADER_BYTES, Stored, damaged, truncated
+
+DTYPE_BITS = {
+    **dict.fromkeys(("F4",), 4),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("F16", "BF16", "U16", "I16"), 16),
+    **dict.fromkeys(("F32", "U32", "I32"), 32),
+    **dict.fromkeys(("F64", "U64", "I64", "C64"), 64),
+}
+
+
+def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
+    """The tensors of a safetensors file, by name. Reads the header and nothing else.
+
+    Args:
+        file: at its start.
+        file_bytes: how long the whole file is.
+
+    Raises:
+        InpaintError: if header and length do not agree, or it is no header.
+    """
+    start = file.read(9)
+    length = int.from_bytes(start[:8], "little")
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")) and start[8:9] != b"{":
+        damaged("a safetensors header", "a PyTorch pickle", "Rename it to end in .ckpt.")
+    if start.startswith(b"GGUF"):
+        damaged("a safetensors header", "a GGUF file", "Rename it to end in .gguf.")
+    if len(start) < 9 or not 2 <= length <= MAX_HEADER_BYTES:
+        damaged(f"a header of 2 to {MAX_HEADER_BYTES:,} bytes", f"{length:,} bytes")
+    if 8 + length > file_bytes:
+        truncated(f"start describes {length:,} bytes of header", file_bytes - 8)
+    text = start[8:] + file.read(length - 1)
+    try:
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+    except RecursionError:
+        damaged("a header of flat JSON", "JSON nested too deep to read")
+    except ValueError as error:  # not UTF-8, not JSON, a number too long, or a name that stands twice
+        damaged("a header of JSON", str(error))
+    if not isinstance(header, dict):
+        damaged("a header that is a JSON object", type(header).__name__)
+    header.pop("__metadata__", None)
+    tensors = {}
+    places = []
+    for name, entry in header.items():
+        tensors[name], begin, end = _read_entry(name, entry)
+        places.append((begin, end, name))
+    _check_layout(sorted(places), file_bytes - 8 - length)
+    return tensors
+
+
+def _read_entry(name: str, entry: Any) -> tuple[Stored, int, int]:
+    # There are thousands of these in a file: no check is more than a few calls.
+    try:
+        dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        numbers = [*shape, begin, end]
+        known = dtype in DTYPE_BITS
+    except (KeyError, TypeError, ValueError):
+        damaged(f"dtype, shape and data_offsets of tensor {name[:200]!r}", f"{entry}"[:200])
+    if not known:
+        todo = "Update Mend, or use an fp16 version of it."
+        damaged(f"a known dtype for tensor {name[:200]!r}", f"{dtype!r}"[:200], todo)
+    whole = set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < 2**63
+    if not whole or len(numbers) > MAX_DIMENSIONS + 2:
+        damaged(f"whole numbers from 0 for tensor {name[:200]!r}", f"shape {shape}, offsets {begin}, {end}"[:200])
+    bits = math.prod(shape) * DTYPE_BITS[dtype]
+    if bits != 8 * (end - begin):
+        expected = f"{math.ceil(bits / 8):,} bytes for tensor {name[:200]!r} ({dtype} {shape})"
+        damaged(expected, f"{end - begin:,}")
+    return Stored(dtype, tuple(shape), end - begin), begin, end
+
+
+def _check_layout(places: list[tuple[int, int, str]], data_bytes: int) -> None:
+    position = 0
+    for begin, end, name in places:
+        if begin != position:
+            damaged(f"tensor {name[:200]!r} to start at byte {position:,} of the data", f"{begin:,}")
+        position = end
+    if position > data_bytes:
+        truncated(f"header describes {position:,} bytes of tensors", data_bytes)
+    if position < data_bytes:
+        damaged(f"{position:,} bytes of tensors", f"{data_bytes:,}")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name, count = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the name {name[:200]!r} {count} times")
+    return found
