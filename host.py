@@ -5,10 +5,12 @@ Differences between host versions end here: the rest of the pack sees one host.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import comfy.model_base
+import comfy.model_detection
 import comfy.model_management
 import comfy.samplers
 import comfy.sd
@@ -17,6 +19,9 @@ import node_helpers
 import nodes as host_nodes
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .inpaint.checkpoint_header import CheckpointHeader
 
 InpaintInputs = Literal["channels", "fill"]
 
@@ -39,6 +44,49 @@ def load_checkpoint(path: str) -> tuple[Any, Any, Any]:
         path, output_vae=True, output_clip=True, embedding_directory=embeddings
     )
     return loaded[:3]
+
+
+_TORCH_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+_DTYPE_NAMES = {dtype: name for name, dtype in _TORCH_DTYPES.items()}
+
+
+@functools.lru_cache(maxsize=32)
+def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | None:
+    """What the host makes of a diffusion model whose header was read, by its own detection on tensors without memory.
+
+    Returns:
+        its memory_usage_factor, and the names of the dtypes it can compute in, the best first; None where the host
+        does not know it.
+    """
+    tensors = {
+        name.removeprefix(header.prefix): torch.empty(
+            tensor.shape, dtype=_TORCH_DTYPES.get(tensor.dtype, torch.uint8), device="meta"
+        )
+        for name, tensor in header.tensors.items()
+        if name.startswith(header.prefix)
+    }
+    detection = comfy.model_detection
+    # They take keys out of what they are given.
+    config = detection.model_config_from_unet(dict(tensors), "")
+    if config is None and "conv_in.weight" in tensors:
+        config = detection.model_config_from_diffusers_unet(dict(tensors))
+    if config is None:
+        return None
+    supported = tuple(_DTYPE_NAMES[dtype] for dtype in config.supported_inference_dtypes)
+    return float(config.memory_usage_factor), supported
+
+
+def flash_attention() -> bool:
+    """Whether the host takes it that attention never writes its whole matrix."""
+    management = comfy.model_management
+    return bool(management.xformers_enabled() or management.pytorch_attention_flash_attention())
 
 
 # ---- models ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,229 @@
+"""Whether a model fits a card, phase by phase, and what gives way where it does not. Bytes in, bytes out.
+
+One phase runs at a time and the host takes the last one's weights off the card where it needs the room, so what counts
+is the largest phase and not their sum. Each has two figures: *expected*, what is likely to be in use at its peak, and
+*safe*, what the host sets aside for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+GIB = 2**30
+# What the host keeps free for any computation, however small (comfy.model_management.minimum_inference_memory).
+LEAST_WORK = int(0.8 * GIB)
+# Of what text encoders need to work, nothing is published; they are small beside `LEAST_WORK`.
+TEXT_WORK = 64 * 2**20
+# Sides of the tiles a VAE is given, in pixels, the largest first; below the last the seams would show.
+TILES = (1024, 768, 512, 384, 256)
+# Pictures are not made smaller than this, in pixels: models make nothing of them.
+LEAST_SIDE = 256
+
+Rung = Literal[
+    "all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"
+]
+
+
+class Work(NamedTuple):
+    """Memory of a computation beside its weights, in bytes: base + units x expected or safe."""
+
+    expected: float
+    safe: float
+    base: float = 0.0
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model needs.
+
+    label: what people know it by. text, model, vae: bytes of weights as they lie on the card; model_fp8: those of the
+    diffusion model in fp8, None where it cannot be had or is so already. largest: bytes of its largest layer.
+    sampling: for each latent cell of each picture. encode, decode: for each pixel of one picture.
+    ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels.
+    """
+
+    label: str
+    text: int
+    model: int
+    vae: int
+    largest: int
+    sampling: Work
+    encode: Work
+    decode: Work
+    ratio: int = 8
+    grid: int = 64
+    model_fp8: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """free: bytes of the card that models may use. reserve: bytes the host leaves alone, part of `free`.
+
+    dynamic: the host brings weights in on demand, so that they need no room of their own.
+    """
+
+    name: str
+    free: int
+    reserve: int
+    dynamic: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """width, height: in pixels. batch: pictures at once."""
+
+    width: int
+    height: int
+    batch: int = 1
+
+
+class Phase(NamedTuple):
+    """weights: on the card. expected_work, safe_work: beside them. reserve: what is left to other programs. Bytes."""
+
+    name: str
+    weights: int
+    expected_work: int
+    safe_work: int
+    reserve: int
+
+    @property
+    def expected(self) -> int:
+        return self.weights + self.expected_work
+
+    @property
+    def safe(self) -> int:
+        return self.weights + self.safe_work + self.reserve
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done.
+
+    rung: the first step of the ladder that is safe. needs: of the variant that is taken. job: as asked for, or smaller.
+    moved: bytes of weights that are brought onto the card at every step of sampling. tile: side of the VAE's tiles in
+    pixels, None where it works on whole pictures. together: whether both halves of CFG are computed at once.
+    """
+
+    rung: Rung
+    needs: Needs
+    job: Job
+    machine: Machine
+    phases: tuple[Phase, ...]
+    moved: int = 0
+    tile: int | None = None
+    together: bool = True
+
+    @property
+    def fits(self) -> bool:
+        return self.rung != "refused"
+
+    @property
+    def counted(self) -> list[Phase]:
+        """The phases that have to fit: all but the one that the host replaces by its halves."""
+        return [phase for phase in self.phases if phase.name != TOGETHER]
+
+    @property
+    def peak(self) -> Phase:
+        return max(self.counted, key=lambda phase: phase.safe)
+
+
+def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
+    """The first step of the ladder that is safe on this machine.
+
+    The ladder: all resident; another of the files; fp8 weights; a part of the weights brought in at every step; the VAE
+    in tiles; a smaller picture; no.
+
+    Args:
+        variants: the same model from different files, the preferred one first.
+        job: what is to be made.
+        machine: where.
+    """
+    first, *others = variants
+    others.sort(key=lambda needs: -needs.model)
+    narrowed = [replace(v, model=v.model_fp8, model_fp8=None) for v in variants if v.model_fp8 is not None]
+    ladder: list[tuple[Rung, Needs]] = [("all resident", first)]
+    ladder += [("another file", needs) for needs in others]
+    ladder += [("fp8 weights", needs) for needs in narrowed]
+    for rung, needs in ladder:
+        plan = _plan(rung, needs, job, machine)
+        if _safe(plan):
+            return plan
+    resident = [needs for _, needs in ladder]
+    smallest = min(resident, key=lambda needs: needs.model)
+    plan = _plan("partial offload", smallest, job, machine, offload=True)
+    if _safe(plan):
+        return plan
+    for needs in resident:
+        for tile in TILES:
+            plan = _plan("tiled VAE", needs, job, machine, tile=tile)
+            if _safe(plan):
+                return plan
+    for tile in TILES:
+        plan = _plan("tiled VAE", smallest, job, machine, tile=tile, offload=True)
+        if _safe(plan):
+            return plan
+    for smaller in _smaller(job, smallest.grid):
+        for sides in (None, TILES[-1]):
+            plan = _plan("lower resolution", smallest, smaller, machine, tile=sides, offload=True)
+            if _safe(plan):
+                return plan
+    return _plan("refused", smallest, job, machine, tile=TILES[-1], offload=True)
+
+
+def needed(needs: Needs, job: Job, machine: Machine) -> int:
+    """Bytes that have to be free for this job in any way at all: weights brought in at every step, the VAE in tiles."""
+    least = _plan("refused", needs, job, replace(machine, free=0), tile=TILES[-1], offload=True)
+    return max(phase.safe + (_least_resident(needs) if phase.name == SAMPLING else 0) for phase in least.counted)
+
+
+TEXT, ENCODE, DECODE = "text encode", "VAE encode", "VAE decode"
+SAMPLING, TOGETHER = "sampling", "sampling, guided together"
+
+
+def _plan(rung: Rung, needs: Needs, job: Job, machine: Machine, tile: int | None = None, offload: bool = False) -> Plan:
+    cells = -(-job.width // needs.ratio) * -(-job.height // needs.ratio) * job.batch
+    pixels = job.width * job.height
+    if tile is not None:
+        pixels = min(job.width, tile) * min(job.height, tile)
+    sampling = _work(needs.sampling, cells)
+    room = machine.free - machine.reserve
+    text, model = needs.text, needs.model
+    if offload or machine.dynamic:
+        text = max(0, min(text, room - LEAST_WORK))
+        model = max(0, min(model, room - sampling[1]))
+    works = {
+        TEXT: (text, TEXT_WORK, LEAST_WORK),
+        ENCODE: (needs.vae, *_work(needs.encode, pixels)),
+        SAMPLING: (model, *sampling),
+        TOGETHER: (model, *_work(needs.sampling, 2 * cells)),
+        DECODE: (needs.vae, *_work(needs.decode, pixels)),
+    }
+    phases = tuple(Phase(name, *figures, machine.reserve) for name, figures in works.items())
+    # The host asks for half as much again before it computes both halves at once.
+    together = 1.5 * phases[3].safe_work <= machine.free - model
+    return Plan(rung, needs, job, machine, phases, needs.model - model, tile, together)
+
+
+def _safe(plan: Plan) -> bool:
+    enough_resident = plan.needs.model - plan.moved >= _least_resident(plan.needs)
+    return enough_resident and plan.peak.safe <= plan.machine.free
+
+
+def _least_resident(needs: Needs) -> int:
+    """Where weights are brought in, the host keeps room for the next layers while one is at work."""
+    return min(3 * needs.largest, needs.model)
+
+
+def _work(work: Work, units: int) -> tuple[int, int]:
+    expected = work.base + work.expected * units
+    return int(expected), int(max(LEAST_WORK, work.safe * units, expected))
+
+
+def _smaller(job: Job, grid: int) -> Iterator[Job]:
+    """The same picture smaller and smaller, in its proportions as far as the grid allows."""
+    longest = max(job.width, job.height)
+    for side in range((longest - 1) // grid * grid, LEAST_SIDE - 1, -grid):
+        width, height = (max(grid, round(length * side / longest / grid) * grid) for length in (job.width, job.height))
+        yield replace(job, width=width, height=height)

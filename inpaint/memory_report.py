@@ -1,0 +1,57 @@
+"""A plan in plain words, and as a table."""
+
+from __future__ import annotations
+
+from .memory import SAMPLING, TOGETHER, Job, Plan, needed
+from .plain import plain_size
+
+# What PCIe 3 x16 and PCIe 4 x8 really carry.
+BYTES_A_SECOND = 12e9
+
+
+def sentences(plan: Plan) -> list[str]:
+    """What will be done and why, the verdict first."""
+    job, machine, needs = plan.job, plan.machine, plan.needs
+    free = f"{plain_size(machine.free)} are free"
+    size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
+    if plan.rung == "refused":
+        small = Job(512, 512)
+        return [
+            f"Does not fit at {size}: {plain_size(needed(needs, job, machine))} have to be free at the least, {free}.",
+            f"At 512x512 it would be {plain_size(needed(needs, small, machine))}. Close other programs that use the "
+            "card, or choose a smaller file.",
+        ]
+    said = {
+        "all resident": "Fits: all of it stays on the card.",
+        "another file": f"Fits with another of the files: {needs.label}.",
+        "fp8 weights": "Fits with its weights in fp8: half the memory, a little less exact.",
+        "partial offload": "Fits in part.",
+        "tiled VAE": "Fits with the VAE in tiles.",
+        "lower resolution": "Does not fit at the size asked for.",
+    }
+    told = [said[plan.rung]]
+    if plan.rung == "lower resolution":
+        told.append(f"The largest that does is {job.width}x{job.height}.")
+    told.append(f"At {size} the most it needs is {plain_size(plan.peak.safe)} ({plan.peak.name}), {free}.")
+    if plan.moved:
+        share = 1 - plan.moved / needs.model
+        told.append(
+            f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.moved)} are brought in at every "
+            f"step: about {plan.moved / BYTES_A_SECOND:.1f} s a step more."
+        )
+    if plan.tile:
+        told.append(f"The VAE works in tiles of {plan.tile} px.")
+    if not plan.together:
+        told.append("With CFG the two halves of a step are computed one after the other.")
+    return told
+
+
+def table(plan: Plan) -> str:
+    """A line for each phase: weights, work, and what is expected and safe, in GiB."""
+    lines = [f"{'GiB':26}{'weights':>9}{'work':>7}{'expected':>10}{'safe':>7}"]
+    for phase in plan.phases:
+        figures = (phase.weights, phase.expected_work, phase.expected, phase.safe)
+        weights, work, expected, safe = (f"{figure / 2**30:.2f}" for figure in figures)
+        name = {SAMPLING: "sampling", TOGETHER: "sampling, CFG at once"}.get(phase.name, phase.name)
+        lines.append(f"{name:26}{weights:>9}{work:>7}{expected:>10}{safe:>7}")
+    return "\n".join(lines)

@@ -1,0 +1,256 @@
+"""The memory plan: figures worked out by hand, and the ladder against trying everything.
+
+Mutations seen to fail here: less kept free; the reserve or the batch left out; cells counted down; CFG's two halves
+as one, or always at once; weights on demand given room; another order of the files; the largest file offloaded; no
+room for layers to come; tiles larger than the picture; expected above safe; sizes skipped on the way down; fp8 of the
+old size.
+"""
+
+import dataclasses
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inpaint.memory import LEAST_WORK, SAMPLING, TILES, TOGETHER, Job, Machine, Needs, Plan, Work, make_plan, needed
+from inpaint.memory_report import sentences, table
+
+MIB, GIB = 2**20, 2**30
+# SD 1.5 inpainting in fp16, bf16 for the VAE, with the host's own figures.
+SD15 = Needs(
+    label="SD 1.5 inpainting",
+    text=236 * MIB,
+    model=1639 * MIB,
+    vae=160 * MIB,
+    largest=28 * MIB,
+    sampling=Work(16_640, 0.02 * MIB),
+    encode=Work(1240, 3534),
+    decode=Work(2060, 4356),
+    model_fp8=820 * MIB,
+)
+CARD = Machine("6 GB", 5600 * MIB, 400 * MIB)
+
+
+def by_name(plan: Plan) -> dict:
+    return {phase.name: phase for phase in plan.phases}
+
+
+def test_the_figures_of_sd15_at_512():
+    plan = make_plan([SD15], Job(512, 512), CARD)
+    assert (plan.rung, plan.moved, plan.tile, plan.together) == ("all resident", 0, None, True)
+    phases = by_name(plan)
+    # 64 x 64 cells: 81.9 MiB by the host's formula and 65 by measure, below the 0.8 GiB that are always kept.
+    assert phases[SAMPLING].expected == 1639 * MIB + 16_640 * 4096
+    assert phases[SAMPLING].safe == 1639 * MIB + LEAST_WORK + 400 * MIB
+    assert phases[TOGETHER].expected == 1639 * MIB + 2 * 16_640 * 4096
+    assert phases["VAE decode"].expected == 160 * MIB + 2060 * 512 * 512
+    assert phases["VAE decode"].safe == 160 * MIB + 4356 * 512 * 512 + 400 * MIB
+    assert phases["text encode"].weights == 236 * MIB
+    assert plan.peak.name in (SAMPLING, TOGETHER)
+
+
+def test_batch_counts_in_sampling_and_not_in_the_vae():
+    one, four = (by_name(make_plan([SD15], Job(1024, 768, batch), CARD)) for batch in (1, 4))
+    assert four[SAMPLING].expected_work == 4 * one[SAMPLING].expected_work
+    assert four["VAE decode"] == one["VAE decode"]
+
+
+def test_sizes_that_are_no_multiples_count_whole_cells():
+    cells = make_plan([SD15], Job(1023, 769), CARD).phases[2].expected_work / 16_640
+    assert cells == 128 * 97
+
+
+def test_resident_from_as_little_as_the_host_says():
+    """vram.md of the project's notes and the host's load_models_gpu: free >= W + max(0.8 GiB + R, A + R)."""
+    least = 1639 * MIB + LEAST_WORK + 400 * MIB
+    wide = replace(SD15, decode=Work(0, 0), encode=Work(0, 0), model_fp8=None)
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).rung == "all resident"
+    below = make_plan([wide], Job(512, 512), replace(CARD, free=least - 1))
+    assert (below.rung, below.moved) == ("partial offload", 1)
+
+
+def test_both_halves_of_cfg_at_once_only_where_the_host_would():
+    free = 1639 * MIB + int(1.5 * LEAST_WORK)
+    assert make_plan([SD15], Job(512, 512), replace(CARD, free=free + 2, reserve=0)).together
+    assert not make_plan([SD15], Job(512, 512), replace(CARD, free=free - 2, reserve=0)).together
+
+
+def test_weights_brought_in_on_demand_need_no_room_of_their_own():
+    large = replace(SD15, model=20 * GIB, model_fp8=None)
+    legacy = make_plan([large], Job(512, 512), CARD)
+    dynamic = make_plan([large], Job(512, 512), replace(CARD, dynamic=True))
+    assert (legacy.rung, dynamic.rung) == ("partial offload", "all resident")
+    assert legacy.moved == dynamic.moved == large.model - by_name(legacy)[SAMPLING].weights > 0
+
+
+needs = st.builds(
+    Needs,
+    label=st.just("m"),
+    text=st.integers(0, 10 * GIB),
+    model=st.integers(GIB, 24 * GIB),
+    vae=st.integers(0, GIB),
+    largest=st.integers(MIB, 300 * MIB),
+    sampling=st.builds(Work, st.floats(0, 1e5), st.floats(0, 1e5), st.floats(0, 1e8)),
+    encode=st.builds(Work, st.floats(0, 5e3), st.floats(0, 1e4), st.just(0.0)),
+    decode=st.builds(Work, st.floats(0, 5e3), st.floats(0, 1e4), st.just(0.0)),
+    ratio=st.sampled_from([8, 16, 32]),
+    grid=st.sampled_from([32, 64]),
+    model_fp8=st.none() | st.integers(GIB // 2, 12 * GIB),
+)
+jobs = st.builds(Job, st.integers(64, 4096), st.integers(64, 4096), st.integers(1, 8))
+machines = st.builds(Machine, st.just("card"), st.integers(0, 48 * GIB), st.integers(0, GIB), st.booleans())
+ORDER = ["all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(needs, min_size=1, max_size=3), jobs, machines)
+def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
+    plan = make_plan(variants, job, machine)
+    assert all(phase.expected <= phase.safe for phase in plan.phases)
+    if plan.fits:
+        assert all(phase.safe <= machine.free for phase in plan.phases if phase.name != TOGETHER)
+        assert plan.peak.safe <= machine.free
+    assert (plan.job == job) == (plan.rung != "lower resolution")
+    assert plan.moved == plan.needs.model - by_name(plan)[SAMPLING].weights
+    assert plan.tile in (None, *TILES)
+    assert plan.needs in variants or plan.needs.model in [variant.model_fp8 for variant in variants]
+    assert sentences(plan)
+    assert table(plan).count("\n") == 5
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(needs, min_size=1, max_size=3), jobs, machines, st.integers(0, 8 * GIB))
+def test_more_memory_never_takes_a_later_step(variants, job, machine, more):
+    less = make_plan(variants, job, machine)
+    richer = make_plan(variants, job, replace(machine, free=machine.free + more))
+    assert ORDER.index(richer.rung) <= ORDER.index(less.rung)
+
+
+@settings(max_examples=200, deadline=None)
+@given(needs, jobs, machines)
+def test_what_is_needed_is_where_refusing_ends(model, job, machine):
+    smallest = replace(model, model=min(model.model, model.model_fp8 or model.model), model_fp8=None)
+    least = needed(smallest, job, machine)
+    assert make_plan([smallest], job, replace(machine, free=least)).rung not in ("lower resolution", "refused")
+    assert make_plan([smallest], job, replace(machine, free=least - 1)).rung in ("lower resolution", "refused")
+
+
+@settings(max_examples=100, deadline=None)
+@given(needs, jobs, machines)
+def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
+    plan = make_plan([model], job, machine)
+    if plan.rung != "lower resolution":
+        return
+    longest = max(plan.job.width, plan.job.height)
+    assert plan.job.width % model.grid == plan.job.height % model.grid == 0
+    assert longest < max(job.width, job.height)
+    assert plan.job.batch == job.batch
+    for side in range(longest + model.grid, max(job.width, job.height), model.grid):
+        scale = side / max(job.width, job.height)
+        sides = (max(model.grid, round(length * scale / model.grid) * model.grid) for length in (job.width, job.height))
+        larger = make_plan([plan.needs], Job(*sides, job.batch), machine)
+        assert larger.rung in ("lower resolution", "refused")
+
+
+def ladder(gib: float) -> Plan:
+    """A large model at a large size on a card with so much free."""
+    large = Needs(
+        label="Flux Fill bf16",
+        text=9319 * MIB,
+        model=22_702 * MIB,
+        vae=160 * MIB,
+        largest=108 * MIB,
+        sampling=Work(22_000, 0.062 * MIB, 115 * MIB),
+        encode=Work(1240, 3534),
+        decode=Work(2060, 4356),
+        grid=32,
+        model_fp8=11_351 * MIB,
+    )
+    quantised = replace(large, label="Flux Fill Q6_K", model=9_300 * MIB, model_fp8=None)
+    return make_plan([large, quantised], Job(1536, 1536), Machine("card", int(gib * GIB), 400 * MIB))
+
+
+STEPS = {
+    30: ("all resident", "stays on the card"),
+    20: ("another file", "Fits with another of the files: Flux Fill Q6_K."),
+    11: ("partial offload", "are brought in at every step"),
+    8: ("tiled VAE", "tiles of 1024 px"),
+    2.5: ("lower resolution", "The largest that does is"),
+    1: ("refused", "have to be free at the least, 1.00 GiB are free. At 512x512"),
+}
+
+
+@pytest.mark.parametrize(("gib", "rung", "said"), [(gib, *step) for gib, step in STEPS.items()], ids=STEPS.keys())
+def test_each_step_of_the_ladder_and_its_words(gib, rung, said):
+    plan = ladder(gib)
+    assert plan.rung == rung
+    assert said in " ".join(sentences(plan))
+
+
+def test_the_largest_of_the_other_files_that_fits():
+    sizes = {"bf16": 20, "Q2": 1, "Q5": 3, "Q8": 12}
+    files = [replace(SD15, label=name, model=gib * GIB, model_fp8=None) for name, gib in sizes.items()]
+    assert make_plan(files, Job(512, 512), CARD).needs.label == "Q5"
+
+
+def test_the_smallest_file_where_weights_have_to_be_brought_in():
+    sizes = {"bf16": 20, "Q4": 7, "Q8": 12}
+    files = [replace(SD15, label=name, model=gib * GIB, model_fp8=None) for name, gib in sizes.items()]
+    plan = make_plan(files, Job(512, 512), CARD)
+    assert (plan.rung, plan.needs.label) == ("partial offload", "Q4")
+
+
+def test_a_tile_is_no_larger_than_the_picture():
+    narrow = make_plan([SD15], Job(4096, 64), replace(CARD, free=2800 * MIB))
+    small = make_plan([SD15], Job(4096, 64), replace(CARD, free=2860 * MIB, reserve=0))
+    assert (narrow.rung, small.rung) == ("fp8 weights", "all resident")
+    wide = replace(SD15, decode=Work(2060, 40_000))
+    plan = make_plan([wide], Job(4096, 64), replace(CARD, free=3500 * MIB))
+    assert (plan.rung, plan.tile) == ("tiled VAE", 1024)
+    assert by_name(plan)["VAE decode"].expected_work == 2060 * 1024 * 64
+
+
+def test_the_host_keeps_room_for_three_of_the_largest_layers():
+    layered = replace(SD15, largest=400 * MIB, model_fp8=None)
+    least = LEAST_WORK + 400 * MIB + 3 * 400 * MIB
+    wide = replace(layered, encode=Work(0, 0), decode=Work(0, 0))
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).rung == "partial offload"
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least - 1)).rung == "refused"
+
+
+def test_how_much_lower_the_resolution():
+    """4 MiB for a cell of 32 px and nothing resident; too little for the VAE at last."""
+    model = replace(SD15, largest=0, model_fp8=None, sampling=Work(0, 4 * MIB), encode=Work(0, 0), decode=Work(0, 0))
+    model = replace(model, ratio=32)
+    for room, sides in {4 * 32 * 16: (1024, 512), 4 * 30 * 14: (896, 448), 4 * 8 * 4: None}.items():
+        plan = make_plan([model], Job(1024, 512), Machine("card", max(room * MIB, LEAST_WORK), 0))
+        assert (plan.job.width, plan.job.height) == (sides or (1024, 512))
+
+
+def test_a_lower_resolution_takes_tiles_only_where_it_has_to():
+    model = replace(SD15, sampling=Work(0, MIB), decode=Work(0, 4000), model_fp8=None)
+    for decode, tile in ((Work(0, 0), None), (Work(0, 30_000), 256)):
+        plan = make_plan([replace(model, decode=decode)], Job(1024, 1024), CARD)
+        assert (plan.rung, plan.job.width, plan.tile) == ("lower resolution", 512, tile)
+
+
+def test_fp8_before_offloading():
+    alone = replace(SD15, model=8 * GIB, model_fp8=3 * GIB)
+    plan = make_plan([alone], Job(512, 512), CARD)
+    assert (plan.rung, plan.needs.model, plan.moved) == ("fp8 weights", 3 * GIB, 0)
+    assert "half the memory" in sentences(plan)[0]
+
+
+def test_the_table():
+    plan = make_plan([SD15], Job(512, 512), CARD)
+    assert table(plan).splitlines()[:2] == [
+        "GiB                         weights   work  expected   safe",
+        "text encode                    0.23   0.06      0.29   1.42",
+    ]
+
+
+def test_a_plan_changes_nothing_it_is_given():
+    before = dataclasses.asdict(SD15)
+    make_plan([SD15], Job(4096, 4096, 8), replace(CARD, free=2 * GIB))
+    assert dataclasses.asdict(SD15) == before
