@@ -6,8 +6,10 @@ Differences between host versions end here: the rest of the pack sees one host.
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import comfy.model_base
 import comfy.model_detection
@@ -17,6 +19,7 @@ import comfy.sd
 import folder_paths
 import node_helpers
 import nodes as host_nodes
+import psutil
 import torch
 from torch import Tensor
 
@@ -31,6 +34,25 @@ InpaintInputs = Literal["channels", "fill"]
 
 def checkpoint_names() -> list[str]:
     return folder_paths.get_filename_list("checkpoints")
+
+
+def diffusion_model_names() -> list[str]:
+    return folder_paths.get_filename_list("diffusion_models")
+
+
+def text_encoder_names() -> list[str]:
+    return folder_paths.get_filename_list("text_encoders")
+
+
+def vae_names() -> list[str]:
+    return folder_paths.get_filename_list("vae")
+
+
+def model_path(folder: str, name: str) -> str:
+    """Where a file of one of the host's model folders is: one that the host itself lists, and no other."""
+    if name not in folder_paths.get_filename_list(folder):
+        raise FileNotFoundError(f"{folder}: no file {name!r} is listed.")
+    return folder_paths.get_full_path_or_raise(folder, name)
 
 
 def checkpoint_path(name: str) -> str:
@@ -81,6 +103,57 @@ def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | No
         return None
     supported = tuple(_DTYPE_NAMES[dtype] for dtype in config.supported_inference_dtypes)
     return float(config.memory_usage_factor), supported
+
+
+class Computer(NamedTuple):
+    """Where models run: free and reserved bytes of its device; dynamic, whether weights come in on demand."""
+
+    name: str
+    free: int
+    reserve: int
+    dynamic: bool
+
+
+def this_computer() -> Computer:
+    """The device that models run on, with what models that are loaded could give back counted as free."""
+    management = comfy.model_management
+    device = management.get_torch_device()
+    free = management.get_free_memory(device)
+    free += sum(loaded.model_loaded_memory() for loaded in management.current_loaded_models if loaded.device == device)
+    name = f"this computer ({'its CPU' if management.is_device_cpu(device) else torch.cuda.get_device_name(device)})"
+    return Computer(name, int(free), int(management.extra_reserved_memory()), dynamic_vram())
+
+
+def dynamic_vram() -> bool:
+    """Whether weights are brought onto the card when they are used (hosts from 0.16 on, on NVIDIA)."""
+    memory = sys.modules.get("comfy.memory_management")
+    return bool(getattr(memory, "aimdo_enabled", False))
+
+
+def ram() -> tuple[int, int, int]:
+    """Bytes of the computer's memory: all, available, and swap."""
+    memory = psutil.virtual_memory()
+    return memory.total, memory.available, psutil.swap_memory().total
+
+
+def dtypes_here(
+    parameters: int, stored: str | None, supported: Sequence[str], vae_allowed: Sequence[str]
+) -> tuple[str, str, str]:
+    """Names of the dtypes that the host chooses here: of the weights, of the computation, of the VAE.
+
+    Args:
+        parameters: of the diffusion model.
+        stored: the dtype of most of them in the file; None where they are scaled or packed.
+        supported, vae_allowed: what model and VAE can compute in, the best first.
+    """
+    management = comfy.model_management
+    device = management.get_torch_device()
+    dtypes = [_TORCH_DTYPES[name] for name in supported]
+    weight_dtype = _TORCH_DTYPES.get(stored or "")
+    weights = management.unet_dtype(model_params=parameters, supported_dtypes=dtypes, weight_dtype=weight_dtype)
+    compute = management.unet_manual_cast(weights, device, dtypes) or weights
+    vae = management.vae_dtype(management.vae_device(), [_TORCH_DTYPES[name] for name in vae_allowed])
+    return _DTYPE_NAMES[weights], _DTYPE_NAMES[compute], _DTYPE_NAMES[vae]
 
 
 def flash_attention() -> bool:
@@ -220,3 +293,25 @@ def sample(
     return host_nodes.common_ksampler(
         model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise=denoise
     )[0]
+
+
+# ---- server ----------------------------------------------------------------------------------------------------
+
+
+def add_get_route(path: str, answer: Callable[[Mapping[str, str]], Awaitable[tuple[int, dict[str, Any]]]]) -> None:
+    """Answer GET requests with JSON, behind the host's own checks of who asks.
+
+    Args:
+        path: such as "/mend/estimate"; the host serves it under /api too.
+        answer: takes the query, gives a status and a body. An error of it is the host's to report.
+    """
+    # Where the nodes are used without a server nobody asks, and importing it would start half of one.
+    server = sys.modules.get("server")
+    if server is None:
+        return
+    from aiohttp import web
+
+    @server.PromptServer.instance.routes.get(path)
+    async def respond(request: web.Request) -> web.Response:
+        status, body = await answer(request.query)
+        return web.json_response(body, status=status)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from .plain import plain_size
+
 GIB = 2**30
 # What the host keeps free for any computation, however small (comfy.model_management.minimum_inference_memory).
 LEAST_WORK = int(0.8 * GIB)
@@ -170,6 +172,30 @@ def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
             if _safe(plan):
                 return plan
     return _plan("refused", smallest, job, machine, tile=TILES[-1], offload=True)
+
+
+@dataclass(frozen=True)
+class Ram:
+    """total, available, swap: bytes of the computer's own memory, and of what it may swap to."""
+
+    total: int
+    available: int
+    swap: int
+
+
+def ram_trouble(file_bytes: int, ram: Ram) -> tuple[bool, str] | None:
+    """What is wrong with loading files of this size, all together: whether it cannot work at all, and a sentence."""
+    if file_bytes > ram.total + ram.swap:
+        # Linux refuses to map a file that memory and swap together could not hold.
+        both = plain_size(ram.total + ram.swap)
+        return (
+            True,
+            f"The files take {plain_size(file_bytes)}, RAM and swap together are {both}: they cannot be opened.",
+        )
+    if file_bytes > ram.available:
+        have = plain_size(ram.available)
+        return False, f"The files take {plain_size(file_bytes)} of RAM, {have} are available: loading will be slow."
+    return None
 
 
 def needed(needs: Needs, job: Job, machine: Machine) -> int:

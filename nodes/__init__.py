@@ -2,8 +2,10 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import estimate_route
 from .composite import Composite, DecodeComposite
 from .encode import EncodeInpaint
+from .estimate import EstimateVram
 from .fill import FillMasked
 from .load import LoadCheckpoint
 from .mask import CleanMask, GrowFeatherMask, InpaintMasks
@@ -24,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     MaskFromDifference,
     PreviewMaskOverImage,
     LoadCheckpoint,
+    EstimateVram,
     EncodeInpaint,
     MaskedSampler,
     DecodeComposite,
@@ -38,4 +41,5 @@ class MendExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> MendExtension:
+    estimate_route.register()
     return MendExtension()

@@ -24,6 +24,7 @@ NODES = [
     "MendMaskFromDifference",
     "MendPreviewMask",
     "MendLoadCheckpoint",
+    "MendEstimateVram",
     "MendEncodeInpaint",
     "MendMaskedSampler",
     "MendDecodeComposite",

@@ -1,0 +1,85 @@
+"""From the names of files to a memory plan: what Estimate VRAM, the loaders and the route have in common."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import host
+from ..inpaint.cards import CARDS, as_machine
+from ..inpaint.checkpoint_header import CheckpointHeader, read_header, read_part
+from ..inpaint.errors import InpaintError
+from ..inpaint.memory import GIB, Job, Machine, Plan, Ram, make_plan, ram_trouble
+from ..inpaint.memory_report import sentences, table
+from ..inpaint.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, needs_of, stored_dtype
+
+HERE = "this computer"
+IN_FILE = "in the model's file"
+
+
+def model_names() -> list[str]:
+    """Checkpoints, then diffusion models by themselves."""
+    return host.checkpoint_names() + [name for name in host.diffusion_model_names() if name not in _checkpoints()]
+
+
+def model_path(name: str) -> str:
+    return host.model_path("checkpoints" if name in _checkpoints() else "diffusion_models", name)
+
+
+def _checkpoints() -> set[str]:
+    return set(host.checkpoint_names())
+
+
+def plan_for(
+    path: str,
+    job: Job,
+    card: str = HERE,
+    budget: float = 0.0,
+    text_encoders: Sequence[str] = (),
+    vae: str | None = None,
+    others: Sequence[str] = (),
+) -> Plan:
+    """The plan for a model's file.
+
+    Args:
+        path: of a checkpoint or a diffusion model.
+        job: what is to be made.
+        card: of `CARDS`, or `HERE`.
+        budget: GiB that may be used at most; 0 for all that is free.
+        text_encoders, vae: files of their own.
+        others: further files of the same model, to take where the first does not fit.
+
+    Raises:
+        InpaintError: if a file cannot be read, or is a legacy pickle, of which nothing is known.
+    """
+    machine = Machine(*host.this_computer()) if card == HERE else as_machine(card, host.dynamic_vram())
+    if budget:
+        machine = Machine(machine.name, min(machine.free, int(budget * GIB)), machine.reserve, machine.dynamic)
+    texts = [read_part(file, "text encoder") for file in text_encoders]
+    part = None if vae is None else read_part(vae, "vae")
+    variants = []
+    for header in (read_header(file) for file in (path, *others)):
+        if not header.parts:
+            raise InpaintError(f"{header.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+        facts, dtypes = facts_of(header, card)
+        variants.append(needs_of(header, dtypes, facts, texts, part, flash=card != HERE or host.flash_attention()))
+    return make_plan(variants, job, machine)
+
+
+def facts_of(header: CheckpointHeader, card: str = HERE) -> tuple[HostFacts, Dtypes]:
+    """What the host says of a model, and the dtypes it will take."""
+    family = FAMILIES.get(header.family, OTHER)
+    detected = host.detect_model(header)
+    facts = family.host if detected is None else HostFacts(*detected)
+    if card != HERE:
+        return facts, dtypes_on(CARDS[card], header, facts)
+    model = header.part("diffusion model")
+    stored = None if header.quantised else stored_dtype(model)
+    return facts, Dtypes(*host.dtypes_here(model.parameters, stored, facts.supported, VAES[family.vae].dtypes))
+
+
+def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
+    """What a node shows of a plan."""
+    told = sentences(plan)
+    trouble = ram_trouble(sum(Path(file).stat().st_size for file in files), Ram(*host.ram())) if card == HERE else None
+    if trouble:
+        told.append(trouble[1])
+    return "\n".join([*told, "", table(plan)])

@@ -1,0 +1,101 @@
+"""GET /mend/estimate on a running host.
+
+Mutations seen to fail here: a damaged file answered apart; digits of other scripts, or any number of them, let through.
+"""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from .conftest import CHECKPOINT
+
+
+@pytest.fixture
+def ask(host):
+    def ask(headers=None, prefix="", **query) -> tuple[int, dict | str]:
+        url = f"{host.url}{prefix}/mend/estimate?{urllib.parse.urlencode(query)}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=30) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            body = error.read().decode()
+            return error.code, json.loads(body) if body.startswith("{") else body
+
+    return ask
+
+
+def test_the_plan(ask):
+    status, plan = ask(model=CHECKPOINT, width=512, height=768, batch=2, card="RTX 3060 12 GB")
+    assert status == 200
+    assert (plan["rung"], plan["fits"], plan["moved"], plan["tile"]) == ("all resident", True, 0, None)
+    assert (plan["width"], plan["height"], plan["batch"]) == (512, 768, 2)
+    assert [phase["name"] for phase in plan["phases"]] == [
+        "text encode",
+        "VAE encode",
+        "sampling",
+        "sampling, guided together",
+        "VAE decode",
+    ]
+    assert all(0 < phase["weights"] <= phase["expected"] <= phase["safe"] < plan["free"] for phase in plan["phases"])
+    assert plan["said"][0].startswith("Fits")
+
+
+def test_this_computer_and_the_usual_size(ask):
+    status, plan = ask(model=CHECKPOINT, prefix="/api")
+    assert (status, plan["width"], plan["height"], plan["batch"]) == (200, 1024, 1024, 1)
+
+
+def test_it_answers_in_50_ms(ask):
+    ask(model=CHECKPOINT)
+    took = []
+    for size in range(512, 1024, 64):
+        began = time.perf_counter()
+        assert ask(model=CHECKPOINT, width=size)[0] == 200
+        took.append(time.perf_counter() - began)
+    print(f"answers: {min(took) * 1000:.0f} to {max(took) * 1000:.0f} ms")
+    assert min(took) < 0.05
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gone.safetensors",
+        "truncated.safetensors",
+        "page.safetensors",
+        "",
+        "../checkpoints/" + CHECKPOINT,
+        "/etc/passwd",
+    ],
+)
+def test_what_is_unknown_and_what_is_unreadable_get_one_answer(ask, model):
+    assert ask(model=model) == (404, {"error": "model: not known, or not readable. Choose one that the host lists."})
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"width": "0"}, "width: expected a whole number from 64 to 16384."),
+        ({"width": "1e3"}, "width: expected a whole number from 64 to 16384."),
+        ({"height": "99999999999999999999"}, "height: expected a whole number from 64 to 16384."),
+        ({"height": "9" * 5000}, "height: expected a whole number from 64 to 16384."),
+        ({"height": "-512"}, "height: expected a whole number from 64 to 16384."),
+        ({"batch": "65"}, "batch: expected a whole number from 1 to 64."),
+        ({"batch": "\u0663"}, "batch: expected a whole number from 1 to 64."),
+    ],
+)
+def test_numbers_are_bounded(ask, query, named):
+    assert ask(model=CHECKPOINT, **query) == (400, {"error": named})
+
+
+def test_a_card_that_is_not_listed(ask):
+    status, body = ask(model=CHECKPOINT, card="abacus")
+    assert status == 400
+    assert body["error"].startswith("card: expected one of this computer, GTX 1060 6 GB, ")
+
+
+def test_a_foreign_page_is_refused_by_the_host(ask):
+    assert ask(model=CHECKPOINT, headers={"Origin": "http://example.com"})[0] == 403
