@@ -148,7 +148,7 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
     folder = ROOT / ".host" / "typing"
     folder.mkdir(parents=True, exist_ok=True)
     place_pack(ROOT, folder / PACK)
-    modules = [*("-m", PACK, "-m", f"{PACK}.host"), *("-p", f"{PACK}.inpaint", "-p", f"{PACK}.nodes")]
+    modules = ["-m", PACK, *(word for part in ("host", "inpaint", "nodes") for word in ("-p", f"{PACK}.{part}"))]
     statuses = [
         place.call("-m", "ruff", "check", "."),
         place.call("-m", "ruff", "format", "--check", "."),

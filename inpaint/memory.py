@@ -43,7 +43,8 @@ class Needs:
     label: what people know it by. text, model, vae: bytes of weights as they lie on the card; model_fp8: those of the
     diffusion model in fp8, None where it cannot be had or is so already. largest: bytes of its largest layer.
     sampling: for each latent cell of each picture. encode, decode: for each pixel of one picture.
-    ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels.
+    ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels. file: where the
+    diffusion model comes from.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Needs:
     ratio: int = 8
     grid: int = 64
     model_fp8: int | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,25 @@ class Machine:
     free: int
     reserve: int
     dynamic: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a loader hands on about a model: facts, and no verdict on what fits.
+
+    file: its name. family, label: of the diffusion model. file_bytes: of all its files. weights, compute, vae: dtypes
+    on this computer, "" where nothing was known before loading. budget: bytes of the card that may be used, None for
+    all.
+    """
+
+    file: str
+    family: str
+    label: str
+    file_bytes: int
+    weights: str = ""
+    compute: str = ""
+    vae: str = ""
+    budget: int | None = None
 
 
 @dataclass(frozen=True)

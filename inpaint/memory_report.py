@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from .memory import SAMPLING, TOGETHER, Job, Plan, needed
 from .plain import plain_size
 
@@ -15,15 +17,15 @@ def sentences(plan: Plan) -> list[str]:
     free = f"{plain_size(machine.free)} are free"
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
     if plan.rung == "refused":
-        small = Job(512, 512)
-        return [
-            f"Does not fit at {size}: {plain_size(needed(needs, job, machine))} have to be free at the least, {free}.",
-            f"At 512x512 it would be {plain_size(needed(needs, small, machine))}. Close other programs that use the "
-            "card, or choose a smaller file.",
-        ]
+        least = needed(needs, job, machine)
+        told = [f"Does not fit at {size}: {plain_size(least)} have to be free at the least, {free}."]
+        small = needed(needs, Job(512, 512), machine)
+        if small < least:
+            told.append(f"At 512x512 it would be {plain_size(small)}.")
+        return [*told, "Close other programs that use the card, or choose a smaller file."]
     said = {
         "all resident": "Fits: all of it stays on the card.",
-        "another file": f"Fits with another of the files: {needs.label}.",
+        "another file": f"Fits with another of the files: {PurePath(needs.file).name}.",
         "fp8 weights": "Fits with its weights in fp8: half the memory, a little less exact.",
         "partial offload": "Fits in part.",
         "tiled VAE": "Fits with the VAE in tiles.",

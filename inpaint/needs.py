@@ -80,18 +80,22 @@ class Dtypes(NamedTuple):
     vae: str
 
 
-def dtypes_on(card: Card, header: CheckpointHeader, host: HostFacts | None = None) -> Dtypes:
+def dtypes_on(
+    card: Card, header: CheckpointHeader, host: HostFacts | None = None, weights: str | None = None
+) -> Dtypes:
     """The dtypes that the host will choose for this file on this card.
 
     Args:
         card: where it runs.
         header: of the file with the diffusion model.
         host: what the running host says of the model; None takes our table.
+        weights: the dtype that the weights are to be kept in; None for the host's choice.
     """
     family = FAMILIES.get(header.family, OTHER)
     supported = (host or family.host).supported
     model = header.part("diffusion model")
-    weights = weights_dtype(card, model.parameters, None if header.quantised else stored_dtype(model), supported)
+    stored = None if header.quantised else stored_dtype(model)
+    weights = weights or weights_dtype(card, model.parameters, stored, supported)
     return Dtypes(weights, compute_dtype(card, weights, supported), vae_dtype(card, VAES[family.vae].dtypes))
 
 
@@ -135,6 +139,7 @@ def needs_of(
         ratio=family.ratio,
         grid=family.grid,
         model_fp8=None if kept else model.parameters,
+        file=str(header.path),
     )
 
 

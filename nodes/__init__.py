@@ -7,7 +7,7 @@ from .composite import Composite, DecodeComposite
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
-from .load import LoadCheckpoint
+from .load import LoadCheckpoint, LoadModel
 from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
@@ -26,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     MaskFromDifference,
     PreviewMaskOverImage,
     LoadCheckpoint,
+    LoadModel,
     EstimateVram,
     EncodeInpaint,
     MaskedSampler,

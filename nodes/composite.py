@@ -10,6 +10,7 @@ from ..inpaint.blend import composite_mask, paste
 from ..inpaint.checks import check_image, match
 from ..inpaint.errors import InpaintError
 from ..inpaint.geometry import Size
+from .planning import budget_of, tiled
 from .widgets import pixels
 
 
@@ -68,18 +69,17 @@ class DecodeComposite(io.ComfyNode):
     def execute(cls, vae: Any, latent: dict[str, Any], image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
         check_image(image)
         height, width = image.shape[1:3]
-        decoded = host.decode(vae, latent["samples"])
+        decoded = host.decode(vae, latent["samples"], budget_of(vae))
         # The picture was padded at the right and bottom to fill whole latent cells.
         padded = Size(width, height).to_multiple(host.vae_ratio(vae))
-        got = Size(decoded.pixels.shape[2], decoded.pixels.shape[1])
+        got = Size(decoded.result.shape[2], decoded.result.shape[1])
         if got != padded:
             raise InpaintError(
                 f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
                 f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
                 "Encode for Inpainting: the host's own VAE Encode cuts odd sizes off."
             )
-        notes = [f"Memory ran out, so it was decoded in tiles of {decoded.tile} latent cells."] if decoded.tile else []
-        return _paste(image, decoded.pixels[:, :height, :width], mask, feather, *notes)
+        return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
 
 
 class Composite(io.ComfyNode):

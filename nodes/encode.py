@@ -12,6 +12,7 @@ from ..inpaint.checks import match
 from ..inpaint.geometry import Size, pad_image, pad_mask
 from ..inpaint.masks import pool
 from .choices import check_choices
+from .planning import budget_of, tiled
 
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
@@ -89,11 +90,13 @@ class EncodeInpaint(io.ComfyNode):
         # A model with inpaint inputs also needs the hidden picture encoded; neutral content is that very encoding.
         hidden = conditioning.hide(pixels, hard)
         if masked_content == "neutral":
-            samples = hidden_samples = host.encode(vae, hidden)
+            pictures = hidden
         elif inputs is None:
-            samples = hidden_samples = host.encode(vae, pixels)
+            pictures = pixels
         else:
-            samples, hidden_samples = host.encode(vae, torch.cat([pixels, hidden])).split(batch)
+            pictures = torch.cat([pixels, hidden])
+        encoded = host.encode(vae, pictures, budget_of(vae))
+        samples, hidden_samples = encoded.result[:batch], encoded.result[-batch:]
         cells = pool(soft, samples.shape)
         if masked_content == "noise":
             noise = host.latent_noise(model, samples.shape, NOISE_SEED)
@@ -108,7 +111,8 @@ class EncodeInpaint(io.ComfyNode):
         latent = {"samples": samples}
         if noise_mask:
             latent["noise_mask"] = cells
-        return io.NodeOutput(positive, negative, latent, ui={"text": (_report(inputs, noise_mask, cells),)})
+        told = "\n".join([_report(inputs, noise_mask, cells), *tiled("encoded", encoded)])
+        return io.NodeOutput(positive, negative, latent, ui={"text": (told,)})
 
 
 def _report(inputs: host.InpaintInputs | None, noise_mask: bool, cells: Tensor) -> str:

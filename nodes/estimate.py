@@ -8,7 +8,7 @@ from ..inpaint.memory import Job
 from ..inpaint.memory_picture import picture
 from .choices import check_choices
 from .planning import HERE, IN_FILE, model_names, model_path, plan_for, report
-from .widgets import all_advanced
+from .widgets import all_advanced, budget_gib
 
 
 class EstimateVram(io.ComfyNode):
@@ -109,15 +109,4 @@ class EstimateVram(io.ComfyNode):
 def _side(name: str, label: str) -> io.Int.Input:
     return io.Int.Input(
         name, default=1024, min=64, max=16384, step=8, tooltip=f"{label} of the picture, or of what is sampled of it."
-    )
-
-
-def budget_gib() -> io.Float.Input:
-    return io.Float.Input(
-        "budget_gb",
-        default=0.0,
-        min=0.0,
-        max=1024.0,
-        step=0.5,
-        tooltip="Use no more of the card than this, in GiB. 0 for all that is free.",
     )

@@ -1,12 +1,36 @@
-"""Menu Mend/Load: checkpoints, looked at before they are read."""
+"""Menu Mend/Load: models, looked at before they are read."""
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from comfy_api.latest import io
 
 from .. import host
-from ..inpaint.checkpoint_header import read_header
+from ..inpaint.checkpoint_header import CheckpointHeader, read_header
+from ..inpaint.errors import InpaintError
+from ..inpaint.memory import GIB, Facts, Job, Plan, Ram, ram_trouble
+from ..inpaint.memory_report import sentences
 from .choices import check_choices
+from .planning import detected, plan_for
+from .widgets import all_advanced, budget_gib
+
+# What the weights of the diffusion model are kept in, by what people call it.
+PRECISIONS = {"auto": None, "fp16": "F16", "bf16": "BF16", "fp32": "F32", "fp8 e4m3": "F8_E4M3"}
+# What the host calls the text encoders of a family, where that is not Stable Diffusion's.
+TEXT_KINDS = {
+    "sd3": "sd3",
+    "flux": "flux",
+    "flux2": "flux2",
+    "chroma": "chroma",
+    "qwen-image": "qwen_image",
+    "z-image": "lumina2",
+    "lumina2": "lumina2",
+    "hunyuan-image": "hunyuan_image",
+    "wan": "wan",
+}
+NONE = "none"
 
 
 class LoadCheckpoint(io.ComfyNode):
@@ -16,37 +40,242 @@ class LoadCheckpoint(io.ComfyNode):
             node_id="MendLoadCheckpoint",
             display_name="Load Inpaint Checkpoint",
             category="Mend/Load",
-            description="Loads a checkpoint and says what it is: family, whether it was trained for inpainting, and "
-            "the size of each part. The file's header is read first, so a broken or wrong file is named at once.",
+            description="Loads a checkpoint and says what it is: family, whether it was trained for inpainting, the "
+            "size of each part, and whether it will fit. The file's header is read first, so a broken or wrong file is "
+            "named at once.",
             inputs=[
                 io.Combo.Input(
                     "ckpt_name",
                     options=host.checkpoint_names(),
                     tooltip="A file in models/checkpoints. Both inpainting checkpoints and general ones work.",
                 ),
+                *_how_to_load("models/checkpoints"),
             ],
-            outputs=[
-                io.Model.Output(display_name="model", tooltip="The diffusion model."),
-                io.Clip.Output(display_name="clip", tooltip="The text encoder, for CLIP Text Encode."),
-                io.Vae.Output(display_name="vae", tooltip="Between pictures and latents."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
-    def validate_inputs(cls, ckpt_name: str | None) -> bool | str:
-        return check_choices(cls, ckpt_name=ckpt_name)
+    def validate_inputs(cls, ckpt_name: str | None, precision: str | None = None) -> bool | str:
+        return check_choices(cls, ckpt_name=ckpt_name, precision=precision)
 
     @classmethod
-    def fingerprint_inputs(cls, ckpt_name: str | None) -> tuple[int, int] | None:
-        """Load again where the file itself was replaced. A name that comes over a link is not known here."""
-        if ckpt_name is None:
-            return None
-        stat = os.stat(host.checkpoint_path(ckpt_name))
-        return stat.st_mtime_ns, stat.st_size
+    def fingerprint_inputs(cls, ckpt_name: str | None, other_files: str | None = "", **rest: Any) -> Any:
+        return _stamps([("checkpoints", name) for name in [ckpt_name, *_lines(other_files)]])
 
     @classmethod
-    def execute(cls, ckpt_name: str) -> io.NodeOutput:
-        path = host.checkpoint_path(ckpt_name)
-        header = read_header(path)
-        model, clip, vae = host.load_checkpoint(path)
-        return io.NodeOutput(model, clip, vae, ui={"text": (header.summary(),)})
+    def execute(
+        cls, ckpt_name: str, precision: str = "auto", budget_gb: float = 0.0, other_files: str = ""
+    ) -> io.NodeOutput:
+        path = host.model_path("checkpoints", ckpt_name)
+        others = [host.model_path("checkpoints", name) for name in _lines(other_files)]
+        chosen = _choose(path, others, precision, budget_gb)
+        model, clip, vae = _load_once(
+            (*_stamp(chosen.path), chosen.weights), lambda: host.load_checkpoint(chosen.path, chosen.weights)
+        )
+        return _loaded(model, clip, vae, chosen, [chosen.path], budget_gb)
+
+
+class LoadModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendLoadModel",
+            display_name="Load Inpaint Model",
+            category="Mend/Load",
+            description="Loads a model that comes as separate files, as Flux Fill and all newer ones do: diffusion "
+            "model, text encoders and VAE. It finds out by itself which kind of text encoder the model wants.",
+            inputs=[
+                io.Combo.Input(
+                    "model_name",
+                    options=host.diffusion_model_names(),
+                    tooltip="A file in models/diffusion_models.",
+                ),
+                io.Combo.Input(
+                    "text_encoder",
+                    options=host.text_encoder_names(),
+                    tooltip="A file in models/text_encoders: T5-XXL for Flux.",
+                ),
+                io.Combo.Input(
+                    "text_encoder_2",
+                    options=[NONE, *host.text_encoder_names()],
+                    default=NONE,
+                    tooltip="A second one, where the model has two: CLIP-L for Flux.",
+                ),
+                io.Combo.Input("vae_name", options=host.vae_names(), tooltip="A file in models/vae."),
+                *_how_to_load("models/diffusion_models"),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        model_name: str | None,
+        text_encoder: str | None,
+        text_encoder_2: str | None,
+        vae_name: str | None,
+        precision: str | None = None,
+    ) -> bool | str:
+        return check_choices(
+            cls,
+            model_name=model_name,
+            text_encoder=text_encoder,
+            text_encoder_2=text_encoder_2,
+            vae_name=vae_name,
+            precision=precision,
+        )
+
+    @classmethod
+    def fingerprint_inputs(
+        cls,
+        model_name: str | None,
+        text_encoder: str | None,
+        text_encoder_2: str | None,
+        vae_name: str | None,
+        other_files: str | None = "",
+        **rest: Any,
+    ) -> Any:
+        models = [("diffusion_models", name) for name in [model_name, *_lines(other_files)]]
+        texts = [("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
+        return _stamps([*models, *texts, ("vae", vae_name)])
+
+    @classmethod
+    def execute(
+        cls,
+        model_name: str,
+        text_encoder: str,
+        text_encoder_2: str,
+        vae_name: str,
+        precision: str = "auto",
+        budget_gb: float = 0.0,
+        other_files: str = "",
+    ) -> io.NodeOutput:
+        path = host.model_path("diffusion_models", model_name)
+        others = [host.model_path("diffusion_models", name) for name in _lines(other_files)]
+        texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
+        vae_path = host.model_path("vae", vae_name)
+        chosen = _choose(path, others, precision, budget_gb, texts, vae_path)
+        kind = TEXT_KINDS.get(chosen.header.family, "stable_diffusion")
+        files = [chosen.path, *texts, vae_path]
+
+        def load() -> tuple[Any, Any, Any]:
+            model = host.load_diffusion_model(chosen.path, chosen.weights)
+            return model, host.load_text_encoders(texts, kind), host.load_vae(vae_path)
+
+        key = (*(stamp for file in files for stamp in _stamp(file)), chosen.weights, kind)
+        return _loaded(*_load_once(key, load), chosen, files, budget_gb)
+
+
+# ---- what both have in common ----------------------------------------------------------------------------------
+
+
+def _how_to_load(folder: str) -> list[io.Input]:
+    return all_advanced(
+        io.Combo.Input(
+            "precision",
+            options=list(PRECISIONS),
+            default="auto",
+            tooltip="What the diffusion model's weights are kept in. auto: as the host chooses for this card, or fp8 "
+            "where they do not fit otherwise.",
+        ),
+        budget_gib(),
+        io.String.Input(
+            "other_files",
+            default="",
+            multiline=True,
+            tooltip=f"Further files of the same model in {folder}, a line each, such as smaller ones. The best that "
+            "fits is loaded.",
+        ),
+    )
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Model.Output(display_name="model", tooltip="The diffusion model."),
+        io.Clip.Output(display_name="clip", tooltip="The text encoder, for CLIP Text Encode."),
+        io.Vae.Output(display_name="vae", tooltip="Between pictures and latents."),
+    ]
+
+
+class _Chosen:
+    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why."""
+
+    def __init__(self, header: CheckpointHeader, weights: str | None, plan: Plan | None) -> None:
+        self.header, self.path, self.weights, self.plan = header, str(header.path), weights, plan
+
+
+def _choose(
+    path: str,
+    others: Sequence[str],
+    precision: str,
+    budget_gb: float,
+    text_encoders: Sequence[str] = (),
+    vae: str | None = None,
+) -> _Chosen:
+    header, weights = read_header(path), PRECISIONS[precision]
+    if header.format == "gguf":
+        raise InpaintError(f"{header.path.name}: the host cannot load GGUF files. Use the loader of a GGUF node pack.")
+    if not header.parts:
+        return _Chosen(header, weights, None)
+    # At the size that the model was trained for; what is sampled in the end is looked at again then.
+    side = 512 if header.family == "sd15" else 1024
+    plan = plan_for(
+        path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
+    )
+    trouble = ram_trouble(_bytes([plan.needs.file, *text_encoders, *([vae] if vae else [])]), Ram(*host.ram()))
+    if trouble is not None and trouble[0]:
+        raise InpaintError(f"{header.path.name}: {trouble[1]}")
+    if not plan.fits:
+        raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.rung == "fp8 weights" else weights, plan)
+
+
+# The last model that was loaded, under what it was loaded from and as: another budget does not read it again.
+_last: dict[tuple, tuple[Any, Any, Any]] = {}
+
+
+def _load_once(key: tuple, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    if key not in _last:
+        # First, or two would be in memory at once.
+        _last.clear()
+        _last[key] = load()
+    return _last[key]
+
+
+def _lines(text: str | None) -> list[str]:
+    return [line.strip() for line in (text or "").splitlines() if line.strip()]
+
+
+def _bytes(files: Sequence[str]) -> int:
+    return sum(os.path.getsize(file) for file in files)
+
+
+def _stamp(path: str) -> tuple[str, int, int]:
+    stat = os.stat(path)
+    return path, stat.st_mtime_ns, stat.st_size
+
+
+def _stamps(files: Sequence[tuple[str, str | None]]) -> tuple | None:
+    """Another value where a file was replaced. A name that comes over a link is not known here."""
+    known = [(folder, name) for folder, name in files if name is not None]
+    if len(known) < len(files):
+        return None
+    return tuple(_stamp(host.model_path(folder, name)) for folder, name in known)
+
+
+def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[str], budget_gb: float) -> io.NodeOutput:
+    header = chosen.header
+    told = [header.summary()]
+    facts = Facts(
+        file=header.path.name,
+        family=header.family,
+        label=header.label,
+        file_bytes=_bytes(files),
+        budget=int(budget_gb * GIB) or None,
+    )
+    if chosen.plan is not None:
+        _, dtypes = detected(header, weights=chosen.weights)
+        facts = replace(facts, weights=dtypes.weights, compute=dtypes.compute, vae=dtypes.vae)
+        told += sentences(chosen.plan)
+    model, vae = host.with_facts(model, vae, facts)
+    return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(told),)})

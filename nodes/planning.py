@@ -1,18 +1,21 @@
 """From the names of files to a memory plan: what Estimate VRAM, the loaders and the route have in common."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .. import host
 from ..inpaint.cards import CARDS, as_machine
 from ..inpaint.checkpoint_header import CheckpointHeader, read_header, read_part
 from ..inpaint.errors import InpaintError
-from ..inpaint.memory import GIB, Job, Machine, Plan, Ram, make_plan, ram_trouble
+from ..inpaint.memory import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.memory_report import sentences, table
 from ..inpaint.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, needs_of, stored_dtype
+from ..inpaint.plain import plain_size
 
 HERE = "this computer"
-IN_FILE = "in the model's file"
+IN_FILE = "in its file"
 
 
 def model_names() -> list[str]:
@@ -36,6 +39,7 @@ def plan_for(
     text_encoders: Sequence[str] = (),
     vae: str | None = None,
     others: Sequence[str] = (),
+    weights: str | None = None,
 ) -> Plan:
     """The plan for a model's file.
 
@@ -46,6 +50,7 @@ def plan_for(
         budget: GiB that may be used at most; 0 for all that is free.
         text_encoders, vae: files of their own.
         others: further files of the same model, to take where the first does not fit.
+        weights: the dtype that the weights are to be kept in; None for the host's choice.
 
     Raises:
         InpaintError: if a file cannot be read, or is a legacy pickle, of which nothing is known.
@@ -59,21 +64,52 @@ def plan_for(
     for header in (read_header(file) for file in (path, *others)):
         if not header.parts:
             raise InpaintError(f"{header.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
-        facts, dtypes = facts_of(header, card)
-        variants.append(needs_of(header, dtypes, facts, texts, part, flash=card != HERE or host.flash_attention()))
+        facts, dtypes = detected(header, card, weights)
+        needs = needs_of(header, dtypes, facts, texts, part, flash=card != HERE or host.flash_attention())
+        # Who asks for a precision does not want another.
+        variants.append(needs if weights is None else replace(needs, model_fp8=None))
     return make_plan(variants, job, machine)
 
 
-def facts_of(header: CheckpointHeader, card: str = HERE) -> tuple[HostFacts, Dtypes]:
-    """What the host says of a model, and the dtypes it will take."""
+def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = None) -> tuple[HostFacts, Dtypes]:
+    """What the host says of a model, and the dtypes it will take. weights: as in `plan_for`."""
     family = FAMILIES.get(header.family, OTHER)
-    detected = host.detect_model(header)
-    facts = family.host if detected is None else HostFacts(*detected)
+    known = host.detect_model(header)
+    facts = family.host if known is None else HostFacts(*known)
     if card != HERE:
-        return facts, dtypes_on(CARDS[card], header, facts)
+        return facts, dtypes_on(CARDS[card], header, facts, weights)
     model = header.part("diffusion model")
     stored = None if header.quantised else stored_dtype(model)
-    return facts, Dtypes(*host.dtypes_here(model.parameters, stored, facts.supported, VAES[family.vae].dtypes))
+    vae = VAES[family.vae].dtypes
+    return facts, Dtypes(*host.dtypes_here(model.parameters, stored, facts.supported, vae, weights))
+
+
+def budget_of(carrier: Any) -> int | None:
+    """Bytes of the card that a MODEL or VAE may use by its loader; None for all that is free."""
+    facts = host.facts_of(carrier)
+    return None if facts is None else facts.budget
+
+
+def tiled(done: str, worked: host.Worked) -> list[str]:
+    """What to say of work on a VAE: nothing where it was done whole."""
+    if worked.tile is None:
+        return []
+    why = "Memory ran out, so it was" if worked.ran_out else "To stay within the memory that is free, it was"
+    return [f"{why} {done} in tiles of {worked.tile} pixels."]
+
+
+def sampling_report(model: Any, shape: Sequence[int]) -> str:
+    """How sampling a latent of this shape will lie on the card, by the memory that is free now, in a sentence."""
+    weights, work = host.sampling_memory(model, shape)
+    computer = host.this_computer()
+    budget = budget_of(model)
+    free = computer.free if budget is None else min(computer.free, budget)
+    needed = weights + max(work, LEAST_WORK) + computer.reserve
+    told = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
+    moved = min(weights, needed - free)
+    if moved > 0:
+        told += f" {plain_size(moved)} of the model are brought in at every step."
+    return told
 
 
 def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:

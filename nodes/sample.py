@@ -8,6 +8,7 @@ from .. import host
 from ..inpaint.checks import as_values
 from ..inpaint.masks import pool
 from .choices import check_choices
+from .planning import sampling_report
 
 
 class MaskedSampler(io.ComfyNode):
@@ -84,5 +85,6 @@ class MaskedSampler(io.ComfyNode):
             if noise_mask.ndim != len(shape) or noise_mask.shape[-2:] != shape[-2:]:
                 noise_mask = pool(noise_mask, shape)
             latent = {**latent, "noise_mask": noise_mask}
+        told = sampling_report(model, shape)
         sampled = host.sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
-        return io.NodeOutput(sampled)
+        return io.NodeOutput(sampled, ui={"text": (told,)})

@@ -38,3 +38,14 @@ def picture_of_mask() -> io.Image.Input:
         optional=True,
         tooltip="The picture the mask belongs to: the mask is matched to its size and batch, and shown over it.",
     )
+
+
+def budget_gib() -> io.Float.Input:
+    return io.Float.Input(
+        "budget_gb",
+        default=0.0,
+        min=0.0,
+        max=1024.0,
+        step=0.5,
+        tooltip="Use no more of the card than this, in GiB. 0 for all that is free.",
+    )

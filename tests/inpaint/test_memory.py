@@ -167,13 +167,13 @@ def ladder(gib: float) -> Plan:
         grid=32,
         model_fp8=11_351 * MIB,
     )
-    quantised = replace(large, label="Flux Fill Q6_K", model=9_300 * MIB, model_fp8=None)
+    quantised = replace(large, file="/models/Q6_K.gguf", model=9_300 * MIB, model_fp8=None)
     return make_plan([large, quantised], Job(1536, 1536), Machine("card", int(gib * GIB), 400 * MIB))
 
 
 STEPS = {
     30: ("all resident", "stays on the card"),
-    20: ("another file", "Fits with another of the files: Flux Fill Q6_K."),
+    20: ("another file", "Fits with another of the files: Q6_K.gguf."),
     11: ("partial offload", "are brought in at every step"),
     8: ("tiled VAE", "tiles of 1024 px"),
     2.5: ("lower resolution", "The largest that does is"),

@@ -135,5 +135,5 @@ def test_files_that_say_nothing(run, base, InpaintError):
     with pytest.raises(InpaintError, match=r"^old\.ckpt: an old PyTorch pickle, so nothing is known"):
         run("MendEstimateVram", model_name="old.ckpt")
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"no file 'old\.ckpt' is listed"):
+    with pytest.raises(InpaintError, match=r"^old\.ckpt: no such file in models/diffusion_models"):
         run("MendEstimateVram", model_name="old.ckpt")

@@ -24,6 +24,7 @@ NODES = [
     "MendMaskFromDifference",
     "MendPreviewMask",
     "MendLoadCheckpoint",
+    "MendLoadModel",
     "MendEstimateVram",
     "MendEncodeInpaint",
     "MendMaskedSampler",

@@ -309,7 +309,7 @@ def test_out_of_memory_falls_back_to_tiles(run, general_model, monkeypatch, mess
     monkeypatch.setattr(general_model.vae, "decode_tiled", small_tiles_only)
     ran = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask)
     assert tiles == [32, 16]
-    assert "decoded in tiles of 16 latent cells" in ran.text
+    assert "decoded in tiles of 128 pixels" in ran.text
     torch.testing.assert_close(ran.outputs[0], plain, rtol=0, atol=0.02)
 
 

@@ -1,0 +1,45 @@
+"""Dtypes under the names that files have for them, and which of them the host takes here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import comfy.model_management
+import torch
+
+TORCH = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+NAMES = {dtype: name for name, dtype in TORCH.items()}
+
+
+def dtypes_here(
+    parameters: int,
+    stored: str | None,
+    supported: Sequence[str],
+    vae_allowed: Sequence[str],
+    weights: str | None = None,
+) -> tuple[str, str, str]:
+    """Names of the dtypes that the host chooses here: of the weights, of the computation, of the VAE.
+
+    Args:
+        parameters: of the diffusion model.
+        stored: the dtype of most of them in the file; None where they are scaled or packed.
+        supported, vae_allowed: what model and VAE can compute in, the best first.
+        weights: what the weights are to be kept in; None for the host's choice.
+    """
+    management = comfy.model_management
+    dtypes = [TORCH[name] for name in supported]
+    if weights is None:
+        weight_dtype = TORCH.get(stored or "")
+        kept = management.unet_dtype(model_params=parameters, supported_dtypes=dtypes, weight_dtype=weight_dtype)
+    else:
+        kept = TORCH[weights]
+    compute = management.unet_manual_cast(kept, management.get_torch_device(), dtypes) or kept
+    vae = management.vae_dtype(management.vae_device(), [TORCH[name] for name in vae_allowed])
+    return NAMES[kept], NAMES[compute], NAMES[vae]

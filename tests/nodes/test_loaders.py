@@ -1,0 +1,202 @@
+"""Loading models: which file and dtype is taken, what is handed on, and how often the disk is read.
+
+Mutations seen to fail here: two models held while the next is read; a budget that reads again; fp8 planned and not
+loaded; the first file loaded where another was chosen; no refusal; the budget not handed on.
+"""
+
+import gc
+import os
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from devtools.model_shapes import model_shapes, write_sparse
+
+PARTS = {
+    "model.diffusion_model.": ("diffusion_models", "model.diffusion_model."),
+    "cond_stage_model.transformer.": ("text_encoders", "cond_stage_model.transformer."),
+    "first_stage_model.": ("vae", "first_stage_model."),
+}
+
+
+@pytest.fixture
+def reads(pack, monkeypatch):
+    """Paths that the host's loaders are asked to read, in order."""
+    import comfy.utils
+
+    paths: list[str] = []
+    load = comfy.utils.load_torch_file
+
+    def counted(path, *arguments, **named):
+        paths.append(os.path.basename(str(path)))
+        return load(path, *arguments, **named)
+
+    monkeypatch.setattr(comfy.utils, "load_torch_file", counted)
+    monkeypatch.setattr(pack("nodes.load"), "_last", {})
+    return paths
+
+
+@pytest.fixture(scope="module")
+def split_files(base, small_checkpoint):
+    """The small checkpoint as separate files, as newer models come."""
+    tensors = load_file(base / "models" / "checkpoints" / small_checkpoint)
+    written = []
+    for start, (folder, prefix) in PARTS.items():
+        part = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(start)}
+        path = base / "models" / folder / "small.safetensors"
+        save_file(part, path)
+        written.append(path)
+    yield {"model_name": "small.safetensors", "text_encoder": "small.safetensors", "vae_name": "small.safetensors"}
+    for path in written:
+        path.unlink()
+
+
+@pytest.fixture
+def copy_of_checkpoint(base, small_checkpoint):
+    folder = base / "models" / "checkpoints"
+    shutil.copy(folder / small_checkpoint, folder / "copy.safetensors")
+    yield "copy.safetensors"
+    (folder / "copy.safetensors").unlink()
+
+
+def test_another_budget_reads_nothing_again(run, reads, pack, small_checkpoint):
+    first = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    second = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=6.0)
+    assert reads == [small_checkpoint]
+    facts_of = pack("host").facts_of
+    assert [facts_of(output.outputs[0]).budget for output in (first, second)] == [None, 6 * 2**30]
+    assert [facts_of(output.outputs[2]).budget for output in (first, second)] == [None, 6 * 2**30]
+    assert first.outputs[0].model is second.outputs[0].model, "the same weights"
+    run("MendLoadCheckpoint", ckpt_name=small_checkpoint, precision="bf16")
+    assert reads == [small_checkpoint] * 2
+
+
+def test_a_file_that_was_replaced_is_read_again(run, reads, base, copy_of_checkpoint):
+    run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
+    os.utime(base / "models" / "checkpoints" / copy_of_checkpoint, ns=(1, 1))
+    run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
+    assert reads == [copy_of_checkpoint] * 2
+
+
+def test_the_last_model_goes_before_the_next_comes(run, reads, pack, small_checkpoint, copy_of_checkpoint, monkeypatch):
+    run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    held = []
+    monkeypatch.setattr(
+        pack("host"), "load_checkpoint", lambda path, weights: held.append(dict(pack("nodes.load")._last)) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
+    assert held == [{}]
+    gc.collect()
+
+
+def test_facts_are_facts(run, reads, pack, base, small_checkpoint):
+    model, _, vae = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=8.0).outputs
+    size = (base / "models" / "checkpoints" / small_checkpoint).stat().st_size
+    label = "Stable Diffusion 1.5 inpainting (9-channel)"
+    expected = pack("inpaint.memory").Facts(small_checkpoint, "sd15", label, size, "F32", "F32", "F32", 8 * 2**30)
+    assert pack("host").facts_of(model) == pack("host").facts_of(vae) == expected
+    assert pack("host").facts_of(model.clone()) == expected, "patches keep them"
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp16", torch.float16), ("bf16", torch.bfloat16), ("fp8 e4m3", torch.float8_e4m3fn)]
+)
+def test_a_precision_that_is_asked_for(run, reads, pack, small_checkpoint, precision, dtype):
+    model, _, _ = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, precision=precision).outputs
+    assert model.model.get_dtype() == dtype
+    facts = pack("host").facts_of(model)
+    assert (facts.weights, facts.compute) == (pack("host.dtypes").NAMES[dtype], "F32")
+
+
+@pytest.fixture
+def slight_rest(pack, monkeypatch):
+    """As if VAE and text encoder needed next to nothing, so that what fits is a matter of the diffusion model."""
+    needs = pack("inpaint.needs")
+    monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 0)
+    monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
+
+
+def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
+    """A budget between the weights in fp32 and in fp8, with the 1.2 GiB that the host keeps free."""
+    whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    weights = whole.outputs[0].model_size() / 2**30
+    assert "Fits: all of it stays on the card." in whole.text
+    tight = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2)
+    assert "Fits with its weights in fp8" in tight.text
+    assert tight.outputs[0].model.get_dtype() == torch.float8_e4m3fn
+    asked = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2, precision="fp32")
+    assert "Fits in part." in asked.text
+    assert asked.outputs[0].model.get_dtype() == torch.float32
+
+
+def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint):
+    """SD 1.5 of true size, of which nothing is there but a header, and the small one."""
+    shapes = {f"model.diffusion_model.{name}": shape for name, shape in model_shapes("SD 1.5 inpainting").items()}
+    path = write_sparse(base / "models" / "checkpoints" / "true-size.safetensors", shapes)
+    ran = run("MendLoadCheckpoint", ckpt_name=path.name, other_files=f" {small_checkpoint}\n\n", budget_gb=3.0)
+    assert f"Fits with another of the files: {small_checkpoint}." in ran.text
+    roomy = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files=path.name, budget_gb=3.0)
+    assert "Fits: all of it stays on the card." in roomy.text
+    assert reads == [small_checkpoint]
+    path.unlink()
+
+
+def test_other_files_that_are_not_there(run, reads, InpaintError, small_checkpoint):
+    with pytest.raises(InpaintError, match=r"^gone\.safetensors: no such file in models/checkpoints"):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files="gone.safetensors")
+    assert reads == []
+
+
+def test_refused_before_anything_is_read(run, reads, InpaintError, small_checkpoint):
+    with pytest.raises(
+        InpaintError, match=r"Does not fit at 512x512: .* have to be free at the least, 512\.0 MiB are free\. Close"
+    ):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=0.5)
+    assert reads == []
+
+
+def test_more_than_memory_and_swap_is_refused(run, reads, pack, InpaintError, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(pack("host"), "ram", lambda: (10**8, 10**8, 10**7))
+    with pytest.raises(InpaintError, match=r"RAM and swap together are 104\.9 MiB: they cannot be opened"):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert reads == []
+
+
+def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpoint, split_files):
+    whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint).outputs
+    ran = run("MendLoadModel", **split_files)
+    assert reads[1:] == ["small.safetensors"] * 3
+    for one, other in ((whole[0].model.diffusion_model, ran.outputs[0].model.diffusion_model),):
+        states = one.state_dict(), other.state_dict()
+        assert states[0].keys() == states[1].keys()
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    texts = [run("CLIPTextEncode", clip=clip, text="a meadow").outputs[0][0][0] for clip in (whole[1], ran.outputs[1])]
+    assert torch.equal(*texts)
+    picture = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(whole[2].encode(picture), ran.outputs[2].encode(picture))
+    assert "9-channel" in ran.text
+    run("MendLoadModel", **split_files, budget_gb=5.0)
+    assert len(reads) == 4
+
+
+def test_a_gguf_is_left_to_those_who_can(run, reads, base, pack, InpaintError, monkeypatch):
+    load = pack("nodes.load")
+    (base / "models" / "diffusion_models" / "q.gguf").write_bytes(b"GGUF")
+    header = pack("inpaint.checkpoint_header")
+    found = header.CheckpointHeader(base / "q.gguf", "gguf", 4, "flux", "Flux", None)
+    monkeypatch.setattr(load, "read_header", lambda path: found)
+    with pytest.raises(InpaintError, match=r"^q\.gguf: the host cannot load GGUF files"):
+        load._choose("q.gguf", [], "auto", 0.0)
+    (base / "models" / "diffusion_models" / "q.gguf").unlink()
+
+
+def test_models_of_other_loaders_carry_no_facts_and_work(run, pack, inpaint_model):
+    import comfy.model_patcher
+
+    plain = comfy.model_patcher.ModelPatcher(torch.nn.Linear(2, 2), torch.device("cpu"), torch.device("cpu"))
+    assert pack("host").facts_of(plain) is None
+    assert pack("nodes.planning").budget_of(object()) is None
