@@ -166,7 +166,7 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "HunyuanImage 2.1": ("comfy.ldm.hunyuan_video.model.HunyuanVideo", HUNYUAN_IMAGE),
 }
 # What the model classes of newer hosts want besides; it has no bearing on the tensors of these models.
-NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None}
+NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False}
 DTYPES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1}
 
 
@@ -175,8 +175,8 @@ class Nothing:
     """Stands for the settings class of a model that has none."""
 
 
-def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of a diffusion model's tensors, by name. name: of `MODELS`."""
+def make_model(name: str) -> Any:
+    """A diffusion model of the host's own class, on the meta device. name: of `MODELS`."""
     import comfy.ops
     import torch
 
@@ -186,7 +186,12 @@ def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
     known = {field.name for field in dataclasses.fields(getattr(module, f"{class_name}Params", Nothing))}
     newer = {key: value for key, value in NEWER_HOSTS.items() if key in known - set(settings)}
     make = getattr(module, class_name)
-    model = make(**settings, **newer, dtype=torch.float16, device="meta", operations=comfy.ops.disable_weight_init)
+    return make(**settings, **newer, dtype=torch.float16, device="meta", operations=comfy.ops.disable_weight_init)
+
+
+def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of a diffusion model's tensors, by name. name: of `MODELS`."""
+    model = make_model(name)
     shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
     if name == "Z-Image":
         # The published file has this unused norm; newer hosts no longer make it.

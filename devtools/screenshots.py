@@ -20,6 +20,11 @@ from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.pictures import object_mask, photograph, save_masked
 
+SEPARATE_FILES = (
+    "diffusion_models/flux1-fill-dev.safetensors",
+    "text_encoders/t5xxl_fp16.safetensors",
+    "vae/ae.safetensors",
+)
 # A node's rectangle on the page, its title and badge included.
 FRAME = """(id) => {
     const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
@@ -45,10 +50,13 @@ GRAPH_FRAME = """() => {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        # Only its name is shown.
+        # Only their names are shown.
         checkpoints = base / "models" / "checkpoints"
         checkpoints.mkdir(parents=True)
         (checkpoints / "sd-v1-5-inpainting.ckpt").touch()
+        for name in SEPARATE_FILES:
+            (base / "models" / name).parent.mkdir()
+            (base / "models" / name).touch()
         with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
             client = HostClient(host.url)
             upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")

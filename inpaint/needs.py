@@ -50,21 +50,21 @@ VAES = {
     "wan": Vae(Work(6000, 6000), Work(7000, 7000), ("BF16", "F16", "F32")),
     "hunyuan-image": Vae(Work(700, 700), Work(700, 700), SD),
 }
-# cell and base follow simulations of the whole network (SD 1.5: 130 MiB for two 512 px pictures; SDXL: 315 MiB for two
-# of 1024 px; Flux: 212, 443 and 931 MiB for one of 512, 1024 and 1536 px). FLUX.2 has half the cells along a side.
-FLUX_CELL, FLUX_BASE = 11_000, 115 * MIB
+# cell and base follow simulations of the whole networks, which benchmarks/activations.md holds them against; a card
+# adds what libraries work in.
+FLUX_CELL, FLUX_BASE = 12_500, 52 * MIB
 FAMILIES = {
     "sd15": Family(HostFacts(1.0, SD), 8_320),
     "sd2": Family(HostFacts(1.0, SD), 8_320),
     "sdxl": Family(HostFacts(0.8, SD), 5_040),
     "sdxl-refiner": Family(HostFacts(1.0, SD), 5_040),
-    "sd3": Family(HostFacts(1.2, SD)),
+    "sd3": Family(HostFacts(1.2, SD), 7_450, grid=32),
     "flux": Family(HostFacts(3.1, DIT), FLUX_CELL, FLUX_BASE, grid=32),
     "chroma": Family(HostFacts(3.2, DIT), FLUX_CELL, FLUX_BASE, grid=32),
     "flux2": Family(HostFacts(3.1 * 4 * 2.36, DIT), ratio=16, grid=32),
-    "qwen-image": Family(HostFacts(1.8, DIT), grid=32, vae="wan"),
-    "z-image": Family(HostFacts(1.7, DIT), grid=32),
-    "lumina2": Family(HostFacts(1.4, DIT), grid=32),
+    "qwen-image": Family(HostFacts(1.8, DIT), 8_600, grid=32, vae="wan"),
+    "z-image": Family(HostFacts(1.7, DIT), 13_300, 28 * MIB, grid=32),
+    "lumina2": Family(HostFacts(1.4, DIT), 11_050, 23 * MIB, grid=32),
     "hunyuan-image": Family(HostFacts(7.7, DIT), ratio=32, vae="hunyuan-image"),
     "wan": Family(HostFacts(0.9, SD), grid=32, vae="wan"),
 }

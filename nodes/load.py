@@ -1,6 +1,7 @@
 """Menu Mend/Load: models, looked at before they are read."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -60,14 +61,14 @@ class LoadCheckpoint(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, ckpt_name: str | None, other_files: str | None = "", **rest: Any) -> Any:
-        return _stamps([("checkpoints", name) for name in [ckpt_name, *_lines(other_files)]])
+        return _stamps([("checkpoints", name) for name in [ckpt_name, *_names(other_files)]])
 
     @classmethod
     def execute(
         cls, ckpt_name: str, precision: str = "auto", budget_gb: float = 0.0, other_files: str = ""
     ) -> io.NodeOutput:
         path = host.model_path("checkpoints", ckpt_name)
-        others = [host.model_path("checkpoints", name) for name in _lines(other_files)]
+        others = [host.model_path("checkpoints", name) for name in _names(other_files)]
         chosen = _choose(path, others, precision, budget_gb)
         model, clip, vae = _load_once(
             (*_stamp(chosen.path), chosen.weights), lambda: host.load_checkpoint(chosen.path, chosen.weights)
@@ -135,7 +136,7 @@ class LoadModel(io.ComfyNode):
         other_files: str | None = "",
         **rest: Any,
     ) -> Any:
-        models = [("diffusion_models", name) for name in [model_name, *_lines(other_files)]]
+        models = [("diffusion_models", name) for name in [model_name, *_names(other_files)]]
         texts = [("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
         return _stamps([*models, *texts, ("vae", vae_name)])
 
@@ -151,7 +152,7 @@ class LoadModel(io.ComfyNode):
         other_files: str = "",
     ) -> io.NodeOutput:
         path = host.model_path("diffusion_models", model_name)
-        others = [host.model_path("diffusion_models", name) for name in _lines(other_files)]
+        others = [host.model_path("diffusion_models", name) for name in _names(other_files)]
         texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
         vae_path = host.model_path("vae", vae_name)
         chosen = _choose(path, others, precision, budget_gb, texts, vae_path)
@@ -182,9 +183,8 @@ def _how_to_load(folder: str) -> list[io.Input]:
         io.String.Input(
             "other_files",
             default="",
-            multiline=True,
-            tooltip=f"Further files of the same model in {folder}, a line each, such as smaller ones. The best that "
-            "fits is loaded.",
+            tooltip=f"Further files of the same model in {folder}, such as smaller ones, with commas between. The best "
+            "that fits is loaded.",
         ),
     )
 
@@ -242,8 +242,8 @@ def _load_once(key: tuple, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[An
     return _last[key]
 
 
-def _lines(text: str | None) -> list[str]:
-    return [line.strip() for line in (text or "").splitlines() if line.strip()]
+def _names(listed: str | None) -> list[str]:
+    return [name.strip() for name in re.split(r"[,\n]", listed or "") if name.strip()]
 
 
 def _bytes(files: Sequence[str]) -> int:

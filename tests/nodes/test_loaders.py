@@ -136,7 +136,7 @@ def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint
     """SD 1.5 of true size, of which nothing is there but a header, and the small one."""
     shapes = {f"model.diffusion_model.{name}": shape for name, shape in model_shapes("SD 1.5 inpainting").items()}
     path = write_sparse(base / "models" / "checkpoints" / "true-size.safetensors", shapes)
-    ran = run("MendLoadCheckpoint", ckpt_name=path.name, other_files=f" {small_checkpoint}\n\n", budget_gb=3.0)
+    ran = run("MendLoadCheckpoint", ckpt_name=path.name, other_files=f" {small_checkpoint} ,", budget_gb=3.0)
     assert f"Fits with another of the files: {small_checkpoint}." in ran.text
     roomy = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files=path.name, budget_gb=3.0)
     assert "Fits: all of it stays on the card." in roomy.text

@@ -115,6 +115,10 @@ def server(comfyui, photo, tmp_path_factory) -> Iterator[Server]:
     write_sd15_inpaint(first)
     for other in others:
         other.hardlink_to(first)
+    # Listed, so that every choice has something to choose; never loaded.
+    for other in ("diffusion_models", "text_encoders", "vae"):
+        (base / "models" / other).mkdir()
+        (base / "models" / other / "some.safetensors").touch()
     with HostProcess(comfyui, base) as host:
         client = HostClient(host.url)
         nodes = {id: NodeInfo.of(told) for id, told in client.object_info().items()}

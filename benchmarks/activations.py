@@ -1,0 +1,159 @@
+"""What sampling and the VAE allocate, simulated: the host's own networks run on tensors without memory.
+
+Every tensor that a network makes is counted while it lives, and the peak is held against what the plan expects and what
+the host sets aside. Attention counts as its result, as PyTorch's fused kernels have it. Workspaces of libraries and
+fragmentation are not in it, so a card shows more. `python dev.py bench activations`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from benchmarks._host import host_folder
+from benchmarks._report import Report, machine
+from devtools.environment import ROOT
+from devtools.host_imported import import_host
+from devtools.host_process import prepare_base
+from devtools.model_shapes import make_model
+from inpaint.host_dtypes import MIB
+from inpaint.memory import Work
+from inpaint.needs import FAMILIES, VAES
+
+
+class Case(NamedTuple):
+    """name: of the model. channels: of its input. text: width and tokens. sides: of the picture, in pixels."""
+
+    name: str
+    family: str
+    channels: int
+    text: tuple[int, int]
+    sides: tuple[int, ...]
+    more: tuple[tuple[str, int], ...] = ()
+
+
+CASES = [
+    Case("SD 1.5 inpainting", "sd15", 9, (768, 77), (512, 1024)),
+    Case("SD 2 inpainting", "sd2", 9, (1024, 77), (512, 1024)),
+    Case("SDXL inpainting", "sdxl", 9, (2048, 77), (1024, 1536), (("y", 2816),)),
+    Case("SD 3 medium", "sd3", 16, (4096, 154), (1024, 1536), (("y", 2048),)),
+    Case("Flux Fill", "flux", 96, (4096, 512), (512, 1024, 1536), (("y", 768),)),
+    Case("Chroma", "chroma", 16, (4096, 512), (512, 1024, 1536)),
+    Case("Qwen-Image", "qwen-image", 16, (3584, 256), (1024, 1536)),
+    Case("Z-Image", "z-image", 16, (2560, 256), (1024, 1536)),
+    Case("Lumina 2", "lumina2", 16, (2304, 256), (1024, 1536)),
+]
+
+
+class Peak(TorchDispatchMode):
+    """most: bytes of the tensors made under it, at the moment when they were the most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self.living: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {leaf.untyped_storage()._cdata for leaf in _tensors((args, kwargs))}
+        result = function(*args, **(kwargs or {}))
+        self.living = {key: (ref, size) for key, (ref, size) in self.living.items() if not ref.expired()}
+        for leaf in _tensors(result):
+            storage = leaf.untyped_storage()
+            if storage._cdata not in given:
+                self.living.setdefault(storage._cdata, (StorageWeakRef(storage), storage.nbytes()))
+        self.most = max(self.most, sum(size for _, size in self.living.values()))
+        return result
+
+
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """Bytes that this makes and holds at once, at the most."""
+    with torch.inference_mode(), Peak() as counted:
+        work()
+    return counted.most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markdown", type=Path, help="keep the tables in this file")
+    options = parser.parse_args()
+    base = ROOT / ".host" / "bench"
+    prepare_base(base, pack=None)
+    import_host(host_folder(), base)
+
+    def fused(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return query.new_empty((*query.shape[:-1], value.shape[-1]))
+
+    torch.nn.functional.scaled_dot_product_attention = fused
+    report = Report()
+    report.say("# Activations, simulated")
+    report.say()
+    report.say(machine(host_folder()))
+    report.heading("Sampling, one picture, 16 bit")
+    report.table(model=20, px=5, simulated_MiB=13, expected_MiB=12, by_simulated=12, host_MiB=8)
+    for case in CASES:
+        for side in case.sides:
+            _sampling(report, case, side)
+    report.heading("The usual VAE, 16 bit")
+    report.table(work=20, px=5, simulated_MiB=13, expected_MiB=12, by_simulated=12, host_MiB=8)
+    for side in (512, 1024):
+        _vae(report, side)
+    if options.markdown:
+        report.write(options.markdown)
+
+
+def _sampling(report: Report, case: Case, side: int) -> None:
+    family, cells = FAMILIES[case.family], side // 8
+    tensors = {name: _empty(1, width) for name, width in case.more}
+    if case.family in ("flux", "chroma"):
+        tensors["guidance"] = _empty(1)
+    if case.family in ("z-image", "lumina2"):
+        tensors["num_tokens"] = case.text[1]
+    model = make_model(case.name).eval()
+    frames = (1,) if case.family == "qwen-image" else ()
+    latent, time = _empty(1, case.channels, *frames, cells, cells), _empty(1)
+    text = _empty(1, case.text[1], case.text[0])
+    found = peak(lambda: model(latent, time, context=text, **tensors))
+    safe = family.host.factor * MIB * 0.02
+    expected = safe if family.cell is None else family.cell * 2
+    _row(report, case.name, side, found, Work(expected, safe, family.base), cells * cells)
+
+
+def _vae(report: Report, side: int) -> None:
+    from comfy.ldm.models.autoencoder import AutoencoderKL
+
+    settings = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 128}
+    settings |= {"ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
+    with torch.device("meta"):
+        vae = AutoencoderKL(ddconfig=settings, embed_dim=4).to(torch.float16).eval()
+    works = {"encode": (_empty(1, 3, side, side), VAES["kl"].encode)}
+    works["decode"] = (_empty(1, 4, side // 8, side // 8), VAES["kl"].decode)
+    for name, (given, work) in works.items():
+        run = getattr(vae, name)
+        _row(
+            report, name, side, peak(lambda run=run, given=given: run(given)), Work(*(2 * n for n in work)), side * side
+        )
+
+
+def _row(report: Report, name: str, side: int, found: int, work: Work, units: int) -> None:
+    expected, safe = work.base + work.expected * units, work.safe * units
+    ratio = f"{expected / found:.2f}" if found else "-"
+    report.row(name, side, f"{found / MIB:.0f}", f"{expected / MIB:.0f}", ratio, f"{safe / MIB:.0f}")
+
+
+def _empty(*shape: int) -> torch.Tensor:
+    return torch.empty(shape, dtype=torch.float16, device="meta")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Loading a checkpoint beside the host's own loader, and knowing what is in one beside loading it.
+
+python dev.py bench loading                                      all rows, some two minutes on two cores
+python dev.py bench loading --markdown benchmarks/loading.md     keeps the figures in a file as well
+
+The files have the true tensors of SD 1.5 inpainting and of SDXL and are zero throughout, holes on the disk.
+Not on Windows, which does not tell the peak of a process in this way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import multiprocessing
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from benchmarks._host import host_folder
+from benchmarks._pairs import Pairs, Quartiles, measure
+from benchmarks._report import Report, machine
+from devtools.checkpoints import write_sd15_inpaint
+from devtools.environment import ROOT
+from devtools.host_imported import import_host
+from devtools.host_process import prepare_base
+from devtools.model_shapes import model_shapes, write_sparse
+from inpaint.checkpoint_header import read_header
+
+SD15, SDXL = "sd15-inpaint.safetensors", "sdxl-inpaint.safetensors"
+MIB = 2**20
+CARD = "RTX 3060 12 GB"
+HEADER_REACH_MS = 10.0
+# Processes of each, to be told beside one another.
+PEAKS = 3
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Host:
+    """The host in this process, with the pack loaded by it, and two ways to load a checkpoint: ours and its own."""
+
+    def __init__(self, base: Path) -> None:
+        (folder,) = (base / "custom_nodes").iterdir()
+        self.nodes = import_host(host_folder(), base)
+        if not asyncio.run(self.nodes.load_custom_node(str(folder))):
+            sys.exit("The host could not load the pack.")
+
+    def pack(self, name: str) -> ModuleType:
+        """A module of the pack as the host loaded it."""
+        root = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].__module__.removesuffix(".nodes.load")
+        return importlib.import_module(f"{root}.{name}")
+
+    def ours(self, name: str) -> Any:
+        self.forget()
+        loaded = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE({}).execute(ckpt_name=name)
+        # The memo holds on to the model, which `measure` is to let go of after the time is taken.
+        self.pack("nodes.load")._last.clear()
+        return loaded
+
+    def its_own(self, name: str) -> Any:
+        return self.nodes.NODE_CLASS_MAPPINGS["CheckpointLoaderSimple"]().load_checkpoint(name)
+
+    def forget(self) -> None:
+        """No header is remembered, nor what the host made of it."""
+        self.pack("inpaint.stored_file")._read.cache_clear()
+        self.pack("inpaint.checkpoint_header")._describe.cache_clear()
+        self.pack("host.models").detect_model.cache_clear()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dev.py bench loading", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="keep what is printed in a file as well")
+    options = parser.parse_args()
+
+    report = Report()
+    report.say("# Loading, side by side")
+    report.say()
+    report.say(machine(host_folder()))
+    report.say()
+    report.say(
+        "Each row runs both in turn, and who goes first alternates. Figures are median [lower quartile-upper "
+        "quartile], times in ms, ratios taken pair by pair. Files are fp16 and zero throughout, in the memory of the "
+        "system after the first read; the host keeps the weights of the diffusion model as it likes on the CPU. "
+        "SD 1.5 inpainting has CLIP-L and a TAESD in its file, SDXL inpainting CLIP-L, CLIP-G and the full VAE."
+    )
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        base = Path(folder)
+        prepare_base(base, ROOT)
+        host = Host(base)
+        write_files(base / "models" / "checkpoints")
+        # Before this process loads anything: the peak of a new one is no less than what its parent had at its start.
+        peaks = [(alone(base, "ours"), alone(base, "its_own")) for _ in range(PEAKS)]
+        headers(report, host, base / "models" / "checkpoints")
+        loads(report, host, peaks)
+    if options.markdown:
+        report.write(options.markdown)
+
+
+def headers(report: Report, host: Host, folder: Path) -> None:
+    """The table of what a header tells and a real load."""
+    report.heading("What is in a file, beside loading it")
+    report.say(f"A plan is for one picture of 512 px on an {CARD}. Nothing is remembered from one run to the next, but")
+    report.say("in the last row, whose other is the first read. The ratio is other / ours: more is better.")
+    report.table(ours=42, other=32, pairs=5, ours_ms=22, other_ms=22, other_by_ours=22)
+    sd15, sdxl = str(folder / SD15), str(folder / SDXL)
+    read = host.pack("inpaint.checkpoint_header").read_header
+
+    def load() -> Any:
+        import comfy.sd
+
+        return comfy.sd.load_checkpoint_guess_config(sd15)
+
+    def first_read(path: str) -> Any:
+        host.forget()
+        return read(path)
+
+    def row(words: str, ours: Callable[[], object], others: str, other: Callable[[], object]) -> Pairs:
+        pairs = measure(ours, other)
+        report.row(words, others, len(pairs.ours), pairs.our_ms, pairs.other_ms, pairs.faster)
+        return pairs
+
+    row("SD 1.5: header and plan", partial(plan, host, sd15, detect=False), "load_checkpoint_guess_config", load)
+    row("SD 1.5: header, host's detection and plan", partial(plan, host, sd15), "load_checkpoint_guess_config", load)
+    tensors = f"{len(read(sdxl).tensors)} tensors"
+    again = row("SDXL: header again", lambda: read(sdxl), f"header, {tensors}", partial(first_read, sdxl))
+    report.say()
+    taken = again.other_ms
+    wanted = f"at most {HEADER_REACH_MS:.0f} wanted"
+    report.point(taken.median <= HEADER_REACH_MS, f"SDXL's header, {tensors}, takes {taken} ms, {wanted}")
+
+
+def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
+    """The table of our loader and the host's."""
+    report.heading("Load Inpaint Checkpoint, beside Load Checkpoint")
+    report.say("SD 1.5 inpainting. The ratio is ours / host: less is better. The peak is that of all memory of a")
+    report.say("process that starts the host with the pack and loads once; the file, which is mapped, is part of it.")
+    report.table(what=15, pairs=5, ours=22, host=22, ours_by_host=22)
+    # Twice, since a load takes over a second, for which it makes few pairs.
+    halves = [measure(lambda: host.ours(SD15), lambda: host.its_own(SD15)) for _ in range(2)]
+    times = Pairs([t for half in halves for t in half.ours], [t for half in halves for t in half.others])
+    report.row("time, ms", len(times.ours), times.our_ms, times.other_ms, times.slower)
+    ours, its_own = (Quartiles.of([most / MIB for most in each]) for each in zip(*peaks, strict=True))
+    report.row("peak RSS, MiB", len(peaks), ours, its_own, Quartiles.of([mine / its for mine, its in peaks]))
+
+
+def plan(host: Host, path: str, detect: bool = True) -> Any:
+    """From a file that nobody has looked at to a memory plan. detect: ask the host what it makes of the model."""
+    host.forget()
+    needs, memory = host.pack("inpaint.needs"), host.pack("inpaint.memory")
+    cards = host.pack("inpaint.cards")
+    header = host.pack("inpaint.checkpoint_header").read_header(path)
+    facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None
+    wanted = needs.needs_of(header, needs.dtypes_on(cards.CARDS[CARD], header, facts), facts)
+    return memory.make_plan([wanted], memory.Job(512, 512), cards.as_machine(CARD))
+
+
+def alone(base: Path, way: str) -> int:
+    """`peak` in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(peak, base, way).result()
+
+
+def peak(base: Path, way: str) -> int:
+    """The most memory that this process had, in bytes, after one load. way: method of `Host`."""
+    host = Host(base)
+    with torch.inference_mode():
+        getattr(host, way)(SD15)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+# ---- the files -------------------------------------------------------------------------------------------------
+
+
+def write_files(folder: Path) -> None:
+    """SD15 and SDXL. SD 1.5 has the text encoder and the VAE of the small checkpoint."""
+    small = write_sd15_inpaint(folder / "small.safetensors")
+    shapes = {name: tensor.shape for name, tensor in read_header(small).tensors.items()}
+    small.unlink()
+    clip_l = under("cond_stage_model.", shapes)
+    vae = under("first_stage_model.", shapes)
+    write_sparse(
+        folder / SD15,
+        placed("model.diffusion_model.", model_shapes("SD 1.5 inpainting"))
+        | placed("cond_stage_model.", clip_l)
+        | placed("first_stage_model.", vae),
+    )
+    write_sparse(
+        folder / SDXL,
+        placed("model.diffusion_model.", model_shapes("SDXL inpainting"))
+        | placed("conditioner.embedders.0.", clip_l)
+        | placed("conditioner.embedders.1.model.", clip_g())
+        | placed("first_stage_model.", full_vae()),
+    )
+
+
+def placed(prefix: str, shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    return {prefix + name: shape for name, shape in shapes.items()}
+
+
+def under(prefix: str, shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    return {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+
+
+def clip_g() -> dict[str, tuple[int, ...]]:
+    """CLIP-G as SDXL's checkpoints have it."""
+    width, inner = 1280, 5120
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embedding.weight": (49408, width),
+        "positional_embedding": (77, width),
+        "text_projection": (width, width),
+        "logit_scale": (),
+    }
+    for block in (f"transformer.resblocks.{number}" for number in range(32)):
+        for name, outputs, inputs in (
+            ("attn.in_proj_", 3 * width, width),
+            ("attn.out_proj.", width, width),
+            ("mlp.c_fc.", inner, width),
+            ("mlp.c_proj.", width, inner),
+        ):
+            shapes |= {f"{block}.{name}weight": (outputs, inputs), f"{block}.{name}bias": (outputs,)}
+        for norm in (f"{block}.ln_1", f"{block}.ln_2"):
+            shapes |= {f"{norm}.weight": (width,), f"{norm}.bias": (width,)}
+    return shapes | {"ln_final.weight": (width,), "ln_final.bias": (width,)}
+
+
+def full_vae() -> dict[str, tuple[int, ...]]:
+    """The VAE of SD 1.5 and SDXL, made by the host's own class without memory for its numbers."""
+    from comfy.ldm.models.autoencoder import AutoencoderKL
+
+    settings: dict[str, Any] = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3}
+    settings |= {"ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
+    with torch.device("meta"):
+        model = AutoencoderKL(ddconfig=settings, embed_dim=4)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+if __name__ == "__main__":
+    main()
