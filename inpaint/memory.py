@@ -41,7 +41,7 @@ class Needs:
     """What a model needs.
 
     label: what people know it by. text, model, vae: bytes of weights as they lie on the card; model_fp8: those of the
-    diffusion model in fp8, None where it cannot be had or is so already. largest: bytes of its largest layer.
+    diffusion model in fp8, None where it cannot be had or is so already; in_fp8: whether `model` is these. largest: bytes of its largest layer.
     sampling: for each latent cell of each picture. encode, decode: for each pixel of one picture.
     ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels. file: where the
     diffusion model comes from.
@@ -58,6 +58,7 @@ class Needs:
     ratio: int = 8
     grid: int = 64
     model_fp8: int | None = None
+    in_fp8: bool = False
     file: str = ""
 
 
@@ -140,7 +141,8 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        return self.rung != "refused"
+        """At the size that was asked for, in any way."""
+        return self.rung not in ("lower resolution", "refused")
 
     @property
     def counted(self) -> list[Phase]:
@@ -165,7 +167,7 @@ def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
     """
     first, *others = variants
     others.sort(key=lambda needs: -needs.model)
-    narrowed = [replace(v, model=v.model_fp8, model_fp8=None) for v in variants if v.model_fp8 is not None]
+    narrowed = [replace(v, model=v.model_fp8, model_fp8=None, in_fp8=True) for v in variants if v.model_fp8 is not None]
     ladder: list[tuple[Rung, Needs]] = [("all resident", first)]
     ladder += [("another file", needs) for needs in others]
     ladder += [("fp8 weights", needs) for needs in narrowed]

@@ -35,6 +35,8 @@ def sentences(plan: Plan) -> list[str]:
     if plan.rung == "lower resolution":
         told.append(f"The largest that does is {job.width}x{job.height}.")
     told.append(f"At {size} the most it needs is {plain_size(plan.peak.safe)} ({plan.peak.name}), {free}.")
+    if needs.in_fp8 and plan.rung != "fp8 weights":
+        told.append("Its weights are kept in fp8: half the memory, a little less exact.")
     if plan.moved:
         share = 1 - plan.moved / needs.model
         told.append(

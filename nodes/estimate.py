@@ -102,8 +102,7 @@ class EstimateVram(io.ComfyNode):
         plan = plan_for(path, Job(width, height, batch_size), card, budget_gb, texts, vae_path)
         told = report(plan, [path, *texts, *([vae_path] if vae_path else [])], card)
         shown = picture(plan)
-        fits = plan.rung not in ("lower resolution", "refused")
-        return io.NodeOutput(told, fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (told,)})
+        return io.NodeOutput(told, plan.fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (told,)})
 
 
 def _side(name: str, label: str) -> io.Int.Input:

@@ -225,9 +225,9 @@ def _choose(
     trouble = ram_trouble(_bytes([plan.needs.file, *text_encoders, *([vae] if vae else [])]), Ram(*host.ram()))
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{header.path.name}: {trouble[1]}")
-    if not plan.fits:
+    if plan.rung == "refused":
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
-    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.rung == "fp8 weights" else weights, plan)
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, plan)
 
 
 # The last model that was loaded, under what it was loaded from and as: another budget does not read it again.

@@ -108,7 +108,8 @@ ORDER = ["all resident", "another file", "fp8 weights", "partial offload", "tile
 def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
     plan = make_plan(variants, job, machine)
     assert all(phase.expected <= phase.safe for phase in plan.phases)
-    if plan.fits:
+    assert plan.fits == (plan.rung not in ORDER[-2:])
+    if plan.rung != "refused":
         assert all(phase.safe <= machine.free for phase in plan.phases if phase.name != TOGETHER)
         assert plan.peak.safe <= machine.free
     assert (plan.job == job) == (plan.rung != "lower resolution")
@@ -240,6 +241,14 @@ def test_fp8_before_offloading():
     plan = make_plan([alone], Job(512, 512), CARD)
     assert (plan.rung, plan.needs.model, plan.moved) == ("fp8 weights", 3 * GIB, 0)
     assert "half the memory" in sentences(plan)[0]
+
+
+def test_fp8_is_said_and_told_wherever_it_is_taken():
+    """Too large for the card even so: fp8, and a part of it brought in."""
+    plan = make_plan([replace(SD15, model=20 * GIB, model_fp8=10 * GIB)], Job(512, 512), CARD)
+    assert (plan.rung, plan.needs.in_fp8, plan.needs.model) == ("partial offload", True, 10 * GIB)
+    assert "Its weights are kept in fp8: half the memory, a little less exact." in sentences(plan)
+    assert not make_plan([SD15], Job(512, 512), CARD).needs.in_fp8
 
 
 def test_the_table():

@@ -127,6 +127,10 @@ def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
     tight = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2)
     assert "Fits with its weights in fp8" in tight.text
     assert tight.outputs[0].model.get_dtype() == torch.float8_e4m3fn
+    tighter = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 8 + 1.2)
+    assert "Fits in part." in tighter.text
+    assert "Its weights are kept in fp8" in tighter.text
+    assert tighter.outputs[0].model.get_dtype() == torch.float8_e4m3fn
     asked = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2, precision="fp32")
     assert "Fits in part." in asked.text
     assert asked.outputs[0].model.get_dtype() == torch.float32
