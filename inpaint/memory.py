@@ -40,11 +40,11 @@ class Work(NamedTuple):
 class Needs:
     """What a model needs.
 
-    label: what people know it by. text, model, vae: bytes of weights as they lie on the card; model_fp8: those of the
-    diffusion model in fp8, None where it cannot be had or is so already; in_fp8: whether `model` is these. largest: bytes of its largest layer.
-    sampling: for each latent cell of each picture. encode, decode: for each pixel of one picture.
-    ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels. file: where the
-    diffusion model comes from.
+    label: what people know it by. text, model, vae: bytes of weights as they lie on the card. model_fp8: those of the
+    diffusion model in fp8, None where it cannot be had or is so already; in_fp8: whether `model` is these. largest:
+    bytes of its largest layer. sampling: for each latent cell of each picture. encode, decode: for each pixel of one
+    picture. ratio: pixels to a latent cell, along each side. grid: what sides have to be multiples of, pixels. file:
+    where the diffusion model comes from.
     """
 
     label: str
