@@ -130,4 +130,6 @@ def smooth_outline(mask: Tensor, pixels: float) -> Tensor:
     check_amount("pixels", pixels, "Use 0 to leave the mask as it is.")
     if pixels == 0:
         return mask
-    return threshold(blur(threshold(mask, 0.5), pixels / 2), 0.5)
+    # Half precision would round what is just below 0.5 up to it.
+    area = threshold(mask, 0.5).to(torch.promote_types(mask.dtype, torch.float32))
+    return threshold(blur(area, pixels / 2), 0.5).to(mask.dtype)

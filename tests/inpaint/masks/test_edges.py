@@ -168,3 +168,11 @@ def test_smooth_outline_is_a_blur_cut_at_a_half(mask, pixels):
         blurred = ndimage.gaussian_filter((frame >= 0.5).astype(np.float64), pixels / 2, mode="nearest")
         clear = np.abs(blurred - 0.5) > 1e-5
         np.testing.assert_array_equal(smoothed.numpy()[clear], (blurred >= 0.5)[clear])
+
+
+def test_a_smooth_outline_is_the_same_in_half_precision():
+    """Rounded to half precision, what the blur leaves just below 0.5 would count as masked."""
+    random = torch.Generator().manual_seed(1)
+    mask = (torch.rand(200, 12, 13, generator=random) < 0.3).float()
+    for dtype in (torch.float16, torch.bfloat16):
+        assert torch.equal(smooth_outline(mask.to(dtype), 3).float(), smooth_outline(mask, 3))
