@@ -7,8 +7,10 @@ from typing import Any
 
 import comfy.samplers
 import nodes as host_nodes
+import torch
 
 from ..inpaint.errors import InpaintError
+from ..inpaint.halves import halves
 from .memory import is_oom, make_room
 
 
@@ -26,38 +28,46 @@ def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
 
 
 def sample(
-    model: Any,
-    seed: int,
-    steps: int,
-    cfg: float,
-    sampler_name: str,
-    scheduler: str,
-    positive: list,
-    negative: list,
-    latent: dict[str, Any],
-    denoise: float,
-) -> dict[str, Any]:
+    model: Any, positive: list, negative: list, latent: dict[str, Any], **settings: Any
+) -> tuple[dict[str, Any], bool]:
     """The host's own KSampler step, with its noise, preview, progress and cancel.
 
-    Where memory runs out, every other model is taken off the card and it is tried once more.
+    Where memory runs out, every other model is taken off the card and it is tried once more, a batch in two halves.
+
+    Args:
+        model, positive, negative, latent: as its inputs are.
+        settings: seed, steps, cfg, sampler_name, scheduler and denoise.
+
+    Returns:
+        the latent, and whether it was made in halves.
 
     Raises:
         InpaintError: if memory runs out then too.
     """
-    for last in (False, True):
-        try:
-            return host_nodes.common_ksampler(
-                model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise=denoise
-            )[0]
-        except Exception as error:
-            if not is_oom(error):
-                raise
-            if last:
-                batch, *_, height, width = latent["samples"].shape
-                raise InpaintError(
-                    f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}, with no other model "
-                    "on the card. Lower the resolution or the batch; Estimate VRAM says what fits."
-                ) from None
-        # Out of the except block, or the error would keep the tensors of the failed try alive.
-        make_room()
-    raise AssertionError("unreachable")
+
+    def work(positive: list, negative: list, latent: dict[str, Any]) -> dict[str, Any]:
+        return host_nodes.common_ksampler(model, positive=positive, negative=negative, latent=latent, **settings)[0]
+
+    try:
+        return work(positive, negative, latent), False
+    except Exception as error:
+        if not is_oom(error):
+            raise
+    # Out of the except block, or the error would keep the tensors of the failed try alive.
+    make_room()
+    parts = halves(latent, positive, negative)
+    try:
+        if not parts:
+            return work(positive, negative, latent), False
+        sampled = [work(*prompts, part) for part, prompts in parts]
+    except Exception as error:
+        if not is_oom(error):
+            raise
+        batch, *_, height, width = latent["samples"].shape
+        split = ", even in halves" if parts else ""
+        raise InpaintError(
+            f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}{split}, with no other model "
+            "on the card. Lower the resolution or the batch; Estimate VRAM says what fits."
+        ) from None
+    whole = {key: latent[key] for key in sampled[0] if key in latent}
+    return {**whole, "samples": torch.cat([half["samples"] for half in sampled])}, True

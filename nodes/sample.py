@@ -67,17 +67,7 @@ class MaskedSampler(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        model: Any,
-        seed: int,
-        steps: int,
-        cfg: float,
-        sampler_name: str,
-        scheduler: str,
-        positive: list,
-        negative: list,
-        latent: dict[str, Any],
-        denoise: float,
+        cls, model: Any, positive: list, negative: list, latent: dict[str, Any], **settings: Any
     ) -> io.NodeOutput:
         noise_mask, shape = latent.get("noise_mask"), latent["samples"].shape
         if noise_mask is not None:
@@ -85,6 +75,8 @@ class MaskedSampler(io.ComfyNode):
             if noise_mask.ndim != len(shape) or noise_mask.shape[-2:] != shape[-2:]:
                 noise_mask = pool(noise_mask, shape)
             latent = {**latent, "noise_mask": noise_mask}
-        told = sampling_report(model, shape)
-        sampled = host.sample(model, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent, denoise)
-        return io.NodeOutput(sampled, ui={"text": (told,)})
+        told = [sampling_report(model, shape)]
+        sampled, halved = host.sample(model, positive, negative, latent, **settings)
+        if halved:
+            told.append("Memory ran out, so the batch was sampled in two halves.")
+        return io.NodeOutput(sampled, ui={"text": ("\n".join(told),)})

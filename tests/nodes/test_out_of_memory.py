@@ -1,7 +1,8 @@
 """Memory that runs out, in every phase that is ours: planned for, tried again once there is room, or said in words.
 
 Mutations seen to fail here: no room made before the next try; every error taken for memory; no end to smaller
-tiles, or to tries; the budget or the weights left out of the plan; room made for the whole; the given VAE changed.
+tiles, or to tries; halves swapped, with the noise of the first, or with all masks; a batch_index left over; the budget
+or the weights left out of the plan; room made for the whole; the given VAE changed.
 """
 
 import pytest
@@ -124,6 +125,43 @@ def test_out_of_memory_to_the_end_is_one_error_in_words(chain, allocate, Inpaint
         chain[phase]()
     tries = len(stand_in.calls) + (0 if phase == "sample" else len(stand_in.tiled.calls))
     assert tries == {"sample": 2, "encode": 4, "decode": 4}[phase], "whole, and tiles of 256, 128 and 64 px"
+
+
+@pytest.fixture
+def film(inpaint_model, run):
+    """Three pictures with a mask each, encoded for a model that is given both."""
+    pictures = torch.rand(3, 64, 96, 3, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(3, 64, 96)
+    for index in range(3):
+        masks[index, 16:48, 8 + 16 * index : 40 + 16 * index] = 1
+    both = {"positive": inpaint_model.positive, "negative": inpaint_model.negative}
+    images = {"image": pictures, "mask": masks, "vae": inpaint_model.vae, "model": inpaint_model.model}
+    positive, negative, latent = run("MendEncodeInpaint", **images, **both).outputs
+    return {"positive": positive, "negative": negative, "latent": {**latent, "extra": "carried"}}
+
+
+@pytest.mark.parametrize("numbers", [None, [4, 0, 2]])
+def test_a_batch_is_sampled_in_halves(run, inpaint_model, allocate, film, numbers):
+    if numbers is not None:
+        film["latent"]["batch_index"] = numbers
+    settings = {"model": inpaint_model.model, "steps": 2, "seed": 3}
+    (whole,) = run("MendMaskedSampler", **film, **settings).outputs
+    stand_in = allocate("sample", OOM["card"]())
+    ran = run("MendMaskedSampler", **film, **settings)
+    (halved,) = ran.outputs
+    assert [len(call["latent"]["samples"]) for call in stand_in.calls] == [3, 2, 1]
+    torch.testing.assert_close(halved["samples"], whole["samples"], rtol=0, atol=1e-3)
+    assert {key: halved[key] for key in halved if key != "samples"} == {
+        key: whole[key] for key in whole if key != "samples"
+    }
+    assert "Memory ran out, so the batch was sampled in two halves." in ran.text
+
+
+def test_halves_that_run_out_too_are_one_error_in_words(run, inpaint_model, allocate, film, InpaintError):
+    stand_in = allocate("sample", *(OOM["card"]() for _ in range(5)))
+    with pytest.raises(InpaintError, match=r"sampling 12x8 latent cells, batch 3, even in halves, with no other model"):
+        run("MendMaskedSampler", model=inpaint_model.model, steps=1, **film)
+    assert len(stand_in.calls) == 2
 
 
 @pytest.mark.parametrize("phase", PHASES)
