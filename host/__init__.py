@@ -15,15 +15,16 @@ from .files import (
     text_encoder_names,
     vae_names,
 )
+from .inputs import ModelInputs, from_model_scale, model_inputs, set_conditioning
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
-from .models import InpaintInputs, detect_model, facts_of, inpaint_inputs, latent_noise, set_conditioning, with_facts
+from .models import detect_model, facts_of, with_facts
 from .sampling import sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
-from .vae import Worked, decode, encode, vae_ratio
+from .vae import Worked, decode, encode, vae_latents, vae_ratio
 
 __all__ = [
     "Computer",
-    "InpaintInputs",
+    "ModelInputs",
     "Worked",
     "add_get_route",
     "checkpoint_names",
@@ -35,13 +36,13 @@ __all__ = [
     "encode",
     "facts_of",
     "flash_attention",
-    "inpaint_inputs",
+    "from_model_scale",
     "is_oom",
-    "latent_noise",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
     "load_vae",
+    "model_inputs",
     "model_path",
     "ram",
     "sample",
@@ -51,6 +52,7 @@ __all__ = [
     "set_conditioning",
     "text_encoder_names",
     "this_computer",
+    "vae_latents",
     "vae_names",
     "vae_ratio",
     "with_facts",

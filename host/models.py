@@ -4,55 +4,18 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import comfy.model_base
 import comfy.model_detection
-import node_helpers
 import torch
-from torch import Tensor
 
 from .dtypes import NAMES, TORCH
 
 if TYPE_CHECKING:
     from ..inpaint.checkpoint_header import CheckpointHeader
 
-InpaintInputs = Literal["channels", "fill"]
 # Under this name.
 FACTS = "mend_facts"
-
-
-def inpaint_inputs(model: Any) -> InpaintInputs | None:
-    """Which inpainting inputs of its own a MODEL has, read from its structure and never from its name.
-
-    "channels": the 9-channel U-Nets of SD 1.5, SD 2 and SDXL (4 noise, 1 mask, 4 masked picture).
-    "fill": Flux Fill, whose input is wide enough for latent, masked latent and 64 mask values per latent cell.
-    None: a general model. (The host's own `inpaint_model()` is true for every transformer, so it is no help.)
-    """
-    base = model.model
-    config = base.model_config.unet_config
-    if isinstance(base, comfy.model_base.Flux):
-        return "fill" if config["in_channels"] > 2 * config["out_channels"] else None
-    if base.concat_keys == ("mask", "masked_image") and config.get("in_channels") == 9:
-        return "channels"
-    return None
-
-
-def latent_noise(model: Any, shape: torch.Size, seed: int) -> Tensor:
-    """Gaussian noise of unit variance in the model's own latent scale, as the VAE would have given it.
-
-    Args:
-        model: MODEL.
-        shape: of the latent the VAE gave, [B, C, h, w] or [B, C, T, h, w].
-        seed: of a generator of its own, so that the sampler's noise is another.
-    """
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return model.model.process_latent_out(noise)
-
-
-def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
-    """A copy of the conditioning list with these values set on every entry."""
-    return node_helpers.conditioning_set_values(conditioning, values)
 
 
 def with_facts(model: Any, vae: Any, facts: object) -> tuple[Any, Any]:

@@ -24,6 +24,11 @@ def vae_ratio(vae: Any) -> int:
     return int(vae.spacial_compression_encode())
 
 
+def vae_latents(vae: Any) -> tuple[int, bool]:
+    """Channels of the latents that a VAE makes, and whether they have frames."""
+    return int(vae.latent_channels), vae.latent_dim == 3
+
+
 @dataclass(frozen=True)
 class Worked:
     """result: latents or pictures. tile: side of the tiles in pixels, None where it was done whole. ran_out: whether

@@ -8,14 +8,42 @@ from torch import Tensor
 
 from .. import host
 from ..inpaint import conditioning
-from ..inpaint.checks import match
-from ..inpaint.geometry import Size, pad_image, pad_mask
-from ..inpaint.masks import pool
+from ..inpaint.latent_formats import LatentShape, check_vae
+from ..inpaint.masks import grow_cells, pool
 from .choices import check_choices
 from .planning import budget_of, tiled
+from .widgets import all_advanced, count
 
+AUTO = "auto"
+# What the masked area may hold before sampling, and what to say of it.
+CONTENTS = {
+    "original": "",
+    "neutral": "The masked area starts as grey: sample with denoise 1.0.",
+    "noise": "The masked area starts as noise: sample with a denoise of 0.9 or more.",
+    "nothing": "The masked area starts empty: sample with denoise 1.0.",
+    "prefilled": "The masked area starts as it was filled: a denoise of 0.4 to 0.8 keeps its layout.",
+}
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
+# Those that are made as latents, in the scale that the model samples in.
+LATENT_CONTENTS = {
+    "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
+    "nothing": torch.zeros,
+}
+# Families by the host's names, under the names that people know. What is missing here is told by the host's name.
+KINDS = {
+    "SD15": "SD 1.5",
+    "SD20": "SD 2",
+    "SD3": "SD 3",
+    "Flux": "FLUX.1 dev",
+    "FluxSchnell": "FLUX.1 schnell",
+    "FluxInpaint": "FLUX.1 Fill",
+    "Flux2": "FLUX.2",
+    "QwenImage": "Qwen-Image",
+    "ZImage": "Z-Image",
+    "Lumina2": "Lumina 2",
+    "HunyuanImage21": "HunyuanImage 2.1",
+}
 
 
 class EncodeInpaint(io.ComfyNode):
@@ -39,17 +67,27 @@ class EncodeInpaint(io.ComfyNode):
                 io.Mask.Input("mask", tooltip="White (1) is repainted. A soft mask repaints in part."),
                 io.Combo.Input(
                     "masked_content",
-                    options=["original", "neutral", "noise"],
-                    default="original",
-                    tooltip="What the masked area holds before sampling. original: the picture. neutral: grey, which "
-                    "saves one VAE pass with inpainting models (use denoise 1.0). noise: random latents (use a high "
-                    "denoise).",
+                    options=[AUTO, *CONTENTS],
+                    default=AUTO,
+                    tooltip="What the masked area holds before sampling. auto: neutral for models with inpainting "
+                    "inputs, original for all others. original: the picture. neutral: grey, one VAE pass for all "
+                    "inputs (needs denoise 1.0). noise: random latents. nothing: empty latents. prefilled: the "
+                    "picture, whose masked area was filled before.",
                 ),
                 io.Boolean.Input(
                     "noise_mask",
                     default=True,
                     tooltip="Hold the latents outside the mask while sampling. Only models with inpainting inputs "
                     "can do without; for all others it must stay on.",
+                ),
+                *all_advanced(
+                    count(
+                        "neutral_bleed",
+                        1,
+                        "Latent cells by which the noise mask is widened with neutral content: the VAE lets the grey "
+                        "bleed into the cells beside it.",
+                        most=8,
+                    )
                 ),
             ],
             outputs=[
@@ -78,50 +116,54 @@ class EncodeInpaint(io.ComfyNode):
         mask: Tensor,
         masked_content: str,
         noise_mask: bool,
+        neutral_bleed: int = 1,
     ) -> io.NodeOutput:
-        image, mask = match(image, mask)
-        batch, height, width = image.shape[:3]
-        size = Size(width, height).to_multiple(host.vae_ratio(vae))
-        pixels = pad_image(image[..., :3], size)
-        soft = pad_mask(mask, size).to(pixels)
-        hard = conditioning.binary(soft)
-        inputs = host.inpaint_inputs(model)
+        inputs = host.model_inputs(model)
+        kind = KINDS.get(inputs.kind, inputs.kind)
+        check_vae(kind, inputs.format, LatentShape(inputs.channels, inputs.frames), LatentShape(*host.vae_latents(vae)))
+        if masked_content == AUTO:
+            masked_content = "original" if inputs.inpaint is None else "neutral"
+        neutral = masked_content == "neutral"
+        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "prefilled")
+        batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
 
-        # A model with inpaint inputs also needs the hidden picture encoded; neutral content is that very encoding.
-        hidden = conditioning.hide(pixels, hard)
-        if masked_content == "neutral":
-            pictures = hidden
-        elif inputs is None:
-            pictures = pixels
-        else:
-            pictures = torch.cat([pixels, hidden])
-        encoded = host.encode(vae, pictures, budget_of(vae))
-        samples, hidden_samples = encoded.result[:batch], encoded.result[-batch:]
-        cells = pool(soft, samples.shape)
-        if masked_content == "noise":
-            noise = host.latent_noise(model, samples.shape, NOISE_SEED)
-            samples = conditioning.replace_masked(samples, noise, cells)
+        # A model with inpaint inputs is given the hidden picture too; neutral content is that very encoding.
+        pictures = [] if neutral else [prepared.pixels]
+        pictures += [prepared.hidden] if neutral or inputs.inpaint else []
+        encoded = host.encode(vae, torch.cat(pictures), budget_of(vae))
+        latents = encoded.result.split([len(picture) for picture in pictures])
+        samples = conditioning.repeat_to(latents[0], batch)
+        cells = conditioning.repeat_to(pool(prepared.soft, (len(prepared.soft), *samples.shape[1:])), batch)
+        if masked_content in LATENT_CONTENTS:
+            content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
+            samples = conditioning.replace_masked(samples, content, cells)
 
-        if inputs is not None:
+        if inputs.inpaint is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
-            concat_mask = hard[:, None] if inputs == "fill" else pool(hard, samples.shape)
-            values = {"concat_latent_image": hidden_samples, "concat_mask": concat_mask}
-            positive = host.set_conditioning(positive, values)
-            negative = host.set_conditioning(negative, values)
+            hidden, hard = latents[-1], prepared.hard
+            concat_mask = hard[:, None] if inputs.inpaint == "fill" else pool(hard, hidden.shape)
+            values = {"concat_latent_image": hidden, "concat_mask": concat_mask}
+            positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
         latent = {"samples": samples}
         if noise_mask:
+            cells = grow_cells(cells, neutral_bleed) if neutral else cells
             latent["noise_mask"] = cells
-        told = "\n".join([_report(inputs, noise_mask, cells), *tiled("encoded", encoded)])
-        return io.NodeOutput(positive, negative, latent, ui={"text": (told,)})
+        told = [f"{kind}: {_way(inputs)}", CONTENTS[masked_content]]
+        told.append(
+            f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."
+            if noise_mask
+            else "No noise mask: the whole latent is repainted."
+        )
+        told += tiled("encoded", encoded)
+        return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, told)),)})
 
 
-def _report(inputs: host.InpaintInputs | None, noise_mask: bool, cells: Tensor) -> str:
-    kind = {
-        "channels": "Inpainting model with 9 channels: it is given the mask and the picture without the masked area.",
-        "fill": "Flux Fill: it is given the mask in full resolution and the picture without the masked area.",
-        None: "General model: it inpaints through the noise mask alone.",
-    }[inputs]
-    cell_count = f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."
-    if not noise_mask:
-        cell_count = "No noise mask: the whole latent is repainted."
-    return f"{kind}\n{cell_count}"
+def _way(inputs: host.ModelInputs) -> str:
+    """How a model inpaints, in a sentence."""
+    if inputs.inpaint == "channels":
+        return "inpainting model with 9 channels, it is given the mask and the picture without the masked area."
+    if inputs.inpaint == "fill":
+        return "it is given the mask in full resolution and the picture without the masked area."
+    if inputs.own_pictures:
+        return "its own picture and mask inputs are not for inpainting, so it inpaints through the noise mask alone."
+    return "general model, it inpaints through the noise mask alone."

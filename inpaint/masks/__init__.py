@@ -15,7 +15,7 @@ from .combine import combine
 from .edges import blur, feather, smooth_outline
 from .film import smooth_over_time
 from .grow import close, grow, open
-from .latent import pool
+from .latent import grow_cells, pool
 from .regions import fill_holes, keep_largest, remove_specks, split
 from .select import from_alpha, from_colour, from_difference
 from .shapes import bounding_box, convex_hull
@@ -33,6 +33,7 @@ __all__ = [
     "from_colour",
     "from_difference",
     "grow",
+    "grow_cells",
     "invert",
     "keep_largest",
     "levels",

@@ -61,6 +61,19 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "
     return _pool_frames(film, frames, take)
 
 
+def grow_cells(cells: Tensor, count: int) -> Tensor:
+    """A mask at a latent's resolution, widened by whole cells in all eight directions; soft values keep their value.
+
+    Args:
+        cells: [B, 1, h, w] or [B, 1, T, h, w] float.
+        count: cells; 0 returns the mask unchanged.
+    """
+    if not count:
+        return cells
+    frames = cells.reshape(-1, 1, *cells.shape[-2:])
+    return F.max_pool2d(frames, 2 * count + 1, stride=1, padding=count).reshape(cells.shape)
+
+
 def _pool_frames(film: Tensor, frames: int, take: str) -> Tensor:
     """[B, 1, T, h, w] to [B, 1, frames, h, w]."""
     given = film.shape[2]

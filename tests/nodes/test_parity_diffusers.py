@@ -104,6 +104,7 @@ def ours(run):
         model = loaded.model.clone()
         model.set_model_unet_function_wrapper(watch)
         encode = {"vae": loaded.vae, "image": picture, "mask": mask, "noise_mask": noise_mask}
+        encode["masked_content"] = "original"
         encode |= {"positive": loaded.positive, "negative": loaded.negative}
         positive, negative, latent = run("MendEncodeInpaint", model=model, **encode).outputs
         sample = {"seed": SEED, "steps": steps, "cfg": CFG, "sampler_name": "euler", "scheduler": "simple"}

@@ -118,83 +118,9 @@ def test_empty_mask_changes_nothing_and_full_mask_everything(run, inpaint_model)
     assert (full != image).float().mean() > 0.99
 
 
-# ---- encode ------------------------------------------------------------------------------------------------------
-
-
-def test_finds_the_models_inpaint_inputs(run, inpaint_model, general_model):
-    image, mask = _picture(64, 64), _block(64, 64)
-    ran = _encode(run, inpaint_model, image, mask)
-    positive, negative, latent = ran.outputs
-    for entry in (positive[0][1], negative[0][1]):
-        assert entry["concat_mask"].shape == (1, 1, 8, 8)
-        assert entry["concat_mask"].unique().tolist() == [0, 1]
-        assert entry["concat_latent_image"].shape == (1, 4, 8, 8)
-    assert torch.equal(latent["noise_mask"], entry["concat_mask"])
-    assert "9 channels" in ran.text
-    ran = _encode(run, general_model, image, mask)
-    assert "concat_mask" not in ran.outputs[0][0][1]
-    assert ran.outputs[2]["noise_mask"].shape == (1, 1, 8, 8)
-    assert "General model" in ran.text
-
-
-def test_the_prompts_own_conditioning_is_not_changed(run, inpaint_model):
-    before = set(inpaint_model.positive[0][1])
-    _encode(run, inpaint_model, _picture(64, 64), _block(64, 64))
-    assert set(inpaint_model.positive[0][1]) == before
-
-
-def test_the_masked_picture_hides_what_is_masked(run, inpaint_model):
-    image, mask = _picture(64, 64), _block(64, 64)
-    positive, _, latent = _encode(run, inpaint_model, image, mask).outputs
-    changed = image.clone()
-    changed[mask > 0] = 0.9
-    positive_changed, _, latent_changed = _encode(run, inpaint_model, changed, mask).outputs
-    hidden, hidden_changed = (entry[0][1]["concat_latent_image"] for entry in (positive, positive_changed))
-    assert torch.equal(hidden, hidden_changed)
-    assert not torch.equal(latent["samples"], latent_changed["samples"])
-    grey = torch.where(mask[..., None] > 0, 0.5, image)
-    torch.testing.assert_close(hidden, inpaint_model.vae.encode(grey))
-
-
-def test_masked_content(run, inpaint_model):
-    image, mask = _picture(64, 64), _block(64, 64)
-    hole = torch.zeros(8, 8, dtype=torch.bool)
-    hole[2:6, 3:7] = True
-    content = {
-        name: _encode(run, inpaint_model, image, mask, masked_content=name).outputs[2]["samples"][0]
-        for name in ("original", "neutral", "noise")
-    }
-    torch.testing.assert_close(content["original"][None], inpaint_model.vae.encode(image))
-    grey = torch.where(mask[..., None] > 0, 0.5, image)
-    torch.testing.assert_close(content["neutral"][None], inpaint_model.vae.encode(grey))
-    assert torch.equal(content["noise"][:, ~hole], content["original"][:, ~hole])
-    spread = inpaint_model.model.model.process_latent_in(content["noise"][:, hole]).std()
-    assert 0.8 < spread < 1.2
-
-
-def test_neutral_encodes_once_and_original_in_one_batched_call(run, inpaint_model, monkeypatch):
-    seen = []
-    encode = inpaint_model.vae.encode
-    monkeypatch.setattr(inpaint_model.vae, "encode", lambda pixels: seen.append(len(pixels)) or encode(pixels))
-    _encode(run, inpaint_model, _picture(64, 64, 2), _block(64, 64), masked_content="neutral")
-    _encode(run, inpaint_model, _picture(64, 64, 2), _block(64, 64))
-    assert seen == [2, 4]
-
-
-def test_odd_sizes_do_not_shift_the_picture(run, general_model):
-    image = _picture(61, 83)
-    _, _, latent = _encode(run, general_model, image, _block(61, 83)).outputs
-    assert latent["samples"].shape == (1, 4, 8, 11)
-    padded = torch.cat([image, image[:, -1:].expand(-1, 3, -1, -1)], dim=1)
-    padded = torch.cat([padded, padded[:, :, -1:].expand(-1, -1, 5, -1)], dim=2)
-    assert torch.equal(latent["samples"], general_model.vae.encode(padded))
-
-
 def test_a_one_pixel_stroke_is_repainted(run, general_model):
     image, mask = _picture(64, 64), torch.zeros(1, 64, 64)
     mask[0, 17, 10:50] = 1
-    cells = _encode(run, general_model, image, mask).outputs[2]["noise_mask"]
-    assert cells[0, 0].nonzero().tolist() == [[2, x] for x in range(1, 7)]
     assert (_chain(run, general_model, image, mask).outputs[0] - image)[mask > 0].abs().mean() > 0.01
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inpaint.errors import InpaintError
-from inpaint.masks import pool
+from inpaint.masks import grow_cells, pool
 
 
 def _cells(mask, ratio, take=torch.amax):
@@ -81,3 +81,16 @@ def test_other_numbers_of_frames_are_refused():
         pool(torch.zeros(6, 8, 8), (1, 16, 1, 1, 1))
     with pytest.raises(InpaintError, match=r"^take: expected one of max, area, got min"):
         pool(torch.zeros(1, 8, 8), (1, 16, 1, 1), "min")
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 7, 9), (2, 1, 3, 7, 9)], ids=str)
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_grow_cells_takes_the_largest_value_around(shape, count):
+    cells = torch.rand(shape, generator=torch.Generator().manual_seed(count)) ** 6
+    grown = grow_cells(cells, count)
+    assert grown.shape == shape
+    for y in range(7):
+        for x in range(9):
+            around = cells[..., max(y - count, 0) : y + count + 1, max(x - count, 0) : x + count + 1]
+            assert torch.equal(grown[..., y, x], around.amax(dim=(-2, -1)))
+    assert not grow_cells(torch.zeros(shape), count).any()
