@@ -48,7 +48,7 @@ def parser():
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
     test.add_argument("--web", action="store_true", help="the tests in a real browser, and only they")
     serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")
-    bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; without it, each of them")
+    bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; without it, each of them but those in gpu/")
     top.set_defaults(comfyui=None)
     return top
 

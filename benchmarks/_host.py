@@ -1,12 +1,14 @@
-"""The host's own nodes in this process, on the CPU."""
+"""The host in this process, with its own nodes or with the pack."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from devtools.environment import ROOT
@@ -19,6 +21,26 @@ def host_folder() -> Path:
     if not folder or not Path(folder, "main.py").is_file():
         sys.exit("MEND_COMFYUI has to name a ComfyUI folder. `python dev.py bench` sets it.")
     return Path(folder)
+
+
+class HostWithPack:
+    """The host in this process, with the pack loaded by it.
+
+    Args:
+        base: base directory, made by `prepare_base` with the pack in it.
+        on_card: as in `import_host`.
+    """
+
+    def __init__(self, base: Path, on_card: Sequence[str] | None = None) -> None:
+        (folder,) = (base / "custom_nodes").iterdir()
+        self.nodes = import_host(host_folder(), base, on_card)
+        if not asyncio.run(self.nodes.load_custom_node(str(folder))):
+            sys.exit("The host could not load the pack.")
+
+    def pack(self, name: str) -> ModuleType:
+        """A module of the pack as the host loaded it."""
+        root = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].__module__.removesuffix(".nodes.load")
+        return importlib.import_module(f"{root}.{name}")
 
 
 def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:

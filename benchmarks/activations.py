@@ -22,7 +22,7 @@ from benchmarks._report import Report, machine
 from devtools.environment import ROOT
 from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
-from devtools.model_shapes import make_model
+from devtools.model_shapes import make_model, make_vae
 from inpaint.host_dtypes import MIB
 from inpaint.memory import Work
 from inpaint.needs import FAMILIES, VAES
@@ -130,12 +130,7 @@ def _sampling(report: Report, case: Case, side: int) -> None:
 
 
 def _vae(report: Report, side: int) -> None:
-    from comfy.ldm.models.autoencoder import AutoencoderKL
-
-    settings = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 128}
-    settings |= {"ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
-    with torch.device("meta"):
-        vae = AutoencoderKL(ddconfig=settings, embed_dim=4).to(torch.float16).eval()
+    vae = make_vae().to(torch.float16).eval()
     works = {"encode": (_empty(1, 3, side, side), VAES["kl"].encode)}
     works["decode"] = (_empty(1, 4, side // 8, side // 8), VAES["kl"].decode)
     for name, (given, work) in works.items():

@@ -10,8 +10,6 @@ Not on Windows, which does not tell the peak of a process in this way.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import importlib
 import multiprocessing
 import resource
 import sys
@@ -20,19 +18,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
-from benchmarks._host import host_folder
+from benchmarks._host import HostWithPack, host_folder
 from benchmarks._pairs import Pairs, Quartiles, measure
 from benchmarks._report import Report, machine
 from devtools.checkpoints import write_sd15_inpaint
 from devtools.environment import ROOT
-from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
-from devtools.model_shapes import model_shapes, write_sparse
+from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
 from inpaint.checkpoint_header import read_header
 
 SD15, SDXL = "sd15-inpaint.safetensors", "sdxl-inpaint.safetensors"
@@ -45,19 +41,8 @@ PEAKS = 3
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Host:
-    """The host in this process, with the pack loaded by it, and two ways to load a checkpoint: ours and its own."""
-
-    def __init__(self, base: Path) -> None:
-        (folder,) = (base / "custom_nodes").iterdir()
-        self.nodes = import_host(host_folder(), base)
-        if not asyncio.run(self.nodes.load_custom_node(str(folder))):
-            sys.exit("The host could not load the pack.")
-
-    def pack(self, name: str) -> ModuleType:
-        """A module of the pack as the host loaded it."""
-        root = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].__module__.removesuffix(".nodes.load")
-        return importlib.import_module(f"{root}.{name}")
+class Host(HostWithPack):
+    """Two ways to load a checkpoint: ours and the host's own."""
 
     def ours(self, name: str) -> Any:
         self.forget()
@@ -199,7 +184,7 @@ def write_files(folder: Path) -> None:
         placed("model.diffusion_model.", model_shapes("SDXL inpainting"))
         | placed("conditioner.embedders.0.", clip_l)
         | placed("conditioner.embedders.1.model.", clip_g())
-        | placed("first_stage_model.", full_vae()),
+        | placed("first_stage_model.", vae_shapes()),
     )
 
 
@@ -231,17 +216,6 @@ def clip_g() -> dict[str, tuple[int, ...]]:
         for norm in (f"{block}.ln_1", f"{block}.ln_2"):
             shapes |= {f"{norm}.weight": (width,), f"{norm}.bias": (width,)}
     return shapes | {"ln_final.weight": (width,), "ln_final.bias": (width,)}
-
-
-def full_vae() -> dict[str, tuple[int, ...]]:
-    """The VAE of SD 1.5 and SDXL, made by the host's own class without memory for its numbers."""
-    from comfy.ldm.models.autoencoder import AutoencoderKL
-
-    settings: dict[str, Any] = {"double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3}
-    settings |= {"ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
-    with torch.device("meta"):
-        model = AutoencoderKL(ddconfig=settings, embed_dim=4)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 if __name__ == "__main__":

@@ -159,13 +159,20 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 
 
 def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
-    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    names = _benchmarks("[!_]*.py")
+    # These need an NVIDIA card, so they run only by name.
+    on_card = _benchmarks("gpu/[!_]*.py")
     if not names:
         raise Refused("There are no benchmarks yet.")
-    if options.name is not None and options.name not in names:
-        raise Refused(f"There is no benchmarks/{options.name}.py; there are: {', '.join(names)}.")
+    if options.name is not None and options.name not in names + on_card:
+        raise Refused(f"There is no benchmarks/{options.name}.py; there are: {', '.join(names + on_card)}.")
     chosen = names if options.name is None else [options.name]
-    return max([place.call("-m", f"benchmarks.{name}", *extra) for name in chosen], default=0)
+    return max([place.call("-m", f"benchmarks.{name.replace('/', '.')}", *extra) for name in chosen], default=0)
+
+
+def _benchmarks(pattern: str) -> list[str]:
+    folder = ROOT / "benchmarks"
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob(pattern))
 
 
 def resolve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:

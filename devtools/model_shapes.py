@@ -199,6 +199,23 @@ def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def make_vae(channels: int = 4) -> Any:
+    """The VAE of SD 1.5, SDXL and Flux, of the host's own class, on the meta device. channels: of its latents."""
+    import torch
+    from comfy.ldm.models.autoencoder import AutoencoderKL
+
+    settings: dict[str, Any] = {"double_z": True, "z_channels": channels, "resolution": 256, "in_channels": 3}
+    settings |= {"out_ch": 3, "ch": 128, "ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": []}
+    with torch.device("meta"):
+        return AutoencoderKL(ddconfig=settings | {"dropout": 0.0}, embed_dim=channels)
+
+
+def vae_shapes(channels: int = 4) -> dict[str, tuple[int, ...]]:
+    """Shapes of such a VAE's tensors, by name. Flux's, of 16 channels, has no convolutions around its latents."""
+    tensors = make_vae(channels).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items() if channels == 4 or "quant_" not in name}
+
+
 def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str = "F16") -> Path:
     """A safetensors file of these tensors, all zero: its header is written and the rest is a hole on the disk."""
     header, position = {}, 0

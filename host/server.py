@@ -14,13 +14,14 @@ def add_get_route(path: str, answer: Callable[[Mapping[str, str]], Awaitable[tup
         path: such as "/mend/estimate"; the host serves it under /api too.
         answer: takes the query, gives a status and a body. An error of it is the host's to report.
     """
-    # Where the nodes are used without a server nobody asks, and importing it would start half of one.
-    server = sys.modules.get("server")
+    # Where the nodes are used without a running server nobody asks, and importing it would start half of one.
+    module = sys.modules.get("server")
+    server = None if module is None else getattr(module.PromptServer, "instance", None)
     if server is None:
         return
     from aiohttp import web
 
-    @server.PromptServer.instance.routes.get(path)
+    @server.routes.get(path)
     async def respond(request: web.Request) -> web.Response:
         status, body = await answer(request.query)
         return web.json_response(body, status=status)

@@ -1,0 +1,237 @@
+"""What the memory plan says of this NVIDIA card, beside what the card really gives out. NOT YET RUN ON A CARD.
+
+python dev.py bench gpu/memory                             all runs, for nine minutes at most; figures go to memory.csv
+python dev.py bench gpu/memory --only Flux --seconds 300   some of them
+python dev.py bench gpu/memory --comfyui PATH              on another host, such as one that has dynamic VRAM
+python -m benchmarks.gpu.memory                            the same where MEND_COMFYUI names the host's folder
+
+Each run is a process of its own with the host and the pack in it. What matters most comes first, each line of the CSV
+is written as soon as it is known, and a run that breaks gets a line too. The models have the true tensors and are zero
+throughout, on which memory does not depend. Each phase begins with nothing on the card. Text encoders are left out, and
+so is their phase. Needs 64 GB of RAM, and more than the card has memory; 45 GB of disk where files cannot have holes.
+
+allocated, reserved: the most that torch gave out and held. taken: how much less the driver has free afterwards.
+measured: allocated; with dynamic VRAM taken, since weights are then not torch's. safe: without what the host leaves to
+other programs, so that measured <= safe is the stricter test. work ratio: expected by measured, both without weights.
+Of several pictures the host's VAE works on as many at once as free memory allows, where the plan counts one.
+
+A smaller card is imitated: torch gets no more than such a card has free, and the host is told to leave the rest alone
+(--reserve-vram). Where the host looks at all free memory, before it computes both halves of CFG at once, it sees the
+true card. What the plan says will run is run, at the size it allows; what it refuses, Load Inpaint Model has to refuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import functools
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# torch is imported where it is used: in a run's process the host comes first.
+from benchmarks._host import HostWithPack, host_folder
+from benchmarks.gpu._meter import Meter
+from benchmarks.gpu._runs import MODELS, RUNS, Run
+from devtools.environment import ROOT
+from devtools.host_process import prepare_base
+from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
+from inpaint.cards import REPORTED, TAKEN
+from inpaint.host_dtypes import GIB, MIB
+
+# Seconds that a run takes at least: with less left, none is begun.
+LEAST = 15
+STEPS = 2
+COLUMNS = [
+    *("second", "device", "host", "memory", "imitated GB", "model", "stored", "px", "batch", "phase", "plan"),
+    *("predicted", "observed", "weights MiB", "expected MiB", "safe MiB", "allocated MiB", "reserved MiB", "taken MiB"),
+    *("expected by measured", "work ratio", "within 10 %", "measured <= safe", "note"),
+]
+PROBE = """import json, torch
+if torch.cuda.is_available() and torch.version.cuda:
+    print(json.dumps([torch.cuda.get_device_name(), *torch.cuda.mem_get_info()]))"""
+
+
+def main() -> int:
+    started = time.monotonic()
+    parser = argparse.ArgumentParser(prog="dev.py bench gpu/memory", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=540, help="stop after these (default: %(default)s)")
+    parser.add_argument("--csv", type=Path, default=Path(__file__).with_suffix(".csv"), help="default: %(default)s")
+    parser.add_argument("--only", default="", metavar="TEXT", help="models whose name has this in it")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        one(json.loads(options.one))
+        return 0
+    # As by Ctrl-C, a plain kill ends the run that is under way and removes its files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    probe = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
+    if not probe.stdout.strip():
+        print("This needs an NVIDIA card and a torch that can use it.", file=sys.stderr)
+        return 2
+    device = json.loads(probe.stdout)
+    known = "--disable-dynamic-vram" in (host_folder() / "comfy" / "cli_args.py").read_text(encoding="utf-8")
+    runs = [run for run in RUNS if options.only in run.model and (known or not run.dynamic)]
+    with options.csv.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerow(COLUMNS)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, run in enumerate(runs):
+            left = options.seconds - (time.monotonic() - started)
+            if left < LEAST:
+                print(f"The time is up; {len(runs) - number} of {len(runs)} runs were not begun.")
+                break
+            task = {"run": run, "base": folder, "csv": str(options.csv.resolve()), "device": device, "known": known}
+            trouble = alone(task | {"ago": time.monotonic() - started}, left, Path(folder, "run.log"))
+            if trouble:
+                write(task, second=round(time.monotonic() - started), observed="failed", note=trouble)
+    print(f"The figures are in {options.csv}.")
+    return 0
+
+
+def alone(task: dict[str, Any], seconds: float, log: Path) -> str:
+    """`one` in a process of its own; what went wrong, if anything did."""
+    command = [sys.executable, "-m", "benchmarks.gpu.memory", "--one", json.dumps(task)]
+    with log.open("wb") as output:
+        try:
+            status = subprocess.run(command, cwd=ROOT, stderr=output, timeout=seconds).returncode
+        except subprocess.TimeoutExpired:
+            return "stopped: the time is up"
+    said = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return f"exit status {status}: {next((line for line in reversed(said) if line), '')}" if status else ""
+
+
+def write(task: dict[str, Any], **cells: object) -> None:
+    """One line of the CSV, at once."""
+    name, *_ = task["device"]
+    host = (host_folder() / "comfyui_version.py").read_text(encoding="utf-8").split('"')[-2]
+    row = {"device": name, "host": host, **Run(*task["run"]).cells(), **cells}
+    with Path(task["csv"]).open("a", newline="", encoding="utf-8") as file:
+        csv.DictWriter(file, COLUMNS, restval="").writerow(row)
+    print(", ".join(str(cell) for cell in row.values() if cell != ""), flush=True)
+
+
+# ---- a run, in a process of its own ----------------------------------------------------------------------------
+
+
+def one(task: dict[str, Any]) -> None:
+    """Carry out one run and write its lines."""
+    started, run, base = time.monotonic() - task["ago"], Run(*task["run"]), Path(task["base"])
+    _, free, total = task["device"]
+    arguments = ["--enable-dynamic-vram" if run.dynamic else "--disable-dynamic-vram"] if task["known"] else []
+    has = int(run.card * REPORTED * GIB) - TAKEN
+    if run.card:
+        # 400 MiB of what such a card has the host leaves alone as well.
+        arguments += ["--reserve-vram", f"{(free - has + 400 * MIB) / GIB:.3f}"]
+    prepare_base(base, ROOT)
+    host = HostWithPack(base, arguments)
+    import torch
+
+    if run.card:
+        torch.cuda.set_per_process_memory_fraction(has / total)
+    if host.pack("host").dynamic_vram() != run.dynamic:
+        sys.exit(f"Dynamic VRAM did not go {'on' if run.dynamic else 'off'}.")
+    bench = Bench(host, run, base / "models")
+    with torch.inference_mode():
+        for side, batch in run.jobs:
+            for line in bench.lines(side, batch):
+                write(task, second=round(time.monotonic() - started), px=side, batch=batch, **line)
+
+
+class Bench:
+    """The pack's own planning and work, on the files of one model, which are made here."""
+
+    def __init__(self, host: HostWithPack, run: Run, models: Path) -> None:
+        self.host, self.run, self.model = host, run, MODELS[run.model]
+        self.work, self.memory = host.pack("host"), host.pack("inpaint.memory")
+        self.file = models / "diffusion_models" / f"{run.model} {run.stored}.safetensors"
+        self.vae_file = models / "vae" / f"{self.model.channels} channels.safetensors"
+        if not self.file.exists():
+            write_sparse(self.file, model_shapes(run.model), run.stored)
+        if not self.vae_file.exists():
+            write_sparse(self.vae_file, vae_shapes(self.model.channels), "F32")
+        self.make_room = host.pack("host.memory").make_room
+        self.load = functools.lru_cache(1)(self._load)
+
+    def _load(self, weights: str | None) -> tuple[Any, Any]:
+        return self.work.load_diffusion_model(str(self.file), weights), self.work.load_vae(str(self.vae_file))
+
+    def lines(self, side: int, batch: int) -> Iterator[dict[str, object]]:
+        """Cells of a line for each phase, or of one where the plan refuses."""
+        self.make_room()
+        plan = self.host.pack("nodes.planning").plan_for(
+            str(self.file), self.memory.Job(side, side, batch), vae=str(self.vae_file)
+        )
+        if plan.rung == "refused":
+            yield {"plan": plan.rung, "predicted": "refused", **self.refusal()}
+            return
+        model, vae = self.load("F8_E4M3" if plan.needs.in_fp8 else None)
+        tiles = f"VAE in tiles of {plan.tile} px" if plan.tile else ""
+        size = f"at {plan.job.width} px" if plan.job.width != side else ""
+        said = {"plan": ", ".join(filter(None, (plan.rung, tiles, size))), "predicted": "runs"}
+        works = self.works(model, vae, plan.job.width, batch)
+        for phase in plan.phases:
+            if phase.name in works and (plan.together or phase.name != self.memory.TOGETHER):
+                self.make_room()
+                yield {**said, "phase": phase.name, **self.measure(phase, works[phase.name])}
+
+    def works(self, model: Any, vae: Any, side: int, batch: int) -> dict[str, Callable[[], Any]]:
+        """What is done in each phase, by its name."""
+        import torch
+
+        cells = side // self.work.vae_ratio(vae)
+        pixels, latent = torch.zeros(batch, side, side, 3), torch.zeros(batch, self.model.channels, cells, cells)
+        given = {"pooled_output": torch.zeros(1, self.model.pooled), "concat_latent_image": latent}
+        text = [[torch.zeros(1, *self.model.text), given | {"concat_mask": torch.ones(1, 1, side, side)}]]
+        noisy = {"samples": latent, "noise_mask": torch.ones(1, 1, cells, cells)}
+
+        def sample(cfg: float) -> Any:
+            return self.work.sample(model, 0, STEPS, cfg, "euler", "simple", text, text, noisy, 1.0)
+
+        return {
+            self.memory.ENCODE: lambda: self.work.encode(vae, pixels),
+            # With CFG 1 the host leaves the negative half out.
+            self.memory.SAMPLING: lambda: sample(1.0),
+            self.memory.TOGETHER: lambda: sample(7.0),
+            self.memory.DECODE: lambda: self.work.decode(vae, latent),
+        }
+
+    def measure(self, phase: Any, work: Callable[[], Any]) -> dict[str, object]:
+        observed, note = "runs", ""
+        with Meter(self.run.dynamic) as meter:
+            try:
+                tile = getattr(work(), "tile", None)
+            except Exception as error:
+                full = self.work.is_oom(error) or "Memory ran out" in str(error)
+                observed, tile, note = "out of memory" if full else "failed", None, f"{type(error).__name__}: {error}"
+        cells = {"observed": observed, "note": note or (f"in tiles of {tile} px" if tile else "")}
+        if observed == "runs" and meter.ran_out:
+            cells["observed"] = "runs, though memory ran out on the way"
+        safe = phase.safe - phase.reserve
+        figures = {"weights": phase.weights, "expected": phase.expected, "safe": safe}
+        figures |= {name: getattr(meter, name) for name in ("allocated", "reserved", "taken")}
+        cells |= {f"{name} MiB": f"{count / MIB:.0f}" for name, count in figures.items()}
+        if observed == "runs":
+            ratio, beside = phase.expected / max(1, meter.measured), meter.measured - phase.weights
+            cells |= {"expected by measured": f"{ratio:.3f}", "within 10 %": "yes" if 0.9 <= ratio <= 1.1 else "no"}
+            cells["work ratio"] = f"{phase.expected_work / beside:.2f}" if beside > 0 else ""
+            cells["measured <= safe"] = "yes" if meter.measured <= safe else "no"
+        return cells
+
+    def refusal(self) -> dict[str, object]:
+        """What our loader makes of a model that the plan refuses."""
+        node = self.host.nodes.NODE_CLASS_MAPPINGS["MendLoadModel"].PREPARE_CLASS_CLONE({})
+        try:
+            node.execute(self.file.name, "none", "none", self.vae_file.name)
+        except self.host.pack("inpaint.errors").InpaintError as error:
+            return {"observed": "refused", "note": str(error)}
+        return {"observed": "loaded"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
