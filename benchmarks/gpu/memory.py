@@ -191,7 +191,8 @@ class Bench:
         noisy = {"samples": latent, "noise_mask": torch.ones(1, 1, cells, cells)}
 
         def sample(cfg: float) -> Any:
-            return self.work.sample(model, 0, STEPS, cfg, "euler", "simple", text, text, noisy, 1.0)
+            settings = {"sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+            return self.work.sample(model, text, text, noisy, seed=0, steps=STEPS, cfg=cfg, **settings)
 
         return {
             self.memory.ENCODE: lambda: self.work.encode(vae, pixels),
