@@ -199,6 +199,18 @@ def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def make_patcher(name: str) -> Any:
+    """A MODEL, as the host's loader would give it, without memory for its weights. name: of `MODELS`."""
+    import comfy.model_detection
+    import comfy.model_patcher
+    import torch
+
+    weights = {key: torch.empty(shape, dtype=torch.float16, device="meta") for key, shape in model_shapes(name).items()}
+    # The detection takes keys out of what it is given.
+    base = comfy.model_detection.model_config_from_unet(dict(weights), "").get_model(weights, "", device="meta")
+    return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
+
+
 def make_vae(channels: int = 4) -> Any:
     """The VAE of SD 1.5, SDXL and Flux, of the host's own class, on the meta device. channels: of its latents."""
     import torch

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from devtools.model_shapes import MODELS, model_shapes
+from devtools.model_shapes import MODELS, make_patcher
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,14 @@ def make_vae(host_nodes):
 
 @pytest.fixture(scope="module")
 def make_model(host_nodes):
-    import comfy.model_detection
     import comfy.model_patcher
     import comfy.supported_models
 
     def make_model(name):
-        weights = {}
         if name in MODELS:
-            shapes = model_shapes(name)
-            weights = {key: torch.empty(shape, dtype=torch.float16, device="meta") for key, shape in shapes.items()}
-            config = comfy.model_detection.model_config_from_unet(dict(weights), "")
-        else:
-            kind, settings = SMALL[name]
-            config = getattr(comfy.supported_models, kind)(dict(settings))
-        base = config.get_model(weights, "", device="meta")
+            return make_patcher(name)
+        kind, settings = SMALL[name]
+        base = getattr(comfy.supported_models, kind)(dict(settings)).get_model({}, "", device="meta")
         return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
 
     return make_model
