@@ -24,7 +24,8 @@ from benchmarks._host import host_folder
 from benchmarks._report import Report, machine
 from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
-from devtools.model_shapes import DTYPES, MODELS, model_shapes, write_sparse
+from devtools.model_shapes import MODELS, model_shapes, write_sparse
+from devtools.sparse_file import ITEM_BYTES
 from inpaint.checkpoint_header import read_header
 from inpaint.needs import Dtypes, needs_of
 
@@ -116,7 +117,7 @@ def load(name: str, as_stored: bool) -> Row:
 
         shapes = model_shapes(name)
         parameters = sum(math.prod(shape) for shape in shapes.values())
-        stored = "F16" if parameters * DTYPES["F16"] <= LARGEST_FILE else "F8_E4M3"
+        stored = "F16" if parameters * ITEM_BYTES["F16"] <= LARGEST_FILE else "F8_E4M3"
         path = write_sparse(Path(folder) / "model.safetensors", shapes, stored)
         header = read_header(path)
         asked = stored if as_stored else None

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
-import math
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from devtools.sparse_file import Hole, write_safetensors
 
 UNET = {
     "image_size": 32,
@@ -167,7 +166,6 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
 }
 # What the model classes of newer hosts want besides; it has no bearing on the tensors of these models.
 NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False}
-DTYPES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1}
 
 
 @dataclasses.dataclass
@@ -230,13 +228,4 @@ def vae_shapes(channels: int = 4) -> dict[str, tuple[int, ...]]:
 
 def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str = "F16") -> Path:
     """A safetensors file of these tensors, all zero: its header is written and the rest is a hole on the disk."""
-    header, position = {}, 0
-    for name, shape in shapes.items():
-        end = position + DTYPES[dtype] * math.prod(shape)
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, end]}
-        position = end
-    text = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + position)
-    return path
+    return write_safetensors(path, {name: Hole(tuple(shape), dtype) for name, shape in shapes.items()})

@@ -1,9 +1,12 @@
 """The host in this process, with the pack loaded by the host's own loader, and its nodes called as it would."""
 
 import asyncio
+import contextlib
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from devtools.checkpoints import write_sd15_inpaint
+from devtools.checkpoints import (
+    SeparateFiles,
+    write_flux_fill,
+    write_sd2_inpaint,
+    write_sd15_inpaint,
+    write_sdxl,
+)
 from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
 
@@ -19,19 +28,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory) -> Path:
+def base(tmp_path_factory, host_pack) -> Path:
     """The base directory the host in this process runs with."""
     folder = tmp_path_factory.mktemp("base")
-    prepare_base(folder, ROOT)
+    prepare_base(folder, ROOT, [host_pack])
     return folder
 
 
 @pytest.fixture(scope="session")
 def host_nodes(comfyui, base) -> ModuleType:
-    """The host's `nodes` module, imported on the CPU, the pack's nodes among its mappings."""
+    """The host's `nodes` module, imported on the CPU, the pack's nodes and the test pack's among its mappings."""
     nodes = import_host(comfyui, base)
-    (pack,) = (base / "custom_nodes").iterdir()
-    assert asyncio.run(nodes.load_custom_node(str(pack)))
+    for pack in (base / "custom_nodes").iterdir():
+        assert asyncio.run(nodes.load_custom_node(str(pack)))
     return nodes
 
 
@@ -82,41 +91,97 @@ def run(host_nodes) -> Callable[..., Ran]:
     return run
 
 
+# Small untrained models by name, and what writes each.
+SMALL_CHECKPOINTS: dict[str, Callable[[Path], object]] = {
+    "sd15-inpaint": write_sd15_inpaint,
+    "sd15": partial(write_sd15_inpaint, in_channels=4),
+    "sd2-inpaint": write_sd2_inpaint,
+    "sdxl-inpaint": write_sdxl,
+}
+SMALL_SEPARATE = {"flux-fill": write_flux_fill}
+
+
 @pytest.fixture(scope="session")
-def small_checkpoint(base, host_nodes) -> str:
+def small_files(base, host_nodes) -> Callable[[str], Any]:
+    """Name of a small model's file in models/checkpoints, or its `SeparateFiles`; it is written when first wanted."""
+
+    @cache
+    def write(name: str) -> str | SeparateFiles:
+        if name in SMALL_SEPARATE:
+            return SMALL_SEPARATE[name](base / "models")
+        SMALL_CHECKPOINTS[name](base / "models" / "checkpoints" / f"small-{name}.safetensors")
+        return f"small-{name}.safetensors"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(small_files) -> str:
     """Name of a small untrained SD 1.5 inpainting checkpoint in the host's checkpoints folder."""
-    write_sd15_inpaint(base / "models" / "checkpoints" / "small-sd15-inpaint.safetensors")
-    return "small-sd15-inpaint.safetensors"
+    return small_files("sd15-inpaint")
 
 
 @pytest.fixture(scope="session")
-def small_general_checkpoint(base, host_nodes) -> str:
+def small_general_checkpoint(small_files) -> str:
     """The same with the four input channels of a general model."""
-    write_sd15_inpaint(base / "models" / "checkpoints" / "small-sd15.safetensors", in_channels=4)
-    return "small-sd15.safetensors"
+    return small_files("sd15")
 
 
 @dataclass(frozen=True)
 class Loaded:
+    """positive, negative: of two texts, in the shape that the model wants. told: what the host logged meanwhile."""
+
     model: Any
     clip: Any
     vae: Any
     positive: list
     negative: list
+    told: list[str]
 
 
 @pytest.fixture(scope="session")
-def inpaint_model(run, small_checkpoint) -> Loaded:
-    return _load(run, small_checkpoint)
+def load_small(run, small_files) -> Callable[[str], Loaded]:
+    """Load a small model in float32; the caller holds it.
+
+    The texts of models whose text encoder is too large for tests are those of the test pack's node.
+    """
+
+    def load(name: str) -> Loaded:
+        files = small_files(name)
+        with _logged() as told:
+            if isinstance(files, str):
+                model, clip, vae = run("MendLoadCheckpoint", ckpt_name=files, precision="fp32").outputs
+            else:
+                names = {"model_name": files.diffusion_model, "text_encoder": files.text_encoder, "vae_name": files.vae}
+                model, clip, vae = run("MendLoadModel", **names, precision="fp32").outputs
+        encode = partial(run, "CLIPTextEncode" if isinstance(files, str) else "TestFluxConditioning", clip=clip)
+        (positive,), (negative,) = (encode(text=text).outputs for text in ("a grassy meadow", "blurry"))
+        return Loaded(model, clip, vae, positive, negative, told)
+
+    return load
 
 
 @pytest.fixture(scope="session")
-def general_model(run, small_general_checkpoint) -> Loaded:
-    return _load(run, small_general_checkpoint)
+def inpaint_model(load_small) -> Loaded:
+    return load_small("sd15-inpaint")
 
 
-def _load(run: Callable[..., Ran], name: str) -> Loaded:
-    model, clip, vae = run("MendLoadCheckpoint", ckpt_name=name).outputs
-    (positive,) = run("CLIPTextEncode", clip=clip, text="a grassy meadow").outputs
-    (negative,) = run("CLIPTextEncode", clip=clip, text="blurry").outputs
-    return Loaded(model, clip, vae, positive, negative)
+@pytest.fixture(scope="session")
+def general_model(load_small) -> Loaded:
+    return load_small("sd15")
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[list[str]]:
+    """What is logged meanwhile, whatever its level."""
+    told: list[str] = []
+    handler, root = logging.Handler(), logging.getLogger()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield told
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)

@@ -30,7 +30,9 @@ from skimage import data
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from devtools.checkpoints import CLIP_LAYERS, LATENT_SCALE, TEXT_WIDTH, WIDTH
+from devtools.checkpoints import SD_SCALE as LATENT_SCALE
+from devtools.checkpoints.text_encoders import CLIP_L
+from devtools.checkpoints.unets import SD15, WIDTH
 
 LATENT_TOLERANCE = 1e-4
 RESULT_TOLERANCE = 1e-3  # relative
@@ -137,7 +139,7 @@ def diffusers_pipeline(path) -> StableDiffusionInpaintPipeline:
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH,
+        cross_attention_dim=SD15.text_width,
         attention_head_dim=8,
     )
     unet.load_state_dict(convert_ldm_unet_checkpoint(weights, unet.config))
@@ -376,9 +378,9 @@ def test_difference_text_encoder_weights(base, small_checkpoint, inpaint_model, 
     prefix = "cond_stage_model.transformer.text_model."
     config = CLIPTextConfig(
         vocab_size=49408,
-        hidden_size=TEXT_WIDTH,
-        intermediate_size=4 * TEXT_WIDTH,
-        num_hidden_layers=CLIP_LAYERS,
+        hidden_size=CLIP_L.width,
+        intermediate_size=4 * CLIP_L.width,
+        num_hidden_layers=CLIP_L.layers,
         num_attention_heads=12,
         hidden_act="quick_gelu",
     )
