@@ -4,25 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from devtools.checkpoints import write_sd15_inpaint
 from devtools.client import HostClient
 from devtools.host_process import HostProcess
 from devtools.pictures import object_mask, photograph, save_masked
+from devtools.small_models import SD15, SmallModels
 
-CHECKPOINT = "small-untrained-sd15-inpaint.safetensors"
+CHECKPOINT = SD15
 # Around the top of the rocket: small for speed, and of a size that no VAE's ratio divides.
 WINDOW = (261, 90, 384, 231)
 
 
 @pytest.fixture(scope="session")
-def host(comfyui, tmp_path_factory):
-    base = tmp_path_factory.mktemp("server")
+def base(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def small_models(base) -> SmallModels:
+    return SmallModels(base / "models")
+
+
+@pytest.fixture(scope="session")
+def host(comfyui, base, small_models, host_pack):
     checkpoints = base / "models" / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    write_sd15_inpaint(checkpoints / CHECKPOINT)
     (checkpoints / "truncated.safetensors").write_bytes((checkpoints / CHECKPOINT).read_bytes()[:100_000])
     (checkpoints / "page.safetensors").write_text("<!DOCTYPE html><html>Sign in to download</html>")
-    with HostProcess(comfyui, base, arguments=["--preview-method", "latent2rgb"]) as running:
+    arguments = ["--preview-method", "latent2rgb"]
+    with HostProcess(comfyui, base, arguments=arguments, extra_packs=[host_pack]) as running:
         yield running
 
 

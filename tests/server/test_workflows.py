@@ -14,13 +14,11 @@ from PIL import Image
 from devtools import prompts
 from inpaint.fills import fill_neutral
 
-from .conftest import CHECKPOINT
 
-
-def _ready(name, upload, seed=1):
+def _ready(name, upload, small_models, seed=1):
     prompt = prompts.load(name)
+    small_models.use(prompt, name)
     prompts.set_input(prompt, "LoadImage", image=upload)
-    prompts.set_input(prompt, "MendLoadCheckpoint", ckpt_name=CHECKPOINT)
     prompts.set_input(prompt, "MendMaskedSampler", seed=seed, steps=3)
     prompts.show_support(prompt)
     return prompt
@@ -40,8 +38,8 @@ def _mosaic(pixels):
 
 
 @pytest.mark.parametrize("name", prompts.names())
-def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, picture, mask, name):
-    prompt = _ready(name, upload)
+def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, small_models, picture, mask, name):
+    prompt = _ready(name, upload, small_models)
     run = client.run(prompt)
     assert run.status == "success"
     result = _picture(client, run, prompts.node_of(prompt, "SaveImage"))
@@ -66,9 +64,9 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, pict
     assert any("Largest change outside: 0." in text for text in texts)
 
 
-def test_the_same_seed_is_equal_and_another_is_not(client, upload):
+def test_the_same_seed_is_equal_and_another_is_not(client, upload, small_models):
     def result(seed):
-        prompt = _ready("sd15-inpaint", upload, seed)
+        prompt = _ready("sd15-inpaint", upload, small_models, seed)
         run = client.run(prompt)
         assert not run.cached or prompts.node_of(prompt, "MendMaskedSampler") not in run.cached
         return np.asarray(_picture(client, run, prompts.node_of(prompt, "SaveImage"))).astype(int)

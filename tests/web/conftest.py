@@ -12,10 +12,10 @@ from PIL import Image
 from skimage import data
 
 from devtools.canvas import Canvas
-from devtools.checkpoints import write_sd15_inpaint
 from devtools.client import HostClient
 from devtools.environment import ROOT
 from devtools.host_process import HostProcess
+from devtools.small_models import SmallModels
 
 MODES = ("classic", "nodes-2")
 
@@ -85,16 +85,21 @@ class Server:
     Attributes:
         nodes: all its nodes by id.
         pack: the pack's folder name.
-        checkpoints: a small checkpoint by mode; the names differ, so that neither mode finds the other's results in
-            the host's cache.
+        models: small ones for the workflows.
         folder: for pictures to upload.
     """
 
     client: HostClient
     nodes: dict[str, NodeInfo]
     pack: str
-    checkpoints: dict[str, str]
+    models: SmallModels
     folder: Path
+
+    def files(self, workflow: str, mode: str) -> dict[str, str]:
+        """Small models for the loader of a workflow, by widget. The names differ by mode, so that neither finds the
+        other's results in the host's cache."""
+        files = self.models.files(workflow)
+        return {widget: name if name == "none" else f"{mode}-{name}" for widget, name in files.items()}
 
     def upload(self, picture: np.ndarray, name: str) -> str:
         Image.fromarray(picture).save(self.folder / name)
@@ -106,24 +111,17 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(comfyui, photo, tmp_path_factory) -> Iterator[Server]:
+def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("web")
-    folder = base / "models" / "checkpoints"
-    folder.mkdir(parents=True)
-    names = {mode: f"small-{mode}.safetensors" for mode in MODES}
-    first, *others = (folder / name for name in names.values())
-    write_sd15_inpaint(first)
-    for other in others:
-        other.hardlink_to(first)
-    # Listed, so that every choice has something to choose; never loaded.
-    for other in ("diffusion_models", "text_encoders", "vae"):
-        (base / "models" / other).mkdir()
-        (base / "models" / other / "some.safetensors").touch()
-    with HostProcess(comfyui, base) as host:
+    models = SmallModels(base / "models")
+    for file in list((base / "models").rglob("*.safetensors")):
+        for mode in MODES:
+            file.with_name(f"{mode}-{file.name}").hardlink_to(file)
+    with HostProcess(comfyui, base, extra_packs=[host_pack]) as host:
         client = HostClient(host.url)
         nodes = {id: NodeInfo.of(told) for id, told in client.object_info().items()}
         pack = nodes["MendCleanMask"].told["python_module"].removeprefix("custom_nodes.")
-        server = Server(client, nodes, pack, names, tmp_path_factory.mktemp("pictures"))
+        server = Server(client, nodes, pack, models, tmp_path_factory.mktemp("pictures"))
         # The picture that the shipped workflows name; every ComfyUI has one.
         server.upload(photo.pixels, "example.png")
         yield server

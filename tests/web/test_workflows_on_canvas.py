@@ -15,7 +15,27 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-NAMES = ("remove-without-model", "sd15-inpaint")
+from devtools.small_models import TEST_TEXT_NODE, TEXT_NODE
+
+NAMES = (
+    "any-model-inpaint",
+    "flux-fill",
+    "remove-without-model",
+    "sd15-inpaint",
+    "sd15-inpaint-denoise-075",
+    "sd2-inpaint",
+    "sdxl-inpaint",
+)
+# What the sampler of each starts with: steps, cfg and denoise.
+PROMISED = {
+    "any-model-inpaint": (20, 7, 0.9),
+    "flux-fill": (20, 1, 1),
+    "sd15-inpaint": (20, 7, 1),
+    "sd15-inpaint-denoise-075": (20, 7, 0.75),
+    "sd2-inpaint": (20, 7, 1),
+    "sdxl-inpaint": (20, 7, 1),
+}
+LOADERS = ("MendLoadCheckpoint", "MendLoadModel")
 # Further than any shipped workflow grows and feathers its mask.
 MARGIN = 40
 ALERTS = ".p-toast-message-error, .p-toast-message-warn"
@@ -92,10 +112,15 @@ def test_opens(canvas, server, workflows, name, api, shot):
     assert canvas.api_prompt() == api
 
 
-def test_sd15_starts_as_promised(server, workflows):
-    nodes = json.loads(workflows["sd15-inpaint"].read_text())["nodes"]
-    (sampler,) = (_saved_values(server, node) for node in nodes if node["type"] == "MendMaskedSampler")
-    assert (sampler["steps"], sampler["cfg"], sampler["denoise"]) == (20, 7, 1)
+@pytest.mark.parametrize("name", PROMISED, indirect=True)
+def test_starts_as_promised(api, name):
+    sampler = api[str(_node(api, "MendMaskedSampler"))]["inputs"]
+    assert (sampler["steps"], sampler["cfg"], sampler["denoise"]) == PROMISED[name]
+
+
+def test_flux_is_guided_as_fill_wants_it(workflows):
+    api = json.loads((workflows["flux-fill"].parent / "api" / "flux-fill.json").read_text())
+    assert api[str(_node(api, "FluxGuidance"))]["inputs"]["guidance"] == 30
 
 
 def test_in_the_template_browser(server, workflows, name):
@@ -109,19 +134,30 @@ def test_in_the_template_browser(server, workflows, name):
     assert served(f"{folder}/{name}.jpg") == workflows[name].with_suffix(".jpg").read_bytes()
 
 
-def _node(api, kind):
-    (id,) = (int(id) for id, node in api.items() if node["class_type"] == kind)
+def _node(api, *kinds):
+    (id,) = (int(id) for id, node in api.items() if node["class_type"] in kinds)
     return id
 
 
-def _prepare(canvas, server, photo, mode, workflow, api):
-    """Open a workflow with a picture that no run has seen, and quick to run."""
+def _with_test_text(workflow, folder):
+    """The workflow's file; for Flux a copy in which a node of tests/host_pack stands in for its text encoders."""
+    if workflow.stem != "flux-fill":
+        return workflow
+    print(f"{workflow.stem}, replaced: {TEXT_NODE}: {TEST_TEXT_NODE}")
+    copy = folder / workflow.name
+    copy.write_text(workflow.read_text().replace(f'"{TEXT_NODE}"', f'"{TEST_TEXT_NODE}"'))
+    return copy
+
+
+def _prepare(canvas, server, photo, mode, workflow, api, folder):
+    """Open a workflow with a picture that no run has seen, small models, and quick to run."""
     picture = server.upload(photo.with_hole(), f"{uuid.uuid4().hex[:8]}.png")
     canvas.command("Comfy.RefreshNodeDefinitions")
-    canvas.load_workflow(workflow)
+    canvas.load_workflow(_with_test_text(workflow, folder))
     canvas.set_widget(_node(api, "LoadImage"), "image", picture)
-    if workflow.stem == "sd15-inpaint":
-        canvas.set_widget(_node(api, "MendLoadCheckpoint"), "ckpt_name", server.checkpoints[mode])
+    for widget, file in server.files(workflow.stem, mode).items():
+        canvas.set_widget(_node(api, *LOADERS), widget, file)
+    if workflow.stem in PROMISED:
         canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
 
 
@@ -132,8 +168,8 @@ def _without_seed(prompt):
     return prompt
 
 
-def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, shot):
-    _prepare(canvas, server, photo, mode, workflows[name], api)
+def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, shot, tmp_path):
+    _prepare(canvas, server, photo, mode, workflows[name], api, tmp_path)
     drawn_as_elements = canvas.page.locator("[data-node-id]").count()
     assert drawn_as_elements == (len(canvas.widgets()) if mode == "nodes-2" else 0)
     prompt, saved = canvas.api_prompt(), canvas.saved_workflow()
@@ -158,9 +194,9 @@ def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, s
         assert len(after.get("widgets_values") or []) == len(before.get("widgets_values") or []), after["type"]
 
 
-@pytest.mark.parametrize("name", NAMES[:1], indirect=True)
-def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, workflows, name, api):
-    _prepare(canvas, server, photo, mode, workflows[name], api)
+@pytest.mark.parametrize("name", ["remove-without-model"], indirect=True)
+def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, workflows, name, api, tmp_path):
+    _prepare(canvas, server, photo, mode, workflows[name], api, tmp_path)
     clean = _node(api, "MendCleanMask")
     before = canvas.widgets()
     canvas.queue()
