@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import estimate_route
 from .composite import Composite, DecodeComposite
+from .control import InpaintControlImage
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
@@ -29,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadModel,
     EstimateVram,
     EncodeInpaint,
+    InpaintControlImage,
     MaskedSampler,
     DecodeComposite,
     Composite,

@@ -254,6 +254,15 @@ def encode(run, odd):
     assert values["concat_latent_image"].isfinite().all()
 
 
+def control_image(run, odd):
+    for kind, hidden in (("SD 1.5 inpaint", -1), ("Flux AliMama", 0)):
+        marked, hole = run("MendInpaintControlImage", image=odd.picture, mask=odd.mask, control_net=kind).outputs
+        same(hole, (odd.means >= 0.5).float())
+        image = odd.picture.expand(len(odd.means), -1, -1, -1)[..., :3]
+        assert marked.dtype == image.dtype
+        assert torch.equal(marked, torch.where(hole[..., None] > 0, hidden, image))
+
+
 def decode(run, odd):
     _, latent = encoded(run, picture(len(odd.picture)), block())
     latent = {"samples": latent["samples"] * 0.5}
@@ -300,6 +309,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendFillMasked": fill,
     "MendComposite": composite,
     "MendEncodeInpaint": encode,
+    "MendInpaintControlImage": control_image,
     "MendDecodeComposite": decode,
     "MendMaskedSampler": sample,
 }

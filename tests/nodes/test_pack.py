@@ -27,6 +27,7 @@ NODES = [
     "MendLoadModel",
     "MendEstimateVram",
     "MendEncodeInpaint",
+    "MendInpaintControlImage",
     "MendMaskedSampler",
     "MendDecodeComposite",
     "MendComposite",
