@@ -7,16 +7,29 @@ from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
     diffusion_model_names,
+    inpaint_names,
     load_checkpoint,
     load_diffusion_model,
     load_text_encoders,
     load_vae,
+    load_weights,
     model_path,
+    share_inpaint_folder,
     text_encoder_names,
     vae_names,
 )
+from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
-from .models import InpaintInputs, detect_model, facts_of, inpaint_inputs, latent_noise, set_conditioning, with_facts
+from .models import (
+    InpaintInputs,
+    detect_model,
+    facts_of,
+    in_model_scale,
+    inpaint_inputs,
+    latent_noise,
+    set_conditioning,
+    with_facts,
+)
 from .sampling import sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_ratio
@@ -35,13 +48,18 @@ __all__ = [
     "encode",
     "facts_of",
     "flash_attention",
+    "has_fooocus",
+    "in_model_scale",
     "inpaint_inputs",
+    "inpaint_names",
+    "is_general_sdxl",
     "is_oom",
     "latent_noise",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
     "load_vae",
+    "load_weights",
     "model_path",
     "ram",
     "sample",
@@ -49,9 +67,12 @@ __all__ = [
     "sampling_memory",
     "scheduler_names",
     "set_conditioning",
+    "share_inpaint_folder",
     "text_encoder_names",
     "this_computer",
     "vae_names",
     "vae_ratio",
+    "weight_shapes",
     "with_facts",
+    "with_fooocus",
 ]

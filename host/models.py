@@ -50,6 +50,11 @@ def latent_noise(model: Any, shape: torch.Size, seed: int) -> Tensor:
     return model.model.process_latent_out(noise)
 
 
+def in_model_scale(model: Any, samples: Tensor) -> Tensor:
+    """Latents as the VAE gave them in the scale that the model itself works in. Same shape."""
+    return model.model.process_latent_in(samples)
+
+
 def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
     """A copy of the conditioning list with these values set on every entry."""
     return node_helpers.conditioning_set_values(conditioning, values)

@@ -263,6 +263,19 @@ def control_image(run, odd):
         assert torch.equal(marked, torch.where(hole[..., None] > 0, hidden, image))
 
 
+def apply_fooocus(run, odd):
+    given = {"model": run.sdxl, "patch": run.fooocus_patch, "vae": run.model.vae, "image": odd.picture}
+    (patched,) = run("MendApplyFooocusInpaint", mask=odd.mask, **given).outputs
+    (meant,) = run("MendApplyFooocusInpaint", mask=odd.means, **given).outputs
+    (added,), (expected,) = (
+        [patch.feature for patch in model.model_options["transformer_options"]["patches"]["input_block_patch"]]
+        for model in (patched, meant)
+    )
+    assert added.shape == (len(odd.means), 320, 8, 11)
+    assert added.isfinite().all()
+    assert torch.equal(added, expected)
+
+
 def decode(run, odd):
     _, latent = encoded(run, picture(len(odd.picture)), block())
     latent = {"samples": latent["samples"] * 0.5}
@@ -310,6 +323,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendComposite": composite,
     "MendEncodeInpaint": encode,
     "MendInpaintControlImage": control_image,
+    "MendApplyFooocusInpaint": apply_fooocus,
     "MendDecodeComposite": decode,
     "MendMaskedSampler": sample,
 }
@@ -329,6 +343,17 @@ class Runner:
     @property
     def model(self):
         return self.request.getfixturevalue("inpaint_model")
+
+    @property
+    def sdxl(self):
+        return self.request.getfixturevalue("bare_sdxl").model
+
+    @property
+    def fooocus_patch(self):
+        """A head that sums up what it is given, and one weight that is changed by 0."""
+        fooocus = self.request.getfixturevalue("pack")("inpaint.fooocus")
+        nothing = fooocus.Delta(torch.zeros(4, 320, 3, 3, dtype=torch.uint8), 0.0, 0.0)
+        return fooocus.Patch(torch.ones(fooocus.HEAD_SHAPE), {"diffusion_model.out.2.weight": nothing})
 
 
 @pytest.fixture
