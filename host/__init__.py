@@ -7,15 +7,19 @@ from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
     diffusion_model_names,
+    inpaint_names,
     load_checkpoint,
     load_diffusion_model,
     load_text_encoders,
     load_vae,
+    load_weights,
     model_path,
+    share_inpaint_folder,
     text_encoder_names,
     vae_names,
 )
-from .inputs import ModelInputs, from_model_scale, model_inputs, set_conditioning
+from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
+from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
 from .sampling import sample, sampler_names, sampling_memory, scheduler_names
@@ -37,11 +41,16 @@ __all__ = [
     "facts_of",
     "flash_attention",
     "from_model_scale",
+    "has_fooocus",
+    "in_model_scale",
+    "inpaint_names",
+    "is_general_sdxl",
     "is_oom",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
     "load_vae",
+    "load_weights",
     "model_inputs",
     "model_path",
     "ram",
@@ -50,10 +59,13 @@ __all__ = [
     "sampling_memory",
     "scheduler_names",
     "set_conditioning",
+    "share_inpaint_folder",
     "text_encoder_names",
     "this_computer",
     "vae_latents",
     "vae_names",
     "vae_ratio",
+    "weight_shapes",
     "with_facts",
+    "with_fooocus",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import comfy.sd
@@ -10,6 +12,11 @@ import folder_paths
 
 from ..inpaint.errors import InpaintError
 from .dtypes import TORCH
+from .memory import is_oom
+
+# Not a folder of the host's own: packs for inpainting share it.
+INPAINT = "inpaint"
+INPAINT_SUFFIXES = {".pth", ".pt", ".safetensors", ".patch"}
 
 
 def checkpoint_names() -> list[str]:
@@ -28,6 +35,32 @@ def vae_names() -> list[str]:
     return folder_paths.get_filename_list("vae")
 
 
+def share_inpaint_folder() -> None:
+    """Make models/inpaint known to the host, beside what other packs registered for it, before this or after.
+
+    Folders are only added, at the end, since the first is where downloads go, and so are suffixes. No suffixes at all
+    is how the host says "every file", and stays.
+    """
+    known = folder_paths.folder_names_and_paths
+    folders, suffixes = known.get(INPAINT, ([], INPAINT_SUFFIXES))
+    folder = os.path.join(folder_paths.models_dir, INPAINT)
+    wanted = set(suffixes) | INPAINT_SUFFIXES if suffixes else set()
+    if folder in folders and wanted == set(suffixes):
+        return
+    if folder not in folders:
+        folders.append(folder)
+    known[INPAINT] = (folders, wanted)
+    # The host notices new files in it, not new suffixes.
+    folder_paths.filename_list_cache.pop(INPAINT, None)
+
+
+def inpaint_names() -> list[str]:
+    """Files in models/inpaint that may hold weights, of this pack or of others."""
+    share_inpaint_folder()
+    names = folder_paths.get_filename_list(INPAINT)
+    return [name for name in names if Path(name).suffix.lower() in INPAINT_SUFFIXES]
+
+
 def model_path(folder: str, name: str) -> str:
     """Where a file of one of the host's model folders is: one that the host itself lists, and no other.
 
@@ -37,6 +70,26 @@ def model_path(folder: str, name: str) -> str:
     if name not in folder_paths.get_filename_list(folder):
         raise InpaintError(f"{name}: no such file in models/{folder}. Choose one that is listed there.")
     return folder_paths.get_full_path_or_raise(folder, name)
+
+
+def load_weights(path: str) -> Any:
+    """What a file of weights holds, read as data only: nothing in it is run.
+
+    Tensors of it may lie in the file: they are not to be changed in place.
+
+    Raises:
+        InpaintError: if it cannot be read so.
+    """
+    try:
+        return comfy.utils.load_torch_file(path, safe_load=True)
+    except Exception as error:  # each format, and each way to be broken, has its own
+        if is_oom(error):
+            raise
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise InpaintError(
+            f"{Path(path).name}: expected a file of weights, got one that cannot be read as that ({reason}). "
+            "Download it again."
+        ) from error
 
 
 def load_checkpoint(path: str, weights: str | None = None) -> tuple[Any, Any, Any]:

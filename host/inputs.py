@@ -43,6 +43,11 @@ def model_inputs(model: Any) -> ModelInputs:
     )
 
 
+def in_model_scale(model: Any, latents: Tensor) -> Tensor:
+    """Latents as the VAE gave them, in the scale that the model samples in."""
+    return model.model.process_latent_in(latents)
+
+
 def from_model_scale(model: Any, latents: Tensor) -> Tensor:
     """Latents as the VAE would have given them, from latents in the scale that the model samples in."""
     return model.model.process_latent_out(latents)

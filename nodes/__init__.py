@@ -2,11 +2,14 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .. import host
 from . import estimate_route
 from .composite import Composite, DecodeComposite
+from .control import InpaintControlImage
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
+from .fooocus import ApplyFooocusInpaint, LoadFooocusPatch
 from .load import LoadCheckpoint, LoadModel
 from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
@@ -27,8 +30,11 @@ NODES: list[type[io.ComfyNode]] = [
     PreviewMaskOverImage,
     LoadCheckpoint,
     LoadModel,
+    LoadFooocusPatch,
     EstimateVram,
     EncodeInpaint,
+    InpaintControlImage,
+    ApplyFooocusInpaint,
     MaskedSampler,
     DecodeComposite,
     Composite,
@@ -42,5 +48,6 @@ class MendExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> MendExtension:
+    host.share_inpaint_folder()
     estimate_route.register()
     return MendExtension()

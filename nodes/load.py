@@ -61,7 +61,7 @@ class LoadCheckpoint(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, ckpt_name: str | None, other_files: str | None = "", **rest: Any) -> Any:
-        return _stamps([("checkpoints", name) for name in [ckpt_name, *_names(other_files)]])
+        return stamps([("checkpoints", name) for name in [ckpt_name, *_names(other_files)]])
 
     @classmethod
     def execute(
@@ -138,7 +138,7 @@ class LoadModel(io.ComfyNode):
     ) -> Any:
         models = [("diffusion_models", name) for name in [model_name, *_names(other_files)]]
         texts = [("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
-        return _stamps([*models, *texts, ("vae", vae_name)])
+        return stamps([*models, *texts, ("vae", vae_name)])
 
     @classmethod
     def execute(
@@ -255,7 +255,7 @@ def _stamp(path: str) -> tuple[str, int, int]:
     return path, stat.st_mtime_ns, stat.st_size
 
 
-def _stamps(files: Sequence[tuple[str, str | None]]) -> tuple | None:
+def stamps(files: Sequence[tuple[str, str | None]]) -> tuple | None:
     """Another value where a file was replaced. A name that comes over a link is not known here."""
     known = [(folder, name) for folder, name in files if name is not None]
     if len(known) < len(files):

@@ -185,3 +185,45 @@ def _logged() -> Iterator[list[str]]:
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A MODEL without its other parts, and conditioning of noise in their place."""
+
+    model: Any
+    positive: list
+    negative: list
+
+
+@pytest.fixture(scope="session")
+def build_sdxl(host_nodes) -> Callable[..., Any]:
+    """Makes MODELs: an untrained SDXL of two levels, 45 M parameters, built without a file."""
+    import comfy.model_base
+    import comfy.model_patcher
+    import comfy.supported_models
+
+    def build(dtype: torch.dtype = torch.float32, in_channels: int = 4) -> Any:
+        config = {
+            **{"image_size": 32, "in_channels": in_channels, "out_channels": 4, "model_channels": 320, "dtype": dtype},
+            **{"channel_mult": [1, 1], "num_res_blocks": [1, 1], "num_heads": -1, "num_head_channels": 64},
+            **{"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "transformer_depth_middle": 1},
+            **{"context_dim": 2048, "adm_in_channels": 2816, "num_classes": "sequential", "legacy": False},
+            **{"use_spatial_transformer": True, "use_linear_in_transformer": True, "use_temporal_attention": False},
+        }
+        base = comfy.model_base.SDXL(comfy.supported_models.SDXL(config)).eval()
+        random = torch.Generator().manual_seed(0)
+        for weight in base.diffusion_model.parameters():
+            weight.data.normal_(std=weight[0].numel() ** -0.5 if weight.ndim > 1 else 0.5, generator=random)
+            weight.requires_grad_(False)
+        return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def bare_sdxl(build_sdxl) -> Bare:
+    random = torch.Generator().manual_seed(0)
+    words, pooled = torch.randn(2, 1, 77, 2048, generator=random), torch.randn(2, 1, 1280, generator=random)
+    conditionings = ([[text, {"pooled_output": whole}]] for text, whole in zip(words, pooled, strict=True))
+    return Bare(build_sdxl(), *conditionings)

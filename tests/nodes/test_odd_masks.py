@@ -254,6 +254,28 @@ def encode(run, odd):
     assert values["concat_latent_image"].isfinite().all()
 
 
+def control_image(run, odd):
+    for kind, hidden in (("SD 1.5 inpaint", -1), ("Flux AliMama", 0)):
+        marked, hole = run("MendInpaintControlImage", image=odd.picture, mask=odd.mask, control_net=kind).outputs
+        same(hole, (odd.means >= 0.5).float())
+        image = odd.picture.expand(len(odd.means), -1, -1, -1)[..., :3]
+        assert marked.dtype == image.dtype
+        assert torch.equal(marked, torch.where(hole[..., None] > 0, hidden, image))
+
+
+def apply_fooocus(run, odd):
+    given = {"model": run.sdxl, "patch": run.fooocus_patch, "vae": run.model.vae, "image": odd.picture}
+    (patched,) = run("MendApplyFooocusInpaint", mask=odd.mask, **given).outputs
+    (meant,) = run("MendApplyFooocusInpaint", mask=odd.means, **given).outputs
+    (added,), (expected,) = (
+        [patch.feature for patch in model.model_options["transformer_options"]["patches"]["input_block_patch"]]
+        for model in (patched, meant)
+    )
+    assert added.shape == (len(odd.means), 320, 8, 11)
+    assert added.isfinite().all()
+    assert torch.equal(added, expected)
+
+
 def decode(run, odd):
     _, latent = encoded(run, picture(len(odd.picture)), block())
     latent = {"samples": latent["samples"] * 0.5}
@@ -300,6 +322,8 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendFillMasked": fill,
     "MendComposite": composite,
     "MendEncodeInpaint": encode,
+    "MendInpaintControlImage": control_image,
+    "MendApplyFooocusInpaint": apply_fooocus,
     "MendDecodeComposite": decode,
     "MendMaskedSampler": sample,
 }
@@ -319,6 +343,17 @@ class Runner:
     @property
     def model(self):
         return self.request.getfixturevalue("inpaint_model")
+
+    @property
+    def sdxl(self):
+        return self.request.getfixturevalue("bare_sdxl").model
+
+    @property
+    def fooocus_patch(self):
+        """A head that sums up what it is given, and one weight that is changed by 0."""
+        fooocus = self.request.getfixturevalue("pack")("inpaint.fooocus")
+        nothing = fooocus.Delta(torch.zeros(4, 320, 3, 3, dtype=torch.uint8), 0.0, 0.0)
+        return fooocus.Patch(torch.ones(fooocus.HEAD_SHAPE), {"diffusion_model.out.2.weight": nothing})
 
 
 @pytest.fixture
