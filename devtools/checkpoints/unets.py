@@ -25,21 +25,23 @@ class UNet:
     """What a family's UNet looks like.
 
     depths: for each level, the transformer blocks after each of its residual blocks on the way down.
+    depths_up: the same on the way up, one number to a level.
     text_width: of the prompt's embedding.
     linear: whether the transformers' outer layers are linear ones, and not 1x1 convolutions.
     vector_width: of the vector of picture size and pooled text; 0 for none.
     """
 
     depths: tuple[tuple[int, ...], ...]
+    depths_up: tuple[int, ...]
     text_width: int
     linear: bool
     vector_width: int = 0
 
 
-SD15 = UNet(depths=((0,), (1,)), text_width=768, linear=False)
-SD2 = UNet(depths=((0,), (1,)), text_width=1024, linear=True)
-# By these depths the host tells SDXL.
-SDXL = UNet(depths=((0, 0), (2, 2), (10, 10)), text_width=2048, linear=True, vector_width=2816)
+SD15 = UNet(depths=((0,), (1,)), depths_up=(0, 1), text_width=768, linear=False)
+SD2 = UNet(depths=((0,), (1,)), depths_up=(0, 1), text_width=1024, linear=True)
+# The host tells SDXL by the depths on the way down. On the way up it reads them: the published ones are 0, 2 and 10.
+SDXL = UNet(depths=((0, 0), (2, 2), (10, 10)), depths_up=(0, 1, 1), text_width=2048, linear=True, vector_width=2816)
 
 
 def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
@@ -90,12 +92,12 @@ def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
 
     # The way up has one residual block more on each level, since it takes in the level's first input too.
     block = 0
-    for level, depths in reversed([*enumerate(layout.depths)]):
-        for depth in (depths[-1],) * (len(depths) + 1):
+    for level, depth in reversed([*enumerate(layout.depths_up)]):
+        for _ in range(len(layout.depths[level]) + 1):
             weights |= residual(f"output_blocks.{block}.0", 2 * WIDTH) | transformer(f"output_blocks.{block}.1", depth)
             block += 1
         if level:
-            place = f"output_blocks.{block - 1}.{2 if depths[-1] else 1}"
+            place = f"output_blocks.{block - 1}.{2 if depth else 1}"
             weights |= make.linear(f"{place}.conv", WIDTH, WIDTH, 3, 3)
     weights |= make.norm("out.0", WIDTH) | make.linear("out.2", 4, WIDTH, 3, 3)
     _predict_the_input(weights, last=f"output_blocks.{block - 1}.0")

@@ -146,7 +146,7 @@ def test_holes_take_no_disk(name, small_files, base):
 def test_the_seed_makes_the_file(write, tmp_path, monkeypatch):
     """With narrower models, for speed: the seed goes the same way."""
     monkeypatch.setattr(text_encoders, "WORDS", 100)
-    monkeypatch.setattr(unets, "SDXL", unets.UNet(((0,), (1,)), 2048, True, 2816))
+    monkeypatch.setattr(unets, "SDXL", unets.UNet(((0,), (1,)), (0, 1), 2048, True, 2816))
     monkeypatch.setattr(flux_transformer, "HIDDEN", 256)
 
     def digest(seed: int, run: int) -> str:
