@@ -11,10 +11,10 @@ from comfy_api.latest import io
 from .. import host
 from ..inpaint.checkpoint_header import CheckpointHeader, read_header
 from ..inpaint.errors import InpaintError
-from ..inpaint.memory import GIB, Facts, Job, Plan, Ram, ram_trouble
+from ..inpaint.memory import GIB, Facts, Job
 from ..inpaint.memory_report import sentences
 from .choices import check_choices
-from .planning import detected, plan_for
+from .planning import detected, plan_for, trouble_of
 from .widgets import all_advanced, budget_gib
 
 # What the weights of the diffusion model are kept in, by what people call it.
@@ -198,10 +198,11 @@ def _outputs() -> list[io.Output]:
 
 
 class _Chosen:
-    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why."""
+    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why, in sentences:
+    None where nothing is known before loading."""
 
-    def __init__(self, header: CheckpointHeader, weights: str | None, plan: Plan | None) -> None:
-        self.header, self.path, self.weights, self.plan = header, str(header.path), weights, plan
+    def __init__(self, header: CheckpointHeader, weights: str | None, told: list[str] | None) -> None:
+        self.header, self.path, self.weights, self.told = header, str(header.path), weights, told
 
 
 def _choose(
@@ -222,12 +223,13 @@ def _choose(
     plan = plan_for(
         path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
     )
-    trouble = ram_trouble(_bytes([plan.needs.file, *text_encoders, *([vae] if vae else [])]), Ram(*host.ram()))
+    trouble = trouble_of([plan.needs.file, *text_encoders, *([vae] if vae else [])])
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{header.path.name}: {trouble[1]}")
     if plan.rung == "refused":
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
-    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, plan)
+    told = [*sentences(plan), *([trouble[1]] if trouble else [])]
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, told)
 
 
 # The last model that was loaded, under what it was loaded from and as: another budget does not read it again.
@@ -273,9 +275,9 @@ def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[st
         file_bytes=_bytes(files),
         budget=int(budget_gb * GIB) or None,
     )
-    if chosen.plan is not None:
+    if chosen.told is not None:
         _, dtypes = detected(header, weights=chosen.weights)
         facts = replace(facts, weights=dtypes.weights, compute=dtypes.compute, vae=dtypes.vae)
-        told += sentences(chosen.plan)
+        told += chosen.told
     model, vae = host.with_facts(model, vae, facts)
     return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(told),)})

@@ -57,7 +57,7 @@ def plan_for(
     """
     machine = Machine(*host.this_computer()) if card == HERE else as_machine(card, host.dynamic_vram())
     if budget:
-        machine = Machine(machine.name, min(machine.free, int(budget * GIB)), machine.reserve, machine.dynamic)
+        machine = replace(machine, free=min(machine.free, int(budget * GIB)))
     texts = [read_part(file, "text encoder") for file in text_encoders]
     part = None if vae is None else read_part(vae, "vae")
     variants = []
@@ -115,7 +115,11 @@ def sampling_report(model: Any, shape: Sequence[int]) -> str:
 def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
     """What a node shows of a plan."""
     told = sentences(plan)
-    trouble = ram_trouble(sum(Path(file).stat().st_size for file in files), Ram(*host.ram())) if card == HERE else None
-    if trouble:
+    if card == HERE and (trouble := trouble_of(files)):
         told.append(trouble[1])
     return "\n".join([*told, "", table(plan)])
+
+
+def trouble_of(files: Sequence[str]) -> tuple[bool, str] | None:
+    """What is wrong with loading these files into the memory of this computer, as `ram_trouble` has it."""
+    return ram_trouble([Path(file).stat().st_size for file in files], Ram(*host.ram()))

@@ -119,7 +119,14 @@ def slight_rest(pack, monkeypatch):
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
 
 
-def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
+@pytest.fixture
+def as_on_a_card(pack, monkeypatch):
+    """As if weights could wait elsewhere, which those of a CPU cannot."""
+    here = pack("host").this_computer
+    monkeypatch.setattr(pack("host"), "this_computer", lambda: here()._replace(offloads=True))
+
+
+def test_fp8_where_nothing_else_fits(run, reads, slight_rest, as_on_a_card, small_checkpoint):
     """A budget between the weights in fp32 and in fp8, with the 1.2 GiB that the host keeps free."""
     whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     weights = whole.outputs[0].model_size() / 2**30
@@ -134,6 +141,20 @@ def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
     asked = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2, precision="fp32")
     assert "Fits in part." in asked.text
     assert asked.outputs[0].model.get_dtype() == torch.float32
+
+
+def test_a_cpu_offloads_nothing(run, reads, slight_rest, InpaintError, small_checkpoint):
+    with pytest.raises(InpaintError, match=r"Does not fit at 512x512: .* 1\.21 GiB are free"):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=1.21, precision="fp32")
+
+
+def test_a_large_text_encoder_does_not_narrow_the_model(run, reads, pack, as_on_a_card, small_checkpoint, monkeypatch):
+    needs = pack("inpaint.needs")
+    monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 2**40)
+    monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
+    ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert ran.outputs[0].model.get_dtype() == torch.float32
+    assert " of the text encoder are brought in for each text: " in ran.text
 
 
 def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint):
@@ -164,9 +185,15 @@ def test_refused_before_anything_is_read(run, reads, InpaintError, small_checkpo
 
 def test_more_than_memory_and_swap_is_refused(run, reads, pack, InpaintError, small_checkpoint, monkeypatch):
     monkeypatch.setattr(pack("host"), "ram", lambda: (10**8, 10**8, 10**7))
-    with pytest.raises(InpaintError, match=r"RAM and swap together are 104\.9 MiB: they cannot be opened"):
+    with pytest.raises(InpaintError, match=r"RAM and swap together are 104\.9 MiB: it cannot be opened"):
         run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     assert reads == []
+
+
+def test_short_memory_is_told(run, reads, pack, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(pack("host"), "ram", lambda: (2**40, 10**6, 0))
+    ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert ran.text.endswith(" MiB of RAM, 1.0 MiB are available: loading will be slow.")
 
 
 def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpoint, split_files):
