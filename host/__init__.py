@@ -3,14 +3,17 @@
 Differences between host versions end here: the rest of the pack sees one host.
 """
 
+from .budget import budget_holds
 from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
     diffusion_model_names,
+    gguf_names,
     load_checkpoint,
     load_diffusion_model,
     load_text_encoders,
     load_vae,
+    missing,
     model_path,
     text_encoder_names,
     vae_names,
@@ -26,6 +29,7 @@ __all__ = [
     "InpaintInputs",
     "Worked",
     "add_get_route",
+    "budget_holds",
     "checkpoint_names",
     "decode",
     "detect_model",
@@ -35,6 +39,7 @@ __all__ = [
     "encode",
     "facts_of",
     "flash_attention",
+    "gguf_names",
     "inpaint_inputs",
     "is_oom",
     "latent_noise",
@@ -42,6 +47,7 @@ __all__ = [
     "load_diffusion_model",
     "load_text_encoders",
     "load_vae",
+    "missing",
     "model_path",
     "ram",
     "sample",
