@@ -40,6 +40,10 @@ class LastMade(Generic[Key, Made]):
     def __len__(self) -> int:
         return len(self._made)
 
+    def forget(self) -> None:
+        with self._lock:
+            self._made.clear()
+
 
 def while_used(make: Callable[[Of], Made]) -> Callable[[Of], Made]:
     """Make something of an object once, and remember it for as long as the object itself is."""

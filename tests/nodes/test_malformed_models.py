@@ -64,7 +64,7 @@ def asked(base, pack, InpaintError):
 
     def asked(shapes):
         write_sparse(path, shapes)
-        pack("inpaint.stored_file")._read._made.clear()
+        pack("inpaint.stored_file")._read.forget()
         job = pack("inpaint.memory").Job(512, 512)
         told = None
         for card in ("this computer", "RTX 3060 12 GB"):
