@@ -48,7 +48,7 @@ class Host(HostWithPack):
         self.forget()
         loaded = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE({}).execute(ckpt_name=name)
         # The memo holds on to the model, which `measure` is to let go of after the time is taken.
-        self.pack("nodes.load")._last.clear()
+        self.pack("nodes.load")._kept.clear()
         return loaded
 
     def its_own(self, name: str) -> Any:
@@ -56,9 +56,7 @@ class Host(HostWithPack):
 
     def forget(self) -> None:
         """No header is remembered, nor what the host made of it."""
-        self.pack("inpaint.stored_file")._read.cache_clear()
-        self.pack("inpaint.checkpoint_header")._describe.cache_clear()
-        self.pack("host.models").detect_model.cache_clear()
+        self.pack("inpaint.stored_file")._read.forget()
 
 
 def main() -> None:

@@ -3,16 +3,19 @@
 Differences between host versions end here: the rest of the pack sees one host.
 """
 
+from .budget import budget_holds
 from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
     diffusion_model_names,
+    gguf_names,
     inpaint_names,
     load_checkpoint,
     load_diffusion_model,
     load_text_encoders,
     load_vae,
     load_weights,
+    missing,
     model_path,
     share_inpaint_folder,
     text_encoder_names,
@@ -31,6 +34,7 @@ __all__ = [
     "ModelInputs",
     "Worked",
     "add_get_route",
+    "budget_holds",
     "checkpoint_names",
     "decode",
     "detect_model",
@@ -41,6 +45,7 @@ __all__ = [
     "facts_of",
     "flash_attention",
     "from_model_scale",
+    "gguf_names",
     "has_fooocus",
     "in_model_scale",
     "inpaint_names",
@@ -51,6 +56,7 @@ __all__ = [
     "load_text_encoders",
     "load_vae",
     "load_weights",
+    "missing",
     "model_inputs",
     "model_path",
     "ram",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import comfy.sd
 import comfy.utils
 import folder_paths
+import torch
 
 from ..inpaint.errors import InpaintError
 from .dtypes import TORCH
-from .memory import is_oom
+from .memory import is_oom, make_room
 
 # Not a folder of the host's own: packs for inpainting share it.
 INPAINT = "inpaint"
@@ -33,6 +36,18 @@ def text_encoder_names() -> list[str]:
 
 def vae_names() -> list[str]:
     return folder_paths.get_filename_list("vae")
+
+
+def gguf_names() -> list[str]:
+    """GGUF files among the diffusion models. The host cannot load them and so does not list them; packs that can list
+    them as "unet_gguf"."""
+    if "unet_gguf" in folder_paths.folder_names_and_paths:
+        return folder_paths.get_filename_list("unet_gguf")
+    found: set[str] = set()
+    for folder in folder_paths.get_folder_paths("diffusion_models"):
+        files, _ = folder_paths.recursive_search(folder, excluded_dir_names=[".git"])
+        found.update(folder_paths.filter_files_extensions(files, [".gguf"]))
+    return sorted(found)
 
 
 def share_inpaint_folder() -> None:
@@ -62,14 +77,17 @@ def inpaint_names() -> list[str]:
 
 
 def model_path(folder: str, name: str) -> str:
-    """Where a file of one of the host's model folders is: one that the host itself lists, and no other.
+    """Where a file of one of the host's model folders is: one that is listed, and no other.
 
     Raises:
-        InpaintError: if it lists none of this name.
+        InpaintError: if none of this name is.
     """
-    if name not in folder_paths.get_filename_list(folder):
-        raise InpaintError(f"{name}: no such file in models/{folder}. Choose one that is listed there.")
-    return folder_paths.get_full_path_or_raise(folder, name)
+    if name in folder_paths.get_filename_list(folder):
+        return folder_paths.get_full_path_or_raise(folder, name)
+    if folder == "diffusion_models" and name in gguf_names():
+        packs = "unet_gguf" in folder_paths.folder_names_and_paths
+        return folder_paths.get_full_path_or_raise("unet_gguf" if packs else folder, name)
+    raise InpaintError(f"{name}: no such file in models/{folder}. Choose one that is listed there.")
 
 
 def load_weights(path: str) -> Any:
@@ -93,42 +111,99 @@ def load_weights(path: str) -> Any:
 
 
 def load_checkpoint(path: str, weights: str | None = None) -> tuple[Any, Any, Any]:
-    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader.
+    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader; `missing` says which of them it has not.
 
     Args:
         path: of the file.
         weights: name of the dtype to keep the diffusion model's weights in; None leaves it to the host.
+
+    Raises:
+        InpaintError: if it is a pickle and PyTorch too old for it, or memory runs out with nothing else on the card.
     """
-    loaded = comfy.sd.load_checkpoint_guess_config(
-        path,
-        output_vae=True,
-        output_clip=True,
-        embedding_directory=folder_paths.get_folder_paths("embeddings"),
-        model_options=_options(weights),
+    loaded = _load(
+        [path],
+        lambda: comfy.sd.load_checkpoint_guess_config(
+            path,
+            output_vae=True,
+            output_clip=True,
+            embedding_directory=folder_paths.get_folder_paths("embeddings"),
+            model_options=_options(weights),
+        ),
     )
     return loaded[:3]
 
 
 def load_diffusion_model(path: str, weights: str | None = None) -> Any:
-    """MODEL of a file that holds a diffusion model by itself. weights: as in `load_checkpoint`."""
-    return comfy.sd.load_diffusion_model(path, model_options=_options(weights))
+    """MODEL of a file that holds a diffusion model by itself. weights, errors: as in `load_checkpoint`."""
+    return _load([path], lambda: comfy.sd.load_diffusion_model(path, model_options=_options(weights)))
 
 
 def load_text_encoders(paths: list[str], kind: str) -> Any:
-    """CLIP of one file or more. kind: the host's name of what they are for; one that it does not know is left out."""
+    """CLIP of one file or more. kind: the host's name of what they are for; one that it does not know is left out.
+    Errors: as in `load_checkpoint`."""
     kinds = comfy.sd.CLIPType
-    return comfy.sd.load_clip(
-        ckpt_paths=paths,
-        embedding_directory=folder_paths.get_folder_paths("embeddings"),
-        clip_type=getattr(kinds, kind.upper(), kinds.STABLE_DIFFUSION),
+    return _load(
+        paths,
+        lambda: comfy.sd.load_clip(
+            ckpt_paths=paths,
+            embedding_directory=folder_paths.get_folder_paths("embeddings"),
+            clip_type=getattr(kinds, kind.upper(), kinds.STABLE_DIFFUSION),
+        ),
     )
 
 
 def load_vae(path: str) -> Any:
-    """VAE of a file that holds one by itself."""
-    vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(path, safe_load=True))
-    vae.throw_exception_if_invalid()
-    return vae
+    """VAE of a file that holds one by itself. Errors: as in `load_checkpoint`."""
+
+    def load() -> Any:
+        vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(path, safe_load=True))
+        vae.throw_exception_if_invalid()
+        return vae
+
+    return _load([path], load)
+
+
+def missing(clip: Any, vae: Any) -> list[str]:
+    """The parts that a checkpoint was loaded without."""
+    parts = {"text encoder": clip, "VAE": vae.first_stage_model}
+    return [name for name, part in parts.items() if part is None]
+
+
+def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
+    """Load these files; where memory runs out, once more with everything else off the card."""
+    for path in paths:
+        _refuse_unsafe(path)
+    try:
+        return load()
+    except Exception as error:
+        if not is_oom(error):
+            raise
+    # Out of the except block, or the error would keep what was loaded so far alive.
+    make_room()
+    try:
+        return load()
+    except Exception as error:
+        if not is_oom(error):
+            raise
+        raise InpaintError(
+            f"{_names(paths)}: memory ran out while loading, with no other model on the card. Close other programs, "
+            "or choose a smaller file; Estimate VRAM says what fits."
+        ) from None
+
+
+def _refuse_unsafe(path: str) -> None:
+    """Below 2.6 PyTorch runs code that a pickle brings along, even where it is told to read weights only
+    (CVE-2025-32434)."""
+    version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
+    if version < (2, 6) and not path.lower().endswith((".safetensors", ".sft", ".gguf")):
+        raise InpaintError(
+            f"{_names([path])}: expected PyTorch 2.6 or newer, which reads pickles without running them, got "
+            f"{torch.__version__}. Update PyTorch, or use a .safetensors version of the file."
+        )
+
+
+def _names(paths: Sequence[str]) -> str:
+    return " and ".join(os.path.basename(path) for path in paths)
 
 
 def _options(weights: str | None) -> dict[str, Any]:

@@ -9,29 +9,53 @@ import comfy.model_management
 import psutil
 import torch
 
+# What errors say: of accelerators, of torch's allocator on Linux and on Windows, and of libraries on the card.
+OUT_OF_MEMORY = (
+    *("out of memory", "can't allocate memory", "not enough memory: you tried to allocate"),
+    *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
+)
+
 
 class Computer(NamedTuple):
-    """Where models run: free and reserved bytes of its device; dynamic, whether weights come in on demand."""
+    """Where models run, as `inpaint.memory.Machine` has it."""
 
     name: str
     free: int
     reserve: int
     dynamic: bool
+    offloads: bool
+    fp8: bool
+    text_on_card: bool
 
 
 def this_computer() -> Computer:
     """The device that models run on."""
     management = comfy.model_management
     device = management.get_torch_device()
-    name = f"this computer ({'its CPU' if management.is_device_cpu(device) else torch.cuda.get_device_name(device)})"
-    return Computer(name, could_be_free(device), int(management.extra_reserved_memory()), dynamic_vram())
+    cpu = management.is_device_cpu(device)
+    name = "its CPU" if cpu else management.get_torch_device_name(device)
+    return Computer(
+        name=f"this computer ({name})",
+        free=could_be_free(device),
+        reserve=int(management.extra_reserved_memory()),
+        dynamic=dynamic_vram(),
+        offloads=not cpu,
+        # Of the others the host knows that Apple's and DirectML's have none, and nothing of the rest.
+        fp8=device.type in ("cpu", "cuda"),
+        text_on_card=management.text_encoder_device() == device,
+    )
 
 
 def could_be_free(device: torch.device) -> int:
     """Bytes that are free on a device, and those that models which are loaded there would give back."""
     management = comfy.model_management
-    loaded = [model for model in management.current_loaded_models if model.device == device]
-    return int(management.get_free_memory(device) + sum(model.model_loaded_memory() for model in loaded))
+    loaded = 0
+    # The host's own list, which its other threads change, of models that it holds weakly: one may be gone by now.
+    for entry in list(management.current_loaded_models):
+        model = entry.model
+        if model is not None and entry.device == device:
+            loaded += model.loaded_size()
+    return int(management.get_free_memory(device) + loaded)
 
 
 def make_room() -> None:
@@ -67,4 +91,4 @@ def is_oom(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)

@@ -49,7 +49,11 @@ def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> Worked:
 
     Returns:
         [B, C, h, w]; [B, C, 1, h, w] from a video VAE, which would take a batch for the frames of one film.
+
+    Raises:
+        InpaintError: if the checkpoint that the VAE came from has none, or memory runs out in the smallest tiles.
     """
+    _check(vae)
     films = [pixels] if vae.latent_dim == 2 or len(pixels) == 1 else list(pixels.split(1))
 
     def need(height: int, width: int) -> float:
@@ -73,7 +77,11 @@ def decode(vae: Any, samples: Tensor, budget: int | None = None) -> Worked:
         vae: VAE.
         samples: [B, C, h, w], or [B, C, T, h, w] of a video VAE.
         budget: bytes of the card that may be used; None for all that is free.
+
+    Raises:
+        InpaintError: as `encode`.
     """
+    _check(vae)
     ratio = vae_ratio(vae)
     height, width = (length * ratio for length in samples.shape[-2:])
 
@@ -90,6 +98,16 @@ def decode(vae: Any, samples: Tensor, budget: int | None = None) -> Worked:
 
     worked = _whole_or_tiled(vae, work, need, height, width, budget, "decoding")
     return replace(worked, result=worked.result.flatten(0, 1)) if worked.result.ndim == 5 else worked
+
+
+def _check(vae: Any) -> None:
+    try:
+        vae.throw_exception_if_invalid()
+    except RuntimeError as error:
+        raise InpaintError(
+            "vae: expected a VAE, got the one of a checkpoint that has none. Load one from a file of its own, with "
+            "the host's Load VAE, and connect it."
+        ) from error
 
 
 def _whole_or_tiled(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .host_dtypes import GIB, MIB, Card
+import os
+from dataclasses import replace
+
+from .host_dtypes import GIB, MIB, Card, text_on_card
 from .memory import Machine
 
 # A little less than its label says is what CUDA reports of a card,
@@ -33,7 +36,12 @@ CARDS = {
 }
 
 
-def as_machine(name: str, dynamic: bool = False) -> Machine:
-    """A machine with nothing but this card's desktop on it. name: of `CARDS`."""
-    card = CARDS[name]
-    return Machine(name, card.total - TAKEN, card.reserve, dynamic)
+def card_of(name: str, windows: bool = os.name == "nt") -> Card:
+    """The card of this name in `CARDS`, under the system that it would run on: this computer's where none is said."""
+    return replace(CARDS[name], windows=windows)
+
+
+def as_machine(name: str, dynamic: bool = False, windows: bool = os.name == "nt") -> Machine:
+    """A machine with nothing but this card's desktop on it. name, windows: as in `card_of`."""
+    card = card_of(name, windows)
+    return Machine(name, card.total - TAKEN, card.reserve, dynamic, text_on_card=text_on_card(card))

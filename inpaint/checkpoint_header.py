@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import Literal
 from .checkpoint_families import UNKNOWN, Inpaint, TensorNames, identify, lookalike
 from .errors import InpaintError
 from .plain import plain_dtype, plain_size
+from .remembered import while_used
 from .stored_file import Format, StoredFile, read_stored
 from .stored_tensors import Stored
 
@@ -100,13 +100,17 @@ def read_part(path: str | Path, name: PartName) -> Part:
     """Read a file that holds one part alone, such as a text encoder or a VAE.
 
     Raises:
-        InpaintError: as `read_stored`.
+        InpaintError: as `read_stored`, and if it holds no tensors or says nothing of them.
     """
-    return _sum_up(name, read_stored(path).tensors.values())
+    file = read_stored(path)
+    if file.format == "legacy pickle":
+        raise InpaintError(f"{file.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+    if not file.tensors:
+        raise InpaintError(f"{file.path.name}: expected a {name} with weights, got none. Choose another file.")
+    return _sum_up(name, file.tensors.values())
 
 
-# By path, size and time of change, as the file itself is remembered.
-@functools.lru_cache(maxsize=32)
+@while_used
 def _describe(file: StoredFile) -> CheckpointHeader:
     shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)

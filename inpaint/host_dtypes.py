@@ -90,6 +90,11 @@ def vae_dtype(card: Card, allowed: Sequence[str] = ("BF16", "F32")) -> str:
     return "F32"
 
 
+def text_on_card(card: Card) -> bool:
+    """Whether the host runs text encoders on the card: where fp16 serves, and on the CPU otherwise."""
+    return _uses_fp16(card)
+
+
 def text_encoder_bytes(dtypes: Mapping[str, int]) -> int:
     """Bytes of text encoders in memory: wide numbers become fp16, narrow ones stay.
 

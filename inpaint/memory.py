@@ -26,6 +26,8 @@ LEAST_SIDE = 256
 Rung = Literal[
     "all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"
 ]
+# Whose weights wait in the computer's own memory and are brought onto the card while they are used.
+Offload = Literal["nothing", "text encoder", "everything"]
 
 
 class Work(NamedTuple):
@@ -66,13 +68,18 @@ class Needs:
 class Machine:
     """free: bytes of the card that models may use. reserve: bytes the host leaves alone, part of `free`.
 
-    dynamic: the host brings weights in on demand, so that they need no room of their own.
+    dynamic: the host brings weights in as they are used, and not what does not fit at every step. offloads: weights
+    may wait elsewhere; a CPU has no elsewhere. fp8: weights can be kept in fp8. text_on_card: text encoders work on
+    the card too; for old cards the host leaves them to the CPU.
     """
 
     name: str
     free: int
     reserve: int
     dynamic: bool = False
+    offloads: bool = True
+    fp8: bool = True
+    text_on_card: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,8 +133,9 @@ class Plan:
     """What will be done.
 
     rung: the first step of the ladder that is safe. needs: of the variant that is taken. job: as asked for, or smaller.
-    moved: bytes of weights that are brought onto the card at every step of sampling. tile: side of the VAE's tiles in
-    pixels, None where it works on whole pictures. together: whether both halves of CFG are computed at once.
+    moved: bytes of weights that are brought onto the card at every step of sampling. text_moved: those of the text
+    encoder that are, for each text. tile: side of the VAE's tiles in pixels, None where it works on whole pictures.
+    together: whether both halves of CFG are computed at once.
     """
 
     rung: Rung
@@ -136,6 +144,7 @@ class Plan:
     machine: Machine
     phases: tuple[Phase, ...]
     moved: int = 0
+    text_moved: int = 0
     tile: int | None = None
     together: bool = True
 
@@ -151,7 +160,8 @@ class Plan:
 
     @property
     def peak(self) -> Phase:
-        return max(self.counted, key=lambda phase: phase.safe)
+        """The largest of the phases that will run."""
+        return max(self.phases if self.together else self.counted, key=lambda phase: phase.safe)
 
 
 def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
@@ -167,34 +177,33 @@ def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
     """
     first, *others = variants
     others.sort(key=lambda needs: -needs.model)
-    narrowed = [replace(v, model=v.model_fp8, model_fp8=None, in_fp8=True) for v in variants if v.model_fp8 is not None]
-    ladder: list[tuple[Rung, Needs]] = [("all resident", first)]
-    ladder += [("another file", needs) for needs in others]
-    ladder += [("fp8 weights", needs) for needs in narrowed]
-    for rung, needs in ladder:
-        plan = _plan(rung, needs, job, machine)
+    ways: list[tuple[Rung, Needs, Offload]] = [("all resident", first, "nothing")]
+    ways += [("another file", needs, "nothing") for needs in others]
+    if machine.fp8:
+        narrowed = [
+            replace(v, model=v.model_fp8, model_fp8=None, in_fp8=True) for v in variants if v.model_fp8 is not None
+        ]
+        ways += [("fp8 weights", needs, "nothing") for needs in narrowed]
+    smallest, least = min((needs for _, needs, _ in ways), key=lambda needs: needs.model), _least_offload(machine)
+    if machine.offloads:
+        # No smaller diffusion model makes up for a text encoder that is too large: that alone costs no quality.
+        ways += [("partial offload", needs, "text encoder") for _, needs, _ in ways]
+        ways += [("partial offload", smallest, "everything")]
+    for rung, needs, offload in ways:
+        plan = _plan(rung, needs, job, machine, offload=offload)
         if _safe(plan):
             return plan
-    resident = [needs for _, needs in ladder]
-    smallest = min(resident, key=lambda needs: needs.model)
-    plan = _plan("partial offload", smallest, job, machine, offload=True)
-    if _safe(plan):
-        return plan
-    for needs in resident:
+    for _, needs, offload in ways:
         for tile in TILES:
-            plan = _plan("tiled VAE", needs, job, machine, tile=tile)
+            plan = _plan("tiled VAE", needs, job, machine, tile, offload)
             if _safe(plan):
                 return plan
-    for tile in TILES:
-        plan = _plan("tiled VAE", smallest, job, machine, tile=tile, offload=True)
-        if _safe(plan):
-            return plan
     for smaller in _smaller(job, smallest.grid):
-        for sides in (None, TILES[-1]):
-            plan = _plan("lower resolution", smallest, smaller, machine, tile=sides, offload=True)
-            if _safe(plan):
-                return plan
-    return _plan("refused", smallest, job, machine, tile=TILES[-1], offload=True)
+        # The smallest tiles need the least: where they do not fit, nothing does.
+        if _safe(_plan("lower resolution", smallest, smaller, machine, TILES[-1], least)):
+            plans = (_plan("lower resolution", smallest, smaller, machine, tile, least) for tile in (None, *TILES))
+            return next(plan for plan in plans if _safe(plan))
+    return _plan("refused", smallest, job, machine, TILES[-1], least)
 
 
 @dataclass(frozen=True)
@@ -206,58 +215,64 @@ class Ram:
     swap: int
 
 
-def ram_trouble(file_bytes: int, ram: Ram) -> tuple[bool, str] | None:
-    """What is wrong with loading files of this size, all together: whether it cannot work at all, and a sentence."""
-    if file_bytes > ram.total + ram.swap:
-        # Linux refuses to map a file that memory and swap together could not hold.
+def ram_trouble(files: Sequence[int], ram: Ram) -> tuple[bool, str] | None:
+    """What is wrong with loading files of these sizes, in bytes: whether it cannot work at all, and a sentence."""
+    largest, together = max(files), sum(files)
+    if largest > ram.total + ram.swap:
+        # Linux refuses to map a file that memory and swap together could not hold; files are mapped one by one.
         both = plain_size(ram.total + ram.swap)
-        return (
-            True,
-            f"The files take {plain_size(file_bytes)}, RAM and swap together are {both}: they cannot be opened.",
-        )
-    if file_bytes > ram.available:
+        return True, f"A file takes {plain_size(largest)}, RAM and swap together are {both}: it cannot be opened."
+    if together > ram.available:
         have = plain_size(ram.available)
-        return False, f"The files take {plain_size(file_bytes)} of RAM, {have} are available: loading will be slow."
+        return False, f"The files take {plain_size(together)} of RAM, {have} are available: loading will be slow."
     return None
 
 
 def needed(needs: Needs, job: Job, machine: Machine) -> int:
-    """Bytes that have to be free for this job in any way at all: weights brought in at every step, the VAE in tiles."""
-    least = _plan("refused", needs, job, replace(machine, free=0), tile=TILES[-1], offload=True)
-    return max(phase.safe + (_least_resident(needs) if phase.name == SAMPLING else 0) for phase in least.counted)
+    """Bytes that have to be free for this job in any way at all: weights brought in where they can be, the VAE in
+    tiles."""
+    least = _plan("refused", needs, job, replace(machine, free=0), TILES[-1], _least_offload(machine))
+    layers = _least_resident(needs) if machine.offloads else 0
+    return max(phase.safe + (layers if phase.name == SAMPLING else 0) for phase in least.counted)
 
 
 TEXT, ENCODE, DECODE = "text encode", "VAE encode", "VAE decode"
 SAMPLING, TOGETHER = "sampling", "sampling, guided together"
 
 
-def _plan(rung: Rung, needs: Needs, job: Job, machine: Machine, tile: int | None = None, offload: bool = False) -> Plan:
+def _plan(
+    rung: Rung, needs: Needs, job: Job, machine: Machine, tile: int | None = None, offload: Offload = "nothing"
+) -> Plan:
     cells = -(-job.width // needs.ratio) * -(-job.height // needs.ratio) * job.batch
     pixels = job.width * job.height
     if tile is not None:
         pixels = min(job.width, tile) * min(job.height, tile)
     sampling = _work(needs.sampling, cells)
     room = machine.free - machine.reserve
-    text, model = needs.text, needs.model
-    if offload or machine.dynamic:
-        text = max(0, min(text, room - LEAST_WORK))
-        model = max(0, min(model, room - sampling[1]))
+    text, model = needs.text if machine.text_on_card else 0, needs.model
+    text_here = max(0, min(text, room - LEAST_WORK)) if offload != "nothing" else text
+    model_here = max(0, min(model, room - sampling[1])) if offload == "everything" else model
     works = {
-        TEXT: (text, TEXT_WORK, LEAST_WORK),
+        TEXT: (text_here, TEXT_WORK, LEAST_WORK) if machine.text_on_card else (0, 0, 0),
         ENCODE: (needs.vae, *_work(needs.encode, pixels)),
-        SAMPLING: (model, *sampling),
-        TOGETHER: (model, *_work(needs.sampling, 2 * cells)),
+        SAMPLING: (model_here, *sampling),
+        TOGETHER: (model_here, *_work(needs.sampling, 2 * cells)),
         DECODE: (needs.vae, *_work(needs.decode, pixels)),
     }
     phases = tuple(Phase(name, *figures, machine.reserve) for name, figures in works.items())
-    # The host asks for half as much again before it computes both halves at once.
-    together = 1.5 * phases[3].safe_work <= machine.free - model
-    return Plan(rung, needs, job, machine, phases, needs.model - model, tile, together)
+    # The host asks for half as much again as its formula says before it computes both halves at once; the least that
+    # it keeps free otherwise has no part in that.
+    together = 1.5 * needs.sampling.safe * 2 * cells < machine.free - model_here
+    return Plan(rung, needs, job, machine, phases, model - model_here, text - text_here, tile, together)
 
 
 def _safe(plan: Plan) -> bool:
     enough_resident = plan.needs.model - plan.moved >= _least_resident(plan.needs)
-    return enough_resident and plan.peak.safe <= plan.machine.free
+    return enough_resident and all(phase.safe <= plan.machine.free for phase in plan.counted)
+
+
+def _least_offload(machine: Machine) -> Offload:
+    return "everything" if machine.offloads else "nothing"
 
 
 def _least_resident(needs: Needs) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from .memory import SAMPLING, TOGETHER, Job, Plan, needed
+from .memory import SAMPLING, TOGETHER, Job, Needs, Plan, needed
 from .plain import plain_size
 
 # What PCIe 3 x16 and PCIe 4 x8 really carry.
@@ -22,7 +22,7 @@ def sentences(plan: Plan) -> list[str]:
         small = needed(needs, Job(512, 512), machine)
         if small < least:
             told.append(f"At 512x512 it would be {plain_size(small)}.")
-        return [*told, "Close other programs that use the card, or choose a smaller file."]
+        return [*told, "Close other programs that use the card, or choose a smaller file.", *without(absent(needs))]
     said = {
         "all resident": "Fits: all of it stays on the card.",
         "another file": f"Fits with another of the files: {PurePath(needs.file).name}.",
@@ -37,17 +37,38 @@ def sentences(plan: Plan) -> list[str]:
     told.append(f"At {size} the most it needs is {plain_size(plan.peak.safe)} ({plan.peak.name}), {free}.")
     if needs.in_fp8 and plan.rung != "fp8 weights":
         told.append("Its weights are kept in fp8: half the memory, a little less exact.")
+    if plan.text_moved:
+        moved, seconds = plain_size(plan.text_moved), plan.text_moved / BYTES_A_SECOND
+        told.append(f"{moved} of the text encoder are brought in for each text: about {seconds:.1f} s more.")
     if plan.moved:
-        share = 1 - plan.moved / needs.model
+        share, seconds = 1 - plan.moved / needs.model, plan.moved / BYTES_A_SECOND
         told.append(
-            f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.moved)} are brought in at every "
-            f"step: about {plan.moved / BYTES_A_SECOND:.1f} s a step more."
+            f"The host brings weights in as they are used: {share:.0%} of the diffusion model can stay on the card, "
+            f"{plain_size(plan.moved)} come again at a step, about {seconds:.1f} s."
+            if machine.dynamic
+            else f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.moved)} are brought in at "
+            f"every step: about {seconds:.1f} s a step more."
         )
+    if needs.text and not machine.text_on_card:
+        told.append("The text encoder works on the CPU.")
     if plan.tile:
         told.append(f"The VAE works in tiles of {plan.tile} px.")
     if not plan.together:
         told.append("With CFG the two halves of a step are computed one after the other.")
-    return told
+    return told + without(absent(needs))
+
+
+def absent(needs: Needs) -> list[str]:
+    """The parts that nothing was counted for."""
+    return [name for name, count in (("text encoder", needs.text), ("VAE", needs.vae)) if not count]
+
+
+def without(parts: list[str]) -> list[str]:
+    """What to say of parts that a model comes without: nothing where there are none."""
+    if not parts:
+        return []
+    them = "them from files of their own" if parts[1:] else "one from a file of its own"
+    return [f"Without {' and '.join(parts)}: none in this file. Load {them}."]
 
 
 def table(plan: Plan) -> str:

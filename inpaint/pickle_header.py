@@ -22,7 +22,8 @@ MAX_DIRECTORY_BYTES = 2_000_000
 
 
 def read_pickle(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
-    """The tensors of a PyTorch zip archive, by name: those of its "state_dict", else those of its top.
+    """The tensors of a PyTorch zip archive, by name: those of its "state_dict", of its only entry where that holds
+    others, else of its top. The host reads them so too.
 
     Args:
         file: at its start.
@@ -46,8 +47,9 @@ def read_pickle(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
     start = f"{root}data/"
     storages = {name.removeprefix(start): size for name, size in sizes.items() if name.startswith(start)}
     top = read_data_pickle(data, storages)
-    if type(top) is dict and type(top.get("state_dict")) is dict:
-        top = top["state_dict"]
+    if type(top) is dict:
+        inner = top.get("state_dict", next(iter(top.values())) if len(top) == 1 else None)
+        top = inner if type(inner) is dict else top
     if type(top) is not dict:
         got = top.name[:200] if isinstance(top, Foreign | Global) else type(top).__name__
         damaged("a dictionary of tensors", got, "Use a version of it that holds only weights.")

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from .stored_tensors import MAX_DIMENSIONS, MAX_HEADER_BYTES, Stored, damaged, truncated
+from .stored_tensors import MAX_DIMENSIONS, MAX_HEADER_BYTES, MAX_TENSORS, Stored, damaged, truncated
 
 DTYPE_BITS = {
     **dict.fromkeys(("F4",), 4),
@@ -24,6 +24,11 @@ DTYPE_BITS = {
     **dict.fromkeys(("F32", "U32", "I32"), 32),
     **dict.fromkeys(("F64", "U64", "I64", "C64"), 64),
 }
+
+# Signs that an entry may have at most, generously, for what trainers write into metadata counts too. JSON of anything
+# else would take a hundred times its length once it is parsed, which only a short header may.
+SHORT = 1_000_000
+SIGNS = {b"{": 2, b"[": 4, b",": 12, b'"': 16}
 
 
 def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
@@ -47,15 +52,20 @@ def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
     if 8 + length > file_bytes:
         truncated(f"start describes {length:,} bytes of header", file_bytes - 8)
     text = start[8:] + file.read(length - 1)
+    if not text.startswith(b"{"):
+        damaged("a header that is a JSON object", f"one that begins {text[:20]!r}")
+    for sign, most in SIGNS.items() if length > SHORT else ():
+        if text.count(sign) > most * MAX_TENSORS:
+            damaged(f"a header of at most {MAX_TENSORS:,} tensors", f"{text.count(sign):,} times {sign.decode()}")
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except RecursionError:
         damaged("a header of flat JSON", "JSON nested too deep to read")
     except ValueError as error:  # not UTF-8, not JSON, a number too long, or a name that stands twice
         damaged("a header of JSON", str(error))
-    if not isinstance(header, dict):
-        damaged("a header that is a JSON object", type(header).__name__)
     header.pop("__metadata__", None)
+    if len(header) > MAX_TENSORS:
+        damaged(f"a header of at most {MAX_TENSORS:,} tensors", f"{len(header):,}")
     tensors = {}
     places = []
     for name, entry in header.items():

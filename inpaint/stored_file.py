@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import BinaryIO, Literal
 from .errors import InpaintError
 from .gguf_header import read_gguf
 from .pickle_header import read_pickle
+from .remembered import LastMade
 from .safetensors_header import read_safetensors
 from .stored_tensors import Stored, damaged
 
@@ -57,7 +57,7 @@ def read_stored(path: str | Path) -> StoredFile:
         if not path.is_file():
             raise InpaintError("no such file. Choose a file that is in the models folder.")
         stat = path.stat()
-        return _read(path, stat.st_size, stat.st_mtime_ns)
+        return _read((path, stat.st_size, stat.st_mtime_ns))
     except InpaintError as error:
         raise InpaintError(f"{path.name}: {error}") from error
     except OSError as error:
@@ -65,8 +65,8 @@ def read_stored(path: str | Path) -> StoredFile:
         raise InpaintError(f"{path.name}: cannot be read: {reason}. Check the file and its permissions.") from error
 
 
-@functools.lru_cache(maxsize=32)
-def _read(path: Path, size: int, changed: int) -> StoredFile:
+def _read_now(asked: tuple[Path, int, int]) -> StoredFile:
+    path, size, changed = asked
     with path.open("rb") as file:
         start = file.read(512)
         file.seek(0)
@@ -79,6 +79,10 @@ def _read(path: Path, size: int, changed: int) -> StoredFile:
             _check_legacy_pickle(start)
             return StoredFile(path, "legacy pickle", size, changed, {})
         return StoredFile(path, format, size, changed, READERS[format](file, size))
+
+
+# About 300 bytes a tensor.
+_read = LastMade(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
 
 
 def _refuse_text(start: bytes) -> None:

@@ -21,6 +21,8 @@ class Stored(NamedTuple):
 # No file of a model describes itself in more; a hostile one costs memory and time by it.
 MAX_HEADER_BYTES = 16_000_000
 MAX_DIMENSIONS = 32
+# The largest known have 5,000.
+MAX_TENSORS = 32_768
 
 
 def truncated(described: str, held: int) -> NoReturn:

@@ -5,9 +5,9 @@ cannot be read get one answer, without a path, so that nothing can be told about
 """
 
 import asyncio
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from .. import host
@@ -20,10 +20,16 @@ from .planning import HERE, model_path, plan_for
 PATH = "/mend/estimate"
 SECONDS = 5.0
 AT_ONCE = 2
+# A read that hangs, as on a network disk that is gone, cannot be ended. So many are waited for no longer and left
+# alone before nothing more is read.
+MOST_HUNG = 8
+THREAD = "mend-estimate"
+_turns = asyncio.Semaphore(AT_ONCE)
 # Least, most, and what is taken where nothing is asked for.
 NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch": (1, 64, 1)}
 
 Answer = tuple[int, dict[str, Any]]
+TOO_SLOW: Answer = 503, {"error": "The model's file could not be read in time. Try again."}
 
 
 def register() -> None:
@@ -40,16 +46,30 @@ async def answer(query: Mapping[str, str]) -> Answer:
     if card not in (HERE, *CARDS):
         return 400, {"error": f"card: expected one of {', '.join((HERE, *CARDS))}."}
     job = Job(numbers["width"], numbers["height"], numbers["batch"])
-    work = asyncio.get_running_loop().run_in_executor(_threads(), _plan, query.get("model", ""), job, card)
     try:
-        return await asyncio.wait_for(work, SECONDS)
+        return await asyncio.wait_for(_in_turn(lambda: _plan(query.get("model", ""), job, card)), SECONDS)
     except asyncio.TimeoutError:
-        return 503, {"error": "The model's file could not be read in time. Try again."}
+        return TOO_SLOW
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mend-estimate")
+async def _in_turn(work: Callable[[], Answer]) -> Answer:
+    async with _turns:
+        if sum(thread.name == THREAD for thread in threading.enumerate()) >= MOST_HUNG:
+            return TOO_SLOW
+        done: Future[Answer] = Future()
+        # As a daemon it does not keep the host from ending either.
+        threading.Thread(target=_settle, args=(done, work), name=THREAD, daemon=True).start()
+        return await asyncio.wrap_future(done)
+
+
+def _settle(done: "Future[Answer]", work: Callable[[], Answer]) -> None:
+    done.set_running_or_notify_cancel()
+    try:
+        answered = work()
+    except Exception as error:
+        done.set_exception(error)
+    else:
+        done.set_result(answered)
 
 
 def _number(name: str, query: Mapping[str, str]) -> int:
@@ -80,6 +100,7 @@ def _body(plan: Plan) -> dict[str, Any]:
         "free": plan.machine.free,
         "tile": plan.tile,
         "moved": plan.moved,
+        "text_moved": plan.text_moved,
         "together": plan.together,
         "phases": [
             {"name": phase.name, "weights": phase.weights, "expected": phase.expected, "safe": phase.safe}

@@ -11,10 +11,11 @@ from comfy_api.latest import io
 from .. import host
 from ..inpaint.checkpoint_header import CheckpointHeader, read_header
 from ..inpaint.errors import InpaintError
-from ..inpaint.memory import GIB, Facts, Job, Plan, Ram, ram_trouble
-from ..inpaint.memory_report import sentences
+from ..inpaint.memory import GIB, Facts, Job
+from ..inpaint.memory_report import sentences, without
+from ..inpaint.stored_file import read_stored
 from .choices import check_choices
-from .planning import detected, plan_for
+from .planning import detected, plan_for, trouble_of
 from .widgets import all_advanced, budget_gib
 
 # What the weights of the diffusion model are kept in, by what people call it.
@@ -29,6 +30,7 @@ TEXT_KINDS = {
     "z-image": "lumina2",
     "lumina2": "lumina2",
     "hunyuan-image": "hunyuan_image",
+    "hunyuan-video": "hunyuan_video",
     "wan": "wan",
 }
 NONE = "none"
@@ -53,6 +55,7 @@ class LoadCheckpoint(io.ComfyNode):
                 *_how_to_load("models/checkpoints"),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
 
     @classmethod
@@ -71,7 +74,7 @@ class LoadCheckpoint(io.ComfyNode):
         others = [host.model_path("checkpoints", name) for name in _names(other_files)]
         chosen = _choose(path, others, precision, budget_gb)
         model, clip, vae = _load_once(
-            (*_stamp(chosen.path), chosen.weights), lambda: host.load_checkpoint(chosen.path, chosen.weights)
+            cls, (*_stamp(chosen.path), chosen.weights), lambda: host.load_checkpoint(chosen.path, chosen.weights)
         )
         return _loaded(model, clip, vae, chosen, [chosen.path], budget_gb)
 
@@ -106,6 +109,7 @@ class LoadModel(io.ComfyNode):
                 *_how_to_load("models/diffusion_models"),
             ],
             outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
 
     @classmethod
@@ -164,7 +168,7 @@ class LoadModel(io.ComfyNode):
             return model, host.load_text_encoders(texts, kind), host.load_vae(vae_path)
 
         key = (*(stamp for file in files for stamp in _stamp(file)), chosen.weights, kind)
-        return _loaded(*_load_once(key, load), chosen, files, budget_gb)
+        return _loaded(*_load_once(cls, key, load), chosen, files, budget_gb)
 
 
 # ---- what both have in common ----------------------------------------------------------------------------------
@@ -198,10 +202,10 @@ def _outputs() -> list[io.Output]:
 
 
 class _Chosen:
-    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why."""
+    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why, in sentences."""
 
-    def __init__(self, header: CheckpointHeader, weights: str | None, plan: Plan | None) -> None:
-        self.header, self.path, self.weights, self.plan = header, str(header.path), weights, plan
+    def __init__(self, header: CheckpointHeader, weights: str | None, told: list[str]) -> None:
+        self.header, self.path, self.weights, self.told = header, str(header.path), weights, told
 
 
 def _choose(
@@ -213,33 +217,47 @@ def _choose(
     vae: str | None = None,
 ) -> _Chosen:
     header, weights = read_header(path), PRECISIONS[precision]
-    if header.format == "gguf":
-        raise InpaintError(f"{header.path.name}: the host cannot load GGUF files. Use the loader of a GGUF node pack.")
-    if not header.parts:
-        return _Chosen(header, weights, None)
+    for file in map(read_header, (path, *others)):
+        if file.format == "gguf":
+            raise InpaintError(
+                f"{file.path.name}: the host cannot load GGUF files. Use the loader of a GGUF node pack."
+            )
+    parts = [*text_encoders, *([vae] if vae else [])]
+    old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
+    if old or not header.parts:
+        told = [f"{name}: an old PyTorch pickle, so what it needs is not known before it is loaded." for name in old]
+        return _Chosen(header, weights, told)
     # At the size that the model was trained for; what is sampled in the end is looked at again then.
     side = 512 if header.family == "sd15" else 1024
     plan = plan_for(
         path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
     )
-    trouble = ram_trouble(_bytes([plan.needs.file, *text_encoders, *([vae] if vae else [])]), Ram(*host.ram()))
+    trouble = trouble_of([plan.needs.file, *parts])
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{header.path.name}: {trouble[1]}")
     if plan.rung == "refused":
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
-    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, plan)
+    told = [*sentences(plan), *([trouble[1]] if trouble else [])]
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, told)
 
 
-# The last model that was loaded, under what it was loaded from and as: another budget does not read it again.
-_last: dict[tuple, tuple[Any, Any, Any]] = {}
+Models = tuple[Any, Any, Any]
+# What each loader of the workflow loaded last, by the node's id, with what it was loaded from and as: another budget
+# does not read it again. The host keeps no output whose inputs changed, and holds those of the workflow anyway.
+_kept: dict[str | None, tuple[tuple, Models]] = {}
 
 
-def _load_once(key: tuple, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
-    if key not in _last:
-        # First, or two would be in memory at once.
-        _last.clear()
-        _last[key] = load()
-    return _last[key]
+def _load_once(node: type[io.ComfyNode], key: tuple, load: Callable[[], Models]) -> Models:
+    own, workflow = node.hidden.unique_id, node.hidden.prompt or {}
+    for gone in _kept.keys() - {own} - workflow.keys():
+        del _kept[gone]
+    found = next((models for loaded_from, models in _kept.values() if loaded_from == key), None)
+    if found is None:
+        # The last goes first, or two would be in memory at once.
+        _kept.pop(own, None)
+        found = load()
+    _kept[own] = key, found
+    return found
 
 
 def _names(listed: str | None) -> list[str]:
@@ -265,7 +283,7 @@ def stamps(files: Sequence[tuple[str, str | None]]) -> tuple | None:
 
 def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[str], budget_gb: float) -> io.NodeOutput:
     header = chosen.header
-    told = [header.summary()]
+    told = [header.summary(), *chosen.told]
     facts = Facts(
         file=header.path.name,
         family=header.family,
@@ -273,9 +291,10 @@ def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[st
         file_bytes=_bytes(files),
         budget=int(budget_gb * GIB) or None,
     )
-    if chosen.plan is not None:
+    if header.parts:
         _, dtypes = detected(header, weights=chosen.weights)
         facts = replace(facts, weights=dtypes.weights, compute=dtypes.compute, vae=dtypes.vae)
-        told += sentences(chosen.plan)
+    else:
+        told += without(host.missing(clip, vae))
     model, vae = host.with_facts(model, vae, facts)
     return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(told),)})

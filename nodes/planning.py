@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import host
-from ..inpaint.cards import CARDS, as_machine
+from ..inpaint.cards import as_machine, card_of
 from ..inpaint.checkpoint_header import CheckpointHeader, read_header, read_part
 from ..inpaint.errors import InpaintError
 from ..inpaint.memory import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
@@ -19,16 +19,25 @@ IN_FILE = "in its file"
 
 
 def model_names() -> list[str]:
-    """Checkpoints, then diffusion models by themselves."""
-    return host.checkpoint_names() + [name for name in host.diffusion_model_names() if name not in _checkpoints()]
+    """Checkpoints, then diffusion models by themselves, GGUF files too."""
+    return list(_models())
 
 
 def model_path(name: str) -> str:
-    return host.model_path("checkpoints" if name in _checkpoints() else "diffusion_models", name)
+    """Where the file of one of `model_names` is.
+
+    Raises:
+        InpaintError: if there is none of this name.
+    """
+    return host.model_path(*_models().get(name, ("diffusion_models", name)))
 
 
-def _checkpoints() -> set[str]:
-    return set(host.checkpoint_names())
+def _models() -> dict[str, tuple[str, str]]:
+    """Folder and name of each model by what it is listed as: its name, with the folder where that is a checkpoint's."""
+    listed = {name: ("checkpoints", name) for name in host.checkpoint_names()}
+    for name in dict.fromkeys(host.diffusion_model_names() + host.gguf_names()):
+        listed[f"diffusion_models/{name}" if name in listed else name] = ("diffusion_models", name)
+    return listed
 
 
 def plan_for(
@@ -53,17 +62,24 @@ def plan_for(
         weights: the dtype that the weights are to be kept in; None for the host's choice.
 
     Raises:
-        InpaintError: if a file cannot be read, or is a legacy pickle, of which nothing is known.
+        InpaintError: if a file cannot be read, is not what it is given for, or is a legacy pickle, of which nothing is
+            known; or if `others` are of another model.
     """
     machine = Machine(*host.this_computer()) if card == HERE else as_machine(card, host.dynamic_vram())
     if budget:
-        machine = Machine(machine.name, min(machine.free, int(budget * GIB)), machine.reserve, machine.dynamic)
+        machine = replace(machine, free=min(machine.free, int(budget * GIB)))
     texts = [read_part(file, "text encoder") for file in text_encoders]
     part = None if vae is None else read_part(vae, "vae")
     variants = []
-    for header in (read_header(file) for file in (path, *others)):
+    first, *rest = (read_header(file) for file in (path, *others))
+    for header in (first, *rest):
         if not header.parts:
             raise InpaintError(f"{header.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+        if header.label != first.label:
+            raise InpaintError(
+                f"{header.path.name}: expected the same model as {first.path.name} ({first.label}), got "
+                f"{header.label}. Choose another file of it."
+            )
         facts, dtypes = detected(header, card, weights)
         needs = needs_of(header, dtypes, facts, texts, part, flash=card != HERE or host.flash_attention())
         # Who asks for a precision does not want another.
@@ -77,7 +93,7 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
     known = host.detect_model(header)
     facts = family.host if known is None else HostFacts(*known)
     if card != HERE:
-        return facts, dtypes_on(CARDS[card], header, facts, weights)
+        return facts, dtypes_on(card_of(card), header, facts, weights)
     model = header.part("diffusion model")
     stored = None if header.quantised else stored_dtype(model)
     vae = VAES[family.vae].dtypes
@@ -102,20 +118,25 @@ def sampling_report(model: Any, shape: Sequence[int]) -> str:
     """How sampling a latent of this shape will lie on the card, by the memory that is free now, in a sentence."""
     weights, work = host.sampling_memory(model, shape)
     computer = host.this_computer()
-    budget = budget_of(model)
+    budget = budget_of(model) if host.budget_holds() else None
     free = computer.free if budget is None else min(computer.free, budget)
     needed = weights + max(work, LEAST_WORK) + computer.reserve
     told = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
     moved = min(weights, needed - free)
-    if moved > 0:
-        told += f" {plain_size(moved)} of the model are brought in at every step."
+    if moved > 0 and computer.offloads:
+        often = "as they are used" if computer.dynamic else "at every step"
+        told += f" {plain_size(moved)} of the model are brought in {often}."
     return told
 
 
 def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
     """What a node shows of a plan."""
     told = sentences(plan)
-    trouble = ram_trouble(sum(Path(file).stat().st_size for file in files), Ram(*host.ram())) if card == HERE else None
-    if trouble:
+    if card == HERE and (trouble := trouble_of(files)):
         told.append(trouble[1])
     return "\n".join([*told, "", table(plan)])
+
+
+def trouble_of(files: Sequence[str]) -> tuple[bool, str] | None:
+    """What is wrong with loading these files into the memory of this computer, as `ram_trouble` has it."""
+    return ram_trouble([Path(file).stat().st_size for file in files], Ram(*host.ram()))

@@ -8,17 +8,21 @@ unknown; the VAE's prefix dropped; bytes and shape not compared; negative or boo
 accepted.
 """
 
+import gc
 import json
 import math
 import os
 import struct
+import time
+import tracemalloc
+import weakref
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
-from inpaint import checkpoint_header, stored_file
+from inpaint import stored_file
 from inpaint.checkpoint_header import Part, read_header, read_part
 from inpaint.errors import InpaintError
 from inpaint.safetensors_header import DTYPE_BITS, read_safetensors
@@ -200,9 +204,11 @@ def entry(**changes) -> str:
 
 DAMAGED = {
     "not JSON": ("{'a'", "expected a header of JSON, got Expecting property name"),
-    "a list": ("[1, 2]", "expected a header that is a JSON object, got list"),
-    "deep": ("[" * 200_000, "nested too deep"),
-    "deep inside an entry": ('{"x":' + "[" * 200_000, "nested too deep"),
+    "a list": ("[1, 2]", "expected a header that is a JSON object, got one that begins b'[1, 2]'"),
+    "a space first": (" {}", "expected a header that is a JSON object, got one that begins b' {}'"),
+    "deep": ('{"x":' * 50_000, "nested too deep"),
+    "deep inside an entry": ('{"x":' + "[" * 100_000, "nested too deep"),
+    "deeper": ('{"x":' + "[" * 2_000_000, "expected a header of at most 32,768 tensors, got 2,000,000 times ["),
     "a name twice": ('{"x": {}, "x": {}}', "got the name 'x' 2 times"),
     "a field twice": ('{"x": {"dtype": "F16", "dtype": "F32"}}', "got the name 'dtype' 2 times"),
     "a number too long": ('{"x": ' + "9" * 10_000 + "}", "expected"),
@@ -352,10 +358,77 @@ def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
 
 
 def test_few_files_are_remembered(tmp_path):
-    for number in range(40):
-        read_header(write(tmp_path / f"{number}.safetensors", entries({UNET + "w": (number,)})))
-    for remembered in (stored_file._read, checkpoint_header._describe):
-        assert remembered.cache_info().currsize <= remembered.cache_info().maxsize <= 32
+    described = [
+        weakref.ref(read_header(write(tmp_path / f"{number}.safetensors", entries({UNET + "w": (number,)}))))
+        for number in range(40)
+    ]
+    gc.collect()
+    assert len(stored_file._read) == 32
+    assert [header() is None for header in described] == [True] * 8 + [False] * 32
+
+
+def test_fewer_where_they_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_file._read, "_most", 25)
+    shapes = {f"{UNET}{number}": (1,) for number in range(10)}
+    paths = [write(tmp_path / f"{number}.safetensors", entries(shapes)) for number in range(3)]
+    first, second, third = map(read_header, paths)
+    assert len(stored_file._read) == 2
+    assert (read_header(paths[1]) is second, read_header(paths[2]) is third) == (True, True)
+    assert read_header(paths[0]) is not first
+    monkeypatch.setattr(stored_file._read, "_most", 5)
+    assert read_header(paths[1]).tensors, "one that is too large by itself is read all the same"
+    assert len(stored_file._read) == 0
+
+
+# Sixteen megabytes of what is no model.
+LENGTH = 15_900_000
+HOSTILE = {
+    "lists": '{"x":[' + "[]," * (LENGTH // 3) + "0]}",
+    "objects": '{"x":[' + "{}," * (LENGTH // 3) + "0]}",
+    "numbers": '{"x":[' + "0," * (LENGTH // 2) + "0]}",
+    "names": "{" + ",".join(f'"{number}":0' for number in range(LENGTH // 12)) + "}",
+    "empty tensors": "{"
+    + ",".join(f'"{number}":{{"dtype":"F16","shape":[0],"data_offsets":[0,0]}}' for number in range(LENGTH // 64))
+    + "}",
+    "metadata": '{"__metadata__":{"a":"' + "x" * LENGTH + '"}}',
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_header_takes_little(tmp_path, text):
+    """Within a few times its length of memory, and in a moment."""
+    path = write(tmp_path / "m.safetensors", text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InpaintError):
+            read_header(path)
+        assert tracemalloc.get_traced_memory()[1] < 80e6
+    finally:
+        tracemalloc.stop()
+    began = time.process_time()
+    with pytest.raises(InpaintError):
+        read_header(path)
+    assert time.process_time() - began < 0.5
+
+
+def test_the_most_tensors(tmp_path):
+    for count, read in ((32_768, True), (32_769, False)):
+        path = write(tmp_path / f"{count}.safetensors", entries({f"{UNET}{number}": (1,) for number in range(count)}))
+        if read:
+            assert len(read_header(path).tensors) == count
+        else:
+            with pytest.raises(InpaintError, match=r"expected a header of at most 32,768 tensors, got 32,769"):
+                read_header(path)
+
+
+def test_parts_of_which_nothing_is_known(tmp_path):
+    path = write(tmp_path / "none.safetensors", "{}")
+    with pytest.raises(InpaintError, match=r"^none\.safetensors: expected a vae with weights, got none\. Choose"):
+        read_part(path, "vae")
+    old = tmp_path / "old.pt"
+    old.write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(InpaintError, match=r"^old\.pt: an old PyTorch pickle, so nothing is known before it is loaded"):
+        read_part(old, "text encoder")
 
 
 def test_links_that_lead_nowhere(tmp_path):

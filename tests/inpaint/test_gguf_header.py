@@ -261,11 +261,12 @@ WRONG = {
 
 @pytest.mark.parametrize(("content", "message"), WRONG.values(), ids=WRONG.keys())
 def test_a_damaged_header(content, message):
-    began = time.perf_counter()
+    # Of this process alone, so that other work on the machine does not count.
+    began = time.process_time()
     with pytest.raises(InpaintError) as error:
         read(content)
     assert message in str(error.value)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_file_shorter_than_its_system_says():

@@ -40,6 +40,15 @@ NAMES = {
 }
 
 
+def test_a_single_entry_that_holds_the_others_is_opened():
+    tensors = {"a": torch.zeros(2), "b": torch.zeros(3)}
+    plain = read(saved(tensors))
+    assert set(plain) == {"a", "b"}
+    assert read(saved({"vae": tensors})) == read(saved({"model": OrderedDict(tensors)})) == plain
+    assert read(saved({"state_dict": tensors, "epoch": 3})) == plain
+    assert set(read(saved({"a": torch.zeros(2)}))) == {"a"}
+
+
 def read(content: bytes) -> dict[str, Stored]:
     return read_pickle(io.BytesIO(content), len(content))
 

@@ -1,10 +1,13 @@
 """Estimate VRAM on the host: files of true size and nothing in them, cards that are not there.
 
 Mutations seen to fail here: the budget ignored; a card's dtypes taken for this computer; the formula of cards
-without flash attention; a file of which nothing is known planned for.
+without flash attention; a file of which nothing is known planned for; GGUF files not listed; a diffusion model hidden
+by a checkpoint of its name; parts that are not counted not said.
 """
 
+import asyncio
 import math
+import struct
 
 import pytest
 import torch
@@ -137,3 +140,94 @@ def test_files_that_say_nothing(run, base, InpaintError):
     path.unlink()
     with pytest.raises(InpaintError, match=r"^old\.ckpt: no such file in models/diffusion_models"):
         run("MendEstimateVram", model_name="old.ckpt")
+
+
+def test_parts_that_are_not_counted_are_said(files, run):
+    alone = run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", card="RTX 4090 24 GB")
+    said = "Without text encoder and VAE: none in this file. Load them from files of their own."
+    assert said in alone.text.splitlines()
+    whole = run("MendEstimateVram", model_name="sd15-fp16.safetensors", card="RTX 4090 24 GB")
+    assert "Without" not in whole.text
+
+
+def test_an_old_pickle_of_a_part(files, run, base, InpaintError):
+    path = base / "models" / "vae" / "old.pt"
+    torch.save({"decoder.w": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(InpaintError, match=r"^old\.pt: an old PyTorch pickle, so nothing is known"):
+        run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", vae="old.pt")
+    path.unlink()
+
+
+def test_an_old_card_has_no_text_encoder_on_it(files, run):
+    asked = {"model_name": "sd15-fp16.safetensors", "width": 512, "height": 512}
+    texts = [run("MendEstimateVram", card=card, **asked).text for card in ("GTX 1660 6 GB", "RTX 2060 6 GB")]
+    weights = [
+        next(line for line in text.splitlines() if line.startswith("text encode"))[26:].split() for text in texts
+    ]
+    assert ["The text encoder works on the CPU." in text for text in texts] == [True, False]
+    assert [figures[0] for figures in weights] == ["0.00", "0.23"]
+
+
+def test_a_large_text_encoder_does_not_narrow_the_model(files, run, base):
+    """SD 3 with T5 in fp16 on 8 GB: the diffusion model stays fp16, and the text encoder is brought in."""
+    write_sparse(base / "models" / "diffusion_models" / "sd3-fp16.safetensors", model_shapes("SD 3 medium"))
+    asked = {"text_encoder": "t5.safetensors", "vae": "ae.safetensors"}
+    ran = run("MendEstimateVram", model_name="sd3-fp16.safetensors", card="RTX 3070 8 GB", **asked)
+    assert " of the text encoder are brought in for each text: " in ran.text
+    assert "fp8" not in ran.text
+    assert "every step" not in ran.text
+
+
+# Which files are listed
+
+
+def write_gguf(path, name, shape, kind, size):
+    """One tensor. shape: as torch has it. kind: 12 for Q4_K, 144 bytes for 256 numbers."""
+    entry = struct.pack("<Q", len(name)) + name.encode() + struct.pack("<I", len(shape))
+    entry += struct.pack(f"<{len(shape)}Q", *reversed(shape)) + struct.pack("<IQ", kind, 0)
+    start = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + entry
+    path.write_bytes(start + bytes(-len(start) % 32) + bytes(size))
+
+
+@pytest.mark.parametrize("packs", [False, True], ids=["alone", "a pack lists them"])
+def test_a_gguf_file_is_described(host_nodes, run, pack, base, monkeypatch, packs):
+    import folder_paths
+
+    folder = base / "models" / "diffusion_models" / "quantised"
+    folder.mkdir(exist_ok=True)
+    path = folder / "lumina.gguf"
+    write_gguf(path, "cap_embedder.1.weight", (2304, 256), 12, 2304 * 144)
+    if packs:
+        listed = (folder_paths.get_folder_paths("diffusion_models"), {".gguf"})
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, "unet_gguf", listed)
+    name = "quantised/lumina.gguf"
+    assert pack("nodes.planning").model_names().count(name) == 1
+    assert host_nodes.NODE_CLASS_MAPPINGS["MendEstimateVram"].INPUT_TYPES()["required"]["model_name"][1]["options"]
+    ran = run("MendEstimateVram", model_name=name, card="RTX 3060 12 GB", width=512, height=512)
+    assert ran.text.startswith("Fits: all of it stays on the card.")
+    status, body = asyncio.run(pack("nodes.estimate_route").answer({"model": name}))
+    assert (status, body["label"]) == (200, "Lumina 2")
+    assert name not in pack("host").diffusion_model_names(), "loaders do not offer it"
+    path.unlink()
+
+
+def test_a_diffusion_model_with_a_checkpoints_name(files, run, pack, base):
+    twin = base / "models" / "diffusion_models" / "sd15-fp16.safetensors"
+    write_sparse(twin, model_shapes("Flux Fill"), "F8_E4M3")
+    names = pack("nodes.planning").model_names()
+    assert [name for name in names if "sd15-fp16" in name] == [
+        "sd15-fp16.safetensors",
+        "diffusion_models/sd15-fp16.safetensors",
+    ]
+    asked = {"width": 1024, "height": 1024, "card": "RTX 3060 12 GB"}
+    texts = [run("MendEstimateVram", model_name=name, **asked).text for name in names if "sd15-fp16" in name]
+    assert ["Without text encoder" in text for text in texts] == [False, True]
+    twin.unlink()
+
+
+def test_a_file_of_another_kind_is_refused_in_words(run, base, InpaintError):
+    path = base / "models" / "checkpoints" / "odd.pkl"
+    path.write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(InpaintError, match=r"^odd\.pkl: expected a \.safetensors, .* file, got \.pkl\. Choose a model"):
+        run("MendEstimateVram", model_name="odd.pkl")
+    path.unlink()

@@ -2,14 +2,17 @@
 
 Mutations seen to fail here: fp8 kept by four bytes a parameter; fp16 files not preferred; bf16 taken on old cards for
 small models; a broken card missing; Windows forgotten; fp16 for its size alone dropped; fp16 below Pascal and Volta;
-fp8 arithmetic from 8.6 on; another reserve; text encoders narrowed to 8 bits.
+fp8 arithmetic from 8.6 on; another reserve; text encoders narrowed to 8 bits; on
+the card of every host; cards planned for as on Linux everywhere.
 """
 
+import os
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from inpaint.cards import as_machine, card_of
 from inpaint.host_dtypes import (
     GIB,
     MIB,
@@ -17,6 +20,7 @@ from inpaint.host_dtypes import (
     compute_dtype,
     computes_fp8,
     text_encoder_bytes,
+    text_on_card,
     vae_dtype,
     weights_dtype,
 )
@@ -113,3 +117,27 @@ def test_what_the_host_reserves(host_nodes):
 
 def test_text_encoders_are_narrowed_and_never_widened():
     assert text_encoder_bytes({"F32": 400, "F16": 30, "BF16": 20, "F8_E4M3": 7, "Q4_K": 5}) == 262
+
+
+def test_where_text_encoders_run(card, monkeypatch):
+    import comfy.model_management as management
+
+    monkeypatch.setattr(management, "vram_state", management.VRAMState.NORMAL_VRAM)
+    assert text_on_card(card) == (management.text_encoder_device().type == "cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "windows", "reserve", "on_card"),
+    [
+        ("GTX 1660 6 GB", False, 400, False),
+        ("GTX 1080 8 GB", False, 400, False),
+        ("GTX 1080 8 GB", True, 600, True),
+        ("RTX 3060 12 GB", True, 600, True),
+        ("RTX 4090 24 GB", True, 700, True),
+    ],
+)
+def test_a_card_that_is_not_there_is_planned_for_under_its_system(name, windows, reserve, on_card):
+    machine = as_machine(name, windows=windows)
+    assert (machine.reserve, machine.text_on_card) == (reserve * MIB, on_card)
+    assert card_of(name, windows).windows is windows
+    assert as_machine(name) == as_machine(name, windows=os.name == "nt")

@@ -1,7 +1,9 @@
 """Loading models: which file and dtype is taken, what is handed on, and how often the disk is read.
 
 Mutations seen to fail here: two models held while the next is read; a budget that reads again; fp8 planned and not
-loaded; the first file loaded where another was chosen; no refusal; the budget not handed on.
+loaded; the first file loaded where another was chosen; no refusal; the budget not handed on; one model kept for two
+loaders; one kept for a loader that is gone; another model taken for a smaller file of it; a pickle read by an old
+PyTorch; no second try, or no end to tries, where memory runs out.
 """
 
 import gc
@@ -34,7 +36,7 @@ def reads(pack, monkeypatch):
         return load(path, *arguments, **named)
 
     monkeypatch.setattr(comfy.utils, "load_torch_file", counted)
-    monkeypatch.setattr(pack("nodes.load"), "_last", {})
+    monkeypatch.setattr(pack("nodes.load"), "_kept", {})
     return paths
 
 
@@ -84,12 +86,48 @@ def test_the_last_model_goes_before_the_next_comes(run, reads, pack, small_check
     run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     held = []
     monkeypatch.setattr(
-        pack("host"), "load_checkpoint", lambda path, weights: held.append(dict(pack("nodes.load")._last)) or 1 / 0
+        pack("host"), "load_checkpoint", lambda path, weights: held.append(dict(pack("nodes.load")._kept)) or 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
         run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
     assert held == [{}]
     gc.collect()
+
+
+@pytest.fixture
+def run_as(host_nodes):
+    """Runs a checkpoint loader as one node of a workflow: `run_as("2", {"1", "2"}, ckpt_name=...)`."""
+
+    def run_as(own, workflow, **inputs):
+        hidden = {"UNIQUE_ID": own, "PROMPT": {key: {} for key in workflow}}
+        node = host_nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE(hidden)
+        return node.execute(**inputs).result
+
+    return run_as
+
+
+def test_two_loaders_of_a_workflow_read_once_each(run_as, reads, small_checkpoint, copy_of_checkpoint):
+    both, names = {"1", "2"}, {"1": small_checkpoint, "2": copy_of_checkpoint}
+    first = {own: run_as(own, both, ckpt_name=name)[0].model for own, name in names.items()}
+    for own, name in names.items():
+        assert run_as(own, both, ckpt_name=name, budget_gb=20.0)[0].model is first[own]
+    assert reads == [small_checkpoint, copy_of_checkpoint]
+    assert run_as("3", {*both, "3"}, ckpt_name=small_checkpoint)[0].model is first["1"], "the same file twice"
+    assert len(reads) == 2
+
+
+def test_a_loader_that_left_the_workflow_keeps_nothing(
+    run_as, reads, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
+):
+    run_as("1", {"1"}, ckpt_name=small_checkpoint)
+    held = []
+    load = pack("host").load_checkpoint
+    monkeypatch.setattr(
+        pack("host"), "load_checkpoint", lambda *asked: held.append([*pack("nodes.load")._kept]) or load(*asked)
+    )
+    run_as("2", {"2"}, ckpt_name=copy_of_checkpoint)
+    assert held == [[]]
+    assert [*pack("nodes.load")._kept] == ["2"]
 
 
 def test_facts_are_facts(run, reads, pack, base, small_checkpoint):
@@ -119,7 +157,14 @@ def slight_rest(pack, monkeypatch):
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
 
 
-def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
+@pytest.fixture
+def as_on_a_card(pack, monkeypatch):
+    """As if weights could wait elsewhere, which those of a CPU cannot."""
+    here = pack("host").this_computer
+    monkeypatch.setattr(pack("host"), "this_computer", lambda: here()._replace(offloads=True))
+
+
+def test_fp8_where_nothing_else_fits(run, reads, slight_rest, as_on_a_card, small_checkpoint):
     """A budget between the weights in fp32 and in fp8, with the 1.2 GiB that the host keeps free."""
     whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     weights = whole.outputs[0].model_size() / 2**30
@@ -136,6 +181,20 @@ def test_fp8_where_nothing_else_fits(run, reads, slight_rest, small_checkpoint):
     assert asked.outputs[0].model.get_dtype() == torch.float32
 
 
+def test_a_cpu_offloads_nothing(run, reads, slight_rest, InpaintError, small_checkpoint):
+    with pytest.raises(InpaintError, match=r"Does not fit at 512x512: .* 1\.21 GiB are free"):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=1.21, precision="fp32")
+
+
+def test_a_large_text_encoder_does_not_narrow_the_model(run, reads, pack, as_on_a_card, small_checkpoint, monkeypatch):
+    needs = pack("inpaint.needs")
+    monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 2**40)
+    monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
+    ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert ran.outputs[0].model.get_dtype() == torch.float32
+    assert " of the text encoder are brought in for each text: " in ran.text
+
+
 def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint):
     """SD 1.5 of true size, of which nothing is there but a header, and the small one."""
     shapes = {f"model.diffusion_model.{name}": shape for name, shape in model_shapes("SD 1.5 inpainting").items()}
@@ -145,6 +204,18 @@ def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint
     roomy = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files=path.name, budget_gb=3.0)
     assert "Fits: all of it stays on the card." in roomy.text
     assert reads == [small_checkpoint]
+    path.unlink()
+
+
+def test_files_of_another_model(run, reads, base, InpaintError, small_checkpoint, small_general_checkpoint):
+    """Another family, or the same one without its inpainting inputs."""
+    shapes = {f"model.diffusion_model.{name}": shape for name, shape in model_shapes("SDXL").items()}
+    path = write_sparse(base / "models" / "checkpoints" / "true-sdxl.safetensors", shapes)
+    for name, label in {path.name: "SDXL", small_general_checkpoint: "Stable Diffusion 1.5"}.items():
+        expected = rf"^{name}: expected the same model as {small_checkpoint} \(.*9-channel\)\), got {label}\. Choose"
+        with pytest.raises(InpaintError, match=expected):
+            run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files=name)
+    assert reads == []
     path.unlink()
 
 
@@ -164,9 +235,15 @@ def test_refused_before_anything_is_read(run, reads, InpaintError, small_checkpo
 
 def test_more_than_memory_and_swap_is_refused(run, reads, pack, InpaintError, small_checkpoint, monkeypatch):
     monkeypatch.setattr(pack("host"), "ram", lambda: (10**8, 10**8, 10**7))
-    with pytest.raises(InpaintError, match=r"RAM and swap together are 104\.9 MiB: they cannot be opened"):
+    with pytest.raises(InpaintError, match=r"RAM and swap together are 104\.9 MiB: it cannot be opened"):
         run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     assert reads == []
+
+
+def test_short_memory_is_told(run, reads, pack, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(pack("host"), "ram", lambda: (2**40, 10**6, 0))
+    ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert ran.text.endswith(" MiB of RAM, 1.0 MiB are available: loading will be slow.")
 
 
 def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpoint, split_files):
@@ -193,9 +270,133 @@ def test_a_gguf_is_left_to_those_who_can(run, reads, base, pack, InpaintError, m
     header = pack("inpaint.checkpoint_header")
     found = header.CheckpointHeader(base / "q.gguf", "gguf", 4, "flux", "Flux", None)
     monkeypatch.setattr(load, "read_header", lambda path: found)
-    with pytest.raises(InpaintError, match=r"^q\.gguf: the host cannot load GGUF files"):
-        load._choose("q.gguf", [], "auto", 0.0)
+    for path, others in (("q.gguf", []), ("m.safetensors", ["q.gguf"])):
+        with pytest.raises(InpaintError, match=r"^q\.gguf: the host cannot load GGUF files"):
+            load._choose(path, others, "auto", 0.0)
     (base / "models" / "diffusion_models" / "q.gguf").unlink()
+
+
+# What a file comes without
+
+
+@pytest.fixture(scope="module")
+def without_vae(base, small_checkpoint):
+    """The small checkpoint without its VAE, and as an old pickle without its text encoder too."""
+    folder = base / "models" / "checkpoints"
+    tensors = load_file(folder / small_checkpoint)
+    some = {name: tensor for name, tensor in tensors.items() if not name.startswith("first_stage_model.")}
+    save_file(some, folder / "no-vae.safetensors")
+    unet = {name: tensor for name, tensor in tensors.items() if name.startswith("model.diffusion_model.")}
+    torch.save(unet, folder / "unet.ckpt", _use_new_zipfile_serialization=False)
+    yield "no-vae.safetensors", "unet.ckpt"
+    for name in ("no-vae.safetensors", "unet.ckpt"):
+        (folder / name).unlink()
+
+
+def test_a_checkpoint_without_a_vae(run, reads, InpaintError, without_vae, inpaint_model):
+    ran = run("MendLoadCheckpoint", ckpt_name=without_vae[0])
+    assert "Without VAE: none in this file. Load one from a file of its own." in ran.text
+    vae, picture = ran.outputs[2], torch.rand(1, 64, 64, 3)
+    asked = r"^vae: expected a VAE, got the one of a checkpoint that has none\. Load one from a file of its own"
+    with pytest.raises(InpaintError, match=asked):
+        run(
+            "MendEncodeInpaint",
+            model=inpaint_model.model,
+            positive=inpaint_model.positive,
+            negative=inpaint_model.negative,
+            vae=vae,
+            image=picture,
+            mask=torch.ones(1, 64, 64),
+        )
+    latent = {"samples": torch.zeros(1, 4, 8, 8)}
+    with pytest.raises(InpaintError, match=asked):
+        run("MendDecodeComposite", vae=vae, latent=latent, image=picture, mask=torch.ones(1, 64, 64))
+
+
+def test_an_old_pickle_says_after_loading_what_it_is_without(run, reads, without_vae):
+    ran = run("MendLoadCheckpoint", ckpt_name=without_vae[1])
+    assert ran.text.endswith("Without text encoder and VAE: none in this file. Load them from files of their own.")
+
+
+def test_an_old_pickle_among_separate_files_is_loaded(run, reads, base, split_files):
+    path = base / "models" / "vae" / "old.pt"
+    torch.save(load_file(base / "models" / "vae" / split_files["vae_name"]), path, _use_new_zipfile_serialization=False)
+    ran = run("MendLoadModel", **{**split_files, "vae_name": "old.pt"})
+    assert "old.pt: an old PyTorch pickle, so what it needs is not known before it is loaded." in ran.text
+    assert "Fits" not in ran.text
+    path.unlink()
+
+
+# Pickles, and memory that runs out while loading
+
+
+@pytest.fixture(scope="module")
+def pickled(base, small_checkpoint):
+    """The small checkpoint as a pickle with a single entry, as trainers write it."""
+    path = base / "models" / "checkpoints" / "nested.ckpt"
+    torch.save({"model": load_file(base / "models" / "checkpoints" / small_checkpoint)}, path)
+    yield path.name
+    path.unlink()
+
+
+def test_a_pickle_with_a_single_entry(run, reads, pickled, small_checkpoint):
+    texts = [run("MendLoadCheckpoint", ckpt_name=name).text for name in (pickled, small_checkpoint)]
+    assert texts[0].splitlines()[1:5] == texts[1].splitlines()[1:5]
+    assert texts[0].startswith("Stable Diffusion 1.5 inpainting (9-channel)")
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.5.1+cu121", True), ("1.13.0", True), ("2.6.0", False)])
+def test_pickles_are_not_read_by_an_old_pytorch(
+    run, reads, InpaintError, pickled, small_checkpoint, monkeypatch, version, refused
+):
+    monkeypatch.setattr(torch, "__version__", version)
+    run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    if not refused:
+        run("MendLoadCheckpoint", ckpt_name=pickled)
+        return
+    with pytest.raises(InpaintError, match=r"^nested\.ckpt: expected PyTorch 2\.6 or newer, .* Update PyTorch"):
+        run("MendLoadCheckpoint", ckpt_name=pickled)
+    assert reads == [small_checkpoint]
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+@pytest.mark.parametrize("phase", ["MendLoadCheckpoint", "text encoder", "vae"])
+def test_memory_that_runs_out_while_loading(
+    run, reads, InpaintError, small_checkpoint, split_files, monkeypatch, phase, tries
+):
+    import comfy.model_management as management
+    import comfy.sd
+
+    made_room, errors = [], [torch.OutOfMemoryError("CUDA out of memory.") for _ in range(tries)]
+    monkeypatch.setattr(management, "unload_all_models", lambda: made_room.append(1))
+    name = {"MendLoadCheckpoint": "load_checkpoint_guess_config", "text encoder": "load_clip", "vae": "VAE"}[phase]
+    real = getattr(comfy.sd, name)
+
+    def load(*arguments, **named):
+        if errors:
+            raise errors.pop(0)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(comfy.sd, name, load)
+    asked = {"ckpt_name": small_checkpoint} if phase == "MendLoadCheckpoint" else split_files
+    node = "MendLoadCheckpoint" if phase == "MendLoadCheckpoint" else "MendLoadModel"
+    if tries == 1:
+        assert len(run(node, **asked).outputs) == 3
+    else:
+        with pytest.raises(InpaintError, match=r"safetensors: memory ran out while loading, with no other model on"):
+            run(node, **asked)
+    assert (made_room, errors) == ([1], [])
+    assert len(run(node, **asked).outputs) == 3, "it goes on"
+
+
+def test_another_error_while_loading_is_not_taken_for_it(run, reads, small_checkpoint, monkeypatch):
+    import comfy.sd
+
+    tries = []
+    monkeypatch.setattr(comfy.sd, "load_checkpoint_guess_config", lambda *a, **n: tries.append(1) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
+    assert tries == [1]
 
 
 def test_models_of_other_loaders_carry_no_facts_and_work(run, pack, inpaint_model):

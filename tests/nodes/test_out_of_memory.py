@@ -252,7 +252,8 @@ def test_the_sampler_says_what_it_needs(run, pack, general_model, picture):
     latent = {"samples": vae.encode(picture)}
     plain = run("MendMaskedSampler", model=general_model.model, steps=1, latent=latent, **both)
     limited = run("MendMaskedSampler", model=model, steps=1, latent=latent, **both)
-    assert plain.text.startswith("Sampling needs up to 1.")
-    assert "brought in" not in plain.text
-    assert "1.00 GiB are free. 139." in limited.text
-    assert limited.text.endswith(" MiB of the model are brought in at every step.")
+    for ran in (plain, limited):
+        assert ran.text.startswith("Sampling needs up to 1.")
+        # A CPU has no elsewhere for weights, whatever the budget.
+        assert "brought in" not in ran.text
+        assert "1.00 GiB are free" not in ran.text
