@@ -7,6 +7,7 @@ result where it needs no trained model, else its canvas. The host is the folder 
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -20,11 +21,9 @@ from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.pictures import object_mask, photograph, save_masked
 
-SEPARATE_FILES = (
-    "diffusion_models/flux1-fill-dev.safetensors",
-    "text_encoders/t5xxl_fp16.safetensors",
-    "vae/ae.safetensors",
-)
+WORKFLOWS = ROOT / "workflows"
+# Needs no model, so its thumbnail can be what it makes.
+WITHOUT_MODEL = "remove-without-model"
 # A node's rectangle on the page, its title and badge included.
 FRAME = """(id) => {
     const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
@@ -48,26 +47,32 @@ GRAPH_FRAME = """() => {
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        # Only their names are shown.
-        checkpoints = base / "models" / "checkpoints"
-        checkpoints.mkdir(parents=True)
-        (checkpoints / "sd-v1-5-inpainting.ckpt").touch()
-        for name in SEPARATE_FILES:
-            (base / "models" / name).parent.mkdir()
-            (base / "models" / name).touch()
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(temporary)
+        for folder, name in _named_models():
+            # Only their names are shown.
+            (base / "models" / folder).mkdir(parents=True, exist_ok=True)
+            (base / "models" / folder / name).touch()
         with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
             client = HostClient(host.url)
             upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")
-            _without_model(client, upload).save(ROOT / "workflows" / "remove-without-model.jpg", quality=90)
+            _without_model(client, upload).save(WORKFLOWS / f"{WITHOUT_MODEL}.jpg", quality=90)
             with Canvas(host.url) as canvas:
                 _portraits(canvas, sorted(name for name in client.object_info() if name.startswith("Mend")))
-                canvas.load_workflow(ROOT / "workflows" / "sd15-inpaint.json")
-                shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
-        view = Image.open(io.BytesIO(shot)).convert("RGB")
-        view.thumbnail((960, 640))
-        view.save(ROOT / "workflows" / "sd15-inpaint.jpg", quality=90)
+                for workflow in sorted(WORKFLOWS.glob("*.json")):
+                    if workflow.stem != WITHOUT_MODEL:
+                        canvas.load_workflow(workflow)
+                        shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
+                        view = Image.open(io.BytesIO(shot)).convert("RGB")
+                        view.thumbnail((960, 640))
+                        view.save(workflow.with_suffix(".jpg"), quality=90)
+
+
+def _named_models() -> list[tuple[str, str]]:
+    """Folder and name of every model that a workflow names."""
+    nodes = [node for path in WORKFLOWS.glob("*.json") for node in json.loads(path.read_text("utf-8"))["nodes"]]
+    models = [model for node in nodes for model in node.get("properties", {}).get("models", [])]
+    return sorted({(model["directory"], model["name"]) for model in models})
 
 
 def _portraits(canvas: Canvas, names: list[str]) -> None:
@@ -82,7 +87,7 @@ def _portraits(canvas: Canvas, names: list[str]) -> None:
 
 def _without_model(client: HostClient, upload: str) -> Image.Image:
     """The photograph on the left, what the workflow makes of it on the right."""
-    prompt = prompts.load("remove-without-model")
+    prompt = prompts.load(WITHOUT_MODEL)
     prompts.set_input(prompt, "LoadImage", image=upload)
     (saved,) = client.run(prompt).outputs[prompts.node_of(prompt, "SaveImage")]["images"]
     before, after = photograph(), Image.open(io.BytesIO(client.view(saved))).convert("RGB")

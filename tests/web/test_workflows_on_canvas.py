@@ -21,8 +21,8 @@ NAMES = (
     "any-model-inpaint",
     "flux-fill",
     "remove-without-model",
-    "sd15-inpaint",
     "sd15-inpaint-denoise-075",
+    "sd15-inpaint",
     "sd2-inpaint",
     "sdxl-inpaint",
 )
@@ -95,7 +95,7 @@ def _saved_values(server, node):
     """The widget values of a node of a workflow file by widget name."""
     # Notes are the page's own; the host does not know them.
     names = ["text"] if node["type"] == "MarkdownNote" else server.nodes[node["type"]].saved_widgets()
-    return dict(zip(names, node["widgets_values"], strict=True))
+    return dict(zip(names, node.get("widgets_values", []), strict=True))
 
 
 def test_opens(canvas, server, workflows, name, api, shot):
