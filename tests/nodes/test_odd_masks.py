@@ -236,7 +236,7 @@ def encoded(run, image, mask):
         **{name: getattr(loaded, name) for name in ("model", "vae", "positive", "negative")},
         image=image,
         mask=mask,
-    ).outputs
+        masked_content="original",
     return positive, latent
 
 
