@@ -1,4 +1,4 @@
-"""`python dev.py demo`: two of the shipped workflows on a real host with a real photograph, and pictures of what came out."""
+"""`python dev.py demo`: two shipped workflows on a real host with a real photograph, and pictures of what came out."""
 
 from __future__ import annotations
 

@@ -237,6 +237,7 @@ def encoded(run, image, mask):
         image=image,
         mask=mask,
         masked_content="original",
+    ).outputs
     return positive, latent
 
 
