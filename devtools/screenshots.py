@@ -20,6 +20,7 @@ from devtools.client import HostClient
 from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.pictures import object_mask, photograph, save_masked
+from inpaint.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"
 # Needs no model, so its thumbnail can be what it makes.
@@ -49,7 +50,7 @@ GRAPH_FRAME = """() => {
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
-        for folder, name in _named_models():
+        for folder, name in [*_named_models(), ("inpaint", HEAD_FILE), ("inpaint", PATCH_FILE)]:
             # Only their names are shown.
             (base / "models" / folder).mkdir(parents=True, exist_ok=True)
             (base / "models" / folder / name).touch()

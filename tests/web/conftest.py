@@ -16,6 +16,7 @@ from devtools.client import HostClient
 from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.small_models import SmallModels
+from inpaint.fooocus import HEAD_FILE, PATCH_FILE
 
 MODES = ("classic", "nodes-2")
 
@@ -117,6 +118,10 @@ def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
     for file in list((base / "models").rglob("*.safetensors")):
         for mode in MODES:
             file.with_name(f"{mode}-{file.name}").hardlink_to(file)
+    # Listed, so that every choice has something to choose; never loaded.
+    (base / "models" / "inpaint").mkdir()
+    for name in (HEAD_FILE, PATCH_FILE):
+        (base / "models" / "inpaint" / name).touch()
     with HostProcess(comfyui, base, extra_packs=[host_pack]) as host:
         client = HostClient(host.url)
         nodes = {id: NodeInfo.of(told) for id, told in client.object_info().items()}
