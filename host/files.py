@@ -156,7 +156,8 @@ def load_vae(path: str) -> Any:
     """VAE of a file that holds one by itself. Errors: as in `load_checkpoint`."""
 
     def load() -> Any:
-        vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(path, safe_load=True))
+        weights, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
+        vae = comfy.sd.VAE(sd=weights, metadata=metadata)
         vae.throw_exception_if_invalid()
         return vae
 

@@ -17,13 +17,15 @@ class ModelInputs:
     """What matters of a MODEL to whoever prepares its inputs.
 
     kind: the host's name of its family. inpaint: its inputs for inpainting, see `_inpaint_inputs`. own_pictures:
-    whether it has inputs for pictures or masks that are not for inpainting, as image-to-video models have. format: the
-    host's name of its latents. channels: of these. frames: whether they have frames, [B, C, T, h, w].
+    whether it has inputs for pictures or masks that are not for inpainting, as image-to-video models have. mask_times:
+    whether the host tells it how noisy a frame is by how much of it the noise mask covers. format: the host's name of
+    its latents. channels: of these. frames: whether they have frames, [B, C, T, h, w].
     """
 
     kind: str
     inpaint: InpaintInputs | None
     own_pictures: bool
+    mask_times: bool
     format: str
     channels: int
     frames: bool
@@ -31,15 +33,15 @@ class ModelInputs:
 
 def model_inputs(model: Any) -> ModelInputs:
     base = model.model
-    latents = base.latent_format
-    frames = latents.latent_dimensions == 3
+    latents, inpaint = base.latent_format, _inpaint_inputs(base)
     return ModelInputs(
         kind=type(base.model_config).__name__,
-        inpaint=_inpaint_inputs(base),
-        own_pictures=frames and _own_pictures(base),
+        inpaint=inpaint,
+        own_pictures=inpaint is None and _own_pictures(base),
+        mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),
         format=type(latents).__name__,
         channels=latents.latent_channels,
-        frames=frames,
+        frames=latents.latent_dimensions == 3,
     )
 
 
@@ -74,8 +76,12 @@ def _inpaint_inputs(base: Any) -> InpaintInputs | None:
 
 
 def _own_pictures(base: Any) -> bool:
-    """Whether a video model is given pictures or masks, which some take inverted, or times that a mask decides."""
-    config, plain = base.model_config.unet_config, comfy.model_base.BaseModel
-    width = config.get("in_dim") or config.get("in_channels") or 0
-    concatenates = type(base).concat_cond is not plain.concat_cond and width > base.latent_format.latent_channels
-    return bool(base.concat_keys) or concatenates or type(base).process_timestep is not plain.process_timestep
+    """Whether the host gives a model pictures or masks beside its latents, which some take inverted."""
+    config = base.model_config.unet_config
+    if isinstance(base, comfy.model_base.Flux):
+        return config["in_channels"] > config["out_channels"]
+    if base.concat_keys or config.get("model_type") == "vace":
+        return True
+    concatenates = type(base).concat_cond is not comfy.model_base.BaseModel.concat_cond
+    # Wan's class concatenates for some of its models only: those that take more channels than latents have.
+    return concatenates and config.get("in_dim") != base.latent_format.latent_channels

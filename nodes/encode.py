@@ -21,7 +21,7 @@ CONTENTS = {
     "neutral": "The masked area starts as grey: sample with denoise 1.0.",
     "noise": "The masked area starts as noise: sample with a denoise of 0.9 or more.",
     "nothing": "The masked area starts empty: sample with denoise 1.0.",
-    "prefilled": "The masked area starts as it was filled: a denoise of 0.4 to 0.8 keeps its layout.",
+    "prefilled": "The masked area starts as it was filled: a denoise of 0.4 to 0.9, the lower the more of it stays.",
 }
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
@@ -30,12 +30,17 @@ LATENT_CONTENTS = {
     "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
     "nothing": torch.zeros,
 }
+# Those of which nothing may be left in the result.
+PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
+MASK_TIMES = (
+    "The host tells this model how noisy a frame is by how much of it is masked: mask most of a frame, or all of it."
+)
 # Families by the host's names, under the names that people know. What is missing here is told by the host's name.
 KINDS = {
     "SD15": "SD 1.5",
     "SD20": "SD 2",
     "SD3": "SD 3",
-    "Flux": "FLUX.1 dev",
+    "Flux": "FLUX.1",
     "FluxSchnell": "FLUX.1 schnell",
     "FluxInpaint": "FLUX.1 Fill",
     "Flux2": "FLUX.2",
@@ -130,13 +135,19 @@ class EncodeInpaint(io.ComfyNode):
         # A model with inpaint inputs is given the hidden picture too; neutral content is that very encoding.
         pictures = [] if neutral else [prepared.pixels]
         pictures += [prepared.hidden] if neutral or inputs.inpaint else []
-        encoded = host.encode(vae, torch.cat(pictures), budget_of(vae))
+        encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
         latents = encoded.result.split([len(picture) for picture in pictures])
         samples = conditioning.repeat_to(latents[0], batch)
-        cells = conditioning.repeat_to(pool(prepared.soft, (len(prepared.soft), *samples.shape[1:])), batch)
+        cells, hidden_cells = (
+            conditioning.repeat_to(pool(mask, (len(mask), *samples.shape[1:])), batch)
+            for mask in (prepared.soft, prepared.hard)
+        )
         if masked_content in LATENT_CONTENTS:
             content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
-            samples = conditioning.replace_masked(samples, content, cells)
+            samples = conditioning.replace_masked(samples, content, hidden_cells)
+        if masked_content in PLACEHOLDERS:
+            # What only holds the place is repainted in full: the sampler leaves the rest of a soft value as it was.
+            cells = torch.maximum(cells, hidden_cells)
 
         if inputs.inpaint is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
@@ -148,22 +159,26 @@ class EncodeInpaint(io.ComfyNode):
         if noise_mask:
             cells = grow_cells(cells, neutral_bleed) if neutral else cells
             latent["noise_mask"] = cells
-        told = [f"{kind}: {_way(inputs)}", CONTENTS[masked_content]]
-        told.append(
-            f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."
-            if noise_mask
-            else "No noise mask: the whole latent is repainted."
-        )
+        told = [f"{kind}: {_way(model, inputs)}"]
+        if not noise_mask:
+            told += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
+        elif not cells.any():
+            told.append("The mask is empty: nothing will be repainted.")
+        else:
+            told += [CONTENTS[masked_content], f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."]
+            told += [MASK_TIMES] if inputs.mask_times else []
         told += tiled("encoded", encoded)
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, told)),)})
 
 
-def _way(inputs: host.ModelInputs) -> str:
+def _way(model: Any, inputs: host.ModelInputs) -> str:
     """How a model inpaints, in a sentence."""
     if inputs.inpaint == "channels":
         return "inpainting model with 9 channels, it is given the mask and the picture without the masked area."
     if inputs.inpaint == "fill":
         return "it is given the mask in full resolution and the picture without the masked area."
+    if host.has_fooocus(model):
+        return "patched by Fooocus, which gives it the mask and the picture without the masked area."
     if inputs.own_pictures:
         return "its own picture and mask inputs are not for inpainting, so it inpaints through the noise mask alone."
     return "general model, it inpaints through the noise mask alone."

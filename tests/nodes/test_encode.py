@@ -1,9 +1,9 @@
 """Encode for Inpainting with SD 1.5, 9 channels and 4: what it gives, how often the VAE is called, and for how many.
 
 Mutations seen to fail here: mask inverted; noise mask left out; masked picture not hidden; the picture moved before it
-is encoded; masks resized bilinearly; grey encoded a second time; the conditioning mask widened with the noise mask; a
-picture with many masks encoded once for each; soft parts of a filled area shown; entries of a prompt dropped, or
-changed in place; prompts of any number let through.
+is encoded; masks resized bilinearly; grey encoded a second time; soft cells of grey or noise repainted in part; the
+conditioning mask widened with the noise mask; a picture with many masks encoded once for each; soft parts of a filled
+area shown; entries of a prompt dropped, or changed in place; prompts of any number let through.
 """
 
 import pytest
@@ -167,6 +167,33 @@ def test_what_was_filled_is_hidden_however_soft_its_mask(run, inpaint_model):
     torch.testing.assert_close(shown["concat_latent_image"], inpaint_model.vae.encode(image))
     assert hidden["concat_mask"].sum() == 16
     torch.testing.assert_close(hidden["concat_latent_image"], inpaint_model.vae.encode(_grey(image, mask)))
+
+
+SOFT = {
+    "a wide ramp": lambda mask: torch.linspace(0, 1, 96).expand_as(mask),
+    "0.98 for white": lambda mask: mask * 0.98,
+    "0.6 all over": lambda mask: mask * 0.6,
+    "a soft edge": lambda mask: F.avg_pool2d(mask[None], 17, stride=1, padding=8)[0],
+}
+
+
+@pytest.mark.parametrize("content", ["original", "neutral", "noise", "nothing"])
+@pytest.mark.parametrize("soft", SOFT)
+@pytest.mark.parametrize("fixture", ["inpaint_model", "general_model"])
+def test_nothing_of_a_placeholder_is_left_however_soft_the_mask(request, run, fixture, soft, content):
+    """The host ends with x0 * mask + samples * (1 - mask): where a model paints the picture itself, that is it."""
+    loaded = request.getfixturevalue(fixture)
+    image, mask = _picture(64, 96), SOFT[soft](_block(64, 96))
+    latent = _encode(run, loaded, image, mask, masked_content=content).outputs[2]
+    picture, cells = loaded.vae.encode(image), latent["noise_mask"]
+    torch.testing.assert_close(picture * cells + latent["samples"] * (1 - cells), picture, rtol=0, atol=1e-4)
+    assert (latent["samples"] - picture).abs().max() > 0.1 or content == "original"
+    assert cells.max() < 1 or content != "original" or soft in ("a soft edge", "a wide ramp")
+
+
+def test_an_empty_mask_is_told(run, inpaint_model):
+    told = _encode(run, inpaint_model, _picture(64, 64), torch.zeros(1, 64, 64)).text
+    assert told.endswith("The mask is empty: nothing will be repainted.")
 
 
 # ---- how often, and for how many --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from devtools.model_shapes import MODELS, make_patcher
+from devtools.model_shapes import FLUX, HUNYUAN_IMAGE, MODELS, SD15, make_patcher
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ TRUE_SIZE = {
     "SDXL": (SD, f"SDXL: {GENERAL}"),
     "SDXL inpainting": (SD, f"SDXL: {CHANNELS}"),
     "SD 3 medium": (SIXTEEN, f"SD 3: {GENERAL}"),
-    "Flux dev": (SIXTEEN, f"FLUX.1 dev: {GENERAL}"),
+    "Flux dev": (SIXTEEN, f"FLUX.1: {GENERAL}"),
     "Flux schnell": (SIXTEEN, f"FLUX.1 schnell: {GENERAL}"),
     "Flux Fill": (SIXTEEN, f"FLUX.1 Fill: {FILL}"),
     "Flux 2": (Latents(128, 16), f"FLUX.2: {GENERAL}"),
@@ -48,20 +48,38 @@ TRUE_SIZE = {
     "HunyuanImage 2.1": (Latents(64, 32), f"HunyuanImage 2.1: {GENERAL}"),
 }
 WAN_SETTINGS = {"image_model": "wan2.1", "dim": 256, "ffn_dim": 256, "num_heads": 2, "num_layers": 1}
+HUNYUAN_SETTINGS = HUNYUAN_IMAGE | {
+    **{"patch_size": [1, 2, 2], "out_channels": 16, "hidden_size": 256, "num_heads": 2, "depth": 1, "theta": 256},
+    **{"depth_single_blocks": 1, "axes_dim": [16, 56, 56], "vec_in_dim": 768, "byt5": False},
+}
 # Class and settings of the host's models that are not in `MODELS`: small, since their size tells nothing.
 SMALL = {
     "Wan 2.1 text to video": ("WAN21_T2V", WAN_SETTINGS | {"model_type": "t2v", "in_dim": 16}),
     "Wan 2.1 image to video": ("WAN21_I2V", WAN_SETTINGS | {"model_type": "i2v", "in_dim": 36}),
     "Wan 2.1 Fun control": ("WAN21_FunControl2V", WAN_SETTINGS | {"model_type": "i2v", "in_dim": 48}),
+    "Wan 2.1 VACE": ("WAN21_Vace", WAN_SETTINGS | {"model_type": "vace", "vace_layers": 1, "vace_in_dim": 96}),
     "Wan 2.2 5B": ("WAN22_T2V", WAN_SETTINGS | {"model_type": "t2v", "in_dim": 48, "out_dim": 48}),
+    "HunyuanVideo": ("HunyuanVideo", HUNYUAN_SETTINGS | {"in_channels": 16}),
+    "HunyuanVideo image to video": ("HunyuanVideoI2V", HUNYUAN_SETTINGS | {"in_channels": 33}),
+    "SkyReels image to video": ("HunyuanVideoSkyreelsI2V", HUNYUAN_SETTINGS | {"in_channels": 32}),
+    "HunyuanVideo 1.5": ("HunyuanVideo15", HUNYUAN_SETTINGS | {"in_channels": 65, "out_channels": 32}),
+    "Flux Canny": ("Flux", FLUX | {"in_channels": 32, "depth": 1, "depth_single_blocks": 1}),
+    "InstructPix2Pix": ("SD15_instructpix2pix", SD15 | {"in_channels": 8, "use_temporal_attention": False}),
 }
-VIDEO = {
+OTHERS = {
     "Wan 2.1 text to video": (WAN, f"WAN21_T2V: {GENERAL}"),
     "Wan 2.1 image to video": (WAN, f"WAN21_I2V: {OWN}"),
     "Wan 2.1 Fun control": (WAN, f"WAN21_FunControl2V: {OWN}"),
-    "Wan 2.2 5B": (Latents(48, 16, frames=True), f"WAN22_T2V: {OWN}"),
+    "Wan 2.1 VACE": (WAN, f"WAN21_Vace: {OWN}"),
+    "Wan 2.2 5B": (Latents(48, 16, frames=True), f"WAN22_T2V: {GENERAL}"),
+    "HunyuanVideo": (WAN, f"HunyuanVideo: {GENERAL}"),
+    "HunyuanVideo image to video": (WAN, f"HunyuanVideoI2V: {OWN}"),
+    "SkyReels image to video": (WAN, f"HunyuanVideoSkyreelsI2V: {OWN}"),
+    "HunyuanVideo 1.5": (Latents(32, 16, frames=True), f"HunyuanVideo15: {OWN}"),
+    "Flux Canny": (SIXTEEN, f"FLUX.1: {OWN}"),
+    "InstructPix2Pix": (SD, f"SD15_instructpix2pix: {OWN}"),
 }
-FAMILIES = TRUE_SIZE | VIDEO
+FAMILIES = TRUE_SIZE | OTHERS
 
 
 class Averages(torch.nn.Module):
@@ -161,6 +179,7 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     positive, negative, latent = ran.outputs
     print(f"{name}: {ran.text.splitlines()[0]}")
     assert ran.text.splitlines()[0] == told
+    assert ("how noisy a frame is" in ran.text) == (name == "Wan 2.2 5B")
     height, width = -(-75 // latents.ratio), -(-109 // latents.ratio)
     frames = (1,) if latents.frames else ()
     assert latent["samples"].shape == (batch, latents.channels, *frames, height, width)

@@ -118,6 +118,13 @@ def test_starts_as_promised(api, name):
     assert (sampler["steps"], sampler["cfg"], sampler["denoise"]) == PROMISED[name]
 
 
+def test_any_model_starts_from_the_fill(workflows):
+    api = json.loads((workflows["any-model-inpaint"].parent / "api" / "any-model-inpaint.json").read_text())
+    encode = api[str(_node(api, "MendEncodeInpaint"))]["inputs"]
+    assert encode["image"] == [str(_node(api, "MendFillMasked")), 0]
+    assert encode["masked_content"] == "prefilled"
+
+
 def test_flux_is_guided_as_fill_wants_it(workflows):
     api = json.loads((workflows["flux-fill"].parent / "api" / "flux-fill.json").read_text())
     assert api[str(_node(api, "FluxGuidance"))]["inputs"]["guidance"] == 30
