@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -148,6 +149,7 @@ def load_small(run, small_files) -> Callable[[str], Loaded]:
 
     def load(name: str) -> Loaded:
         files = small_files(name)
+        gc.collect()  # models hold themselves; those of an earlier test would stay beside this one
         with _logged() as told:
             if isinstance(files, str):
                 model, clip, vae = run("MendLoadCheckpoint", ckpt_name=files, precision="fp32").outputs

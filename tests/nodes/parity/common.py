@@ -138,16 +138,20 @@ def assert_same_inputs(report: Report, ours: Tensor, theirs: Tensor, parts: Mapp
 
 
 def read(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a file whose names begin so, in float32."""
+    """The tensors of a file whose names begin so, as they are stored."""
     with safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name).float() for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
 
 
 def filled(make: Callable[[], Any], convert: Callable[[Any], dict[str, Tensor]]) -> Any:
-    """A network of diffusers with these weights, without making others first."""
+    """A network of diffusers with these weights in float32, without making others first."""
     with torch.device("meta"):
         network = make()
-    network.load_state_dict(convert(network), assign=True)
+    weights = convert(network)
+    # One by one, so that the stored ones go as these come.
+    for name in list(weights):
+        weights[name] = weights[name].float()
+    network.load_state_dict(weights, assign=True)
     return network.eval()
 
 

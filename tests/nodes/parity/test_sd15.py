@@ -186,7 +186,7 @@ def test_difference_text_encoder_weights(base, small_checkpoint, inpaint_model, 
     )
     with torch.device("meta"):
         reference = CLIPTextModel(config).eval()
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    tensors = {name.removeprefix(prefix): tensor.float() for name, tensor in weights.items()}
     positions = torch.arange(77)[None]
     reference.load_state_dict(tensors | {"embeddings.position_ids": positions}, strict=False, assign=True)
     tokens = torch.tensor([[token for token, _ in inpaint_model.clip.tokenize("a grassy meadow")["l"][0]]])

@@ -2,6 +2,9 @@
 
 Both run on the same weights. What the two have in common with SD 1.5 is tested there: this module has what is SDXL's
 own, and each known difference in a test that pins both sides.
+
+Mutations seen to fail here: the mask inverted; the mask or the picture a pixel off; picture and masked picture
+swapped; the hidden area black; the mask left out; the negative prompt without the mask.
 """
 
 from functools import partial
