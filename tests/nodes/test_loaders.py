@@ -100,6 +100,8 @@ def run_as(host_nodes):
 
     def run_as(own, workflow, **inputs):
         hidden = {"UNIQUE_ID": own, "PROMPT": {key: {} for key in workflow}}
+        # Newer hosts look for them one level down.
+        hidden["hidden_inputs"] = {**hidden}
         node = host_nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE(hidden)
         return node.execute(**inputs).result
 
