@@ -138,27 +138,24 @@ class EncodeInpaint(io.ComfyNode):
         encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
         latents = encoded.result.split([len(picture) for picture in pictures])
         samples = conditioning.repeat_to(latents[0], batch)
-        cells, hidden_cells = (
-            conditioning.repeat_to(pool(mask, (len(mask), *samples.shape[1:])), batch)
-            for mask in (prepared.soft, prepared.hard)
-        )
+        cells, hidden_cells = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
         if masked_content in LATENT_CONTENTS:
             content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
-            samples = conditioning.replace_masked(samples, content, hidden_cells)
+            samples = conditioning.replace_masked(samples, content, conditioning.repeat_to(hidden_cells, batch))
         if masked_content in PLACEHOLDERS:
             # What only holds the place is repainted in full: the sampler leaves the rest of a soft value as it was.
             cells = torch.maximum(cells, hidden_cells)
+        if neutral:
+            cells = grow_cells(cells, neutral_bleed)
 
         if inputs.inpaint is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
-            hidden, hard = latents[-1], prepared.hard
-            concat_mask = hard[:, None] if inputs.inpaint == "fill" else pool(hard, hidden.shape)
-            values = {"concat_latent_image": hidden, "concat_mask": concat_mask}
+            concat_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
+            values = {"concat_latent_image": latents[-1], "concat_mask": concat_mask}
             positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
         latent = {"samples": samples}
         if noise_mask:
-            cells = grow_cells(cells, neutral_bleed) if neutral else cells
-            latent["noise_mask"] = cells
+            latent["noise_mask"] = conditioning.repeat_to(cells, batch)
         told = [f"{kind}: {_way(model, inputs)}"]
         if not noise_mask:
             told += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
