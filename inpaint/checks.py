@@ -43,6 +43,25 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
         raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
 
 
+def check_fits(image: Tensor, mask: Tensor) -> None:
+    """Accept a picture with a mask for each, of its size.
+
+    Args:
+        image: [B, H, W, C] float, C = 3 or 4.
+        mask: [B, H, W] float.
+
+    Raises:
+        InpaintError: if either is something else, or they differ in size or number.
+    """
+    check_image(image)
+    check_mask(mask)
+    if mask.shape != image.shape[:3]:
+        raise InpaintError(
+            f"mask: expected {list(image.shape[:3])} to fit the image, got {list(mask.shape)}. "
+            "Resize the mask to the image, and give as many masks as pictures."
+        )
+
+
 def check_amount(name: str, value: float, advice: str) -> None:
     """Accept 0 and any finite number above it.
 

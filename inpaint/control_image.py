@@ -16,9 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_choice, check_image, check_mask
+from .checks import check_choice, check_fits
 from .conditioning import binary
-from .errors import InpaintError
 
 # What a hidden pixel is, in the 0..1 of an IMAGE.
 HIDDEN = {
@@ -49,12 +48,6 @@ def control_image(image: Tensor, mask: Tensor, control_net: str) -> tuple[Tensor
         InpaintError: if `image` is not a picture, `mask` does not fit it, or `control_net` is unknown.
     """
     check_choice("control_net", control_net, HIDDEN)
-    check_image(image)
-    check_mask(mask)
-    if mask.shape != image.shape[:3]:
-        raise InpaintError(
-            f"mask: expected {list(image.shape[:3])} to fit the image, got {list(mask.shape)}. "
-            "Resize the mask to the image, and give as many masks as pictures."
-        )
+    check_fits(image, mask)
     hole = binary(mask).to(image.device)
     return torch.where(hole[..., None] > 0, HIDDEN[control_net], image[..., :3]), hole

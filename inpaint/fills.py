@@ -7,8 +7,7 @@ other pixel stays bit for bit what it was, and so does alpha everywhere.
 import torch
 from torch import Tensor
 
-from .checks import check_image, check_mask
-from .errors import InpaintError
+from .checks import check_fits
 from .harmonic import harmonic
 
 
@@ -72,13 +71,7 @@ def fill_harmonic(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def _hole(image: Tensor, mask: Tensor) -> Tensor:
-    check_image(image)
-    check_mask(mask)
-    if mask.shape != image.shape[:3]:
-        raise InpaintError(
-            f"mask: expected {list(image.shape[:3])} to fit the image, got {list(mask.shape)}. "
-            "Resize the mask to the image, and give as many masks as pictures."
-        )
+    check_fits(image, mask)
     return mask.to(image.device) > 0
 
 
