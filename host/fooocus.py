@@ -90,6 +90,8 @@ def weight_shapes(model: Any) -> dict[str, tuple[int, ...]]:
 def with_fooocus(model: Any, deltas: Mapping[str, Delta], feature: Tensor) -> Any:
     """A MODEL that is patched; the one that is given is left as it is. Weights are shared until it is sampled."""
     patched = model.clone()
-    patched.add_patches({name: FooocusDelta({name}, tuple(delta)) for name, delta in deltas.items()})
+    patched.add_patches(
+        {name: FooocusDelta({name}, (delta.steps, delta.low, delta.high)) for name, delta in deltas.items()}
+    )
     patched.set_model_input_block_patch(HeadFeature(feature))
     return patched

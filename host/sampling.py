@@ -59,7 +59,7 @@ def sample(
     try:
         if not parts:
             return work(positive, negative, latent), False
-        sampled = [work(*prompts, part) for part, prompts in parts]
+        sampled = [work(prompts[0], prompts[1], part) for part, prompts in parts]
     except Exception as error:
         if not is_oom(error):
             raise

@@ -58,8 +58,7 @@ def change(steps: Tensor, low: float | Tensor, high: float | Tensor, device: tor
     Returns:
         float32 of the steps' shape. Not in float16: a step is often smaller than what that can hold.
     """
-    if isinstance(low, Tensor):
-        low, high = low.to(device), high.to(device)
+    low, high = (bound.to(device) if isinstance(bound, Tensor) else bound for bound in (low, high))
     return steps.to(device).float().div_(255).mul_(high - low).add_(low)
 
 

@@ -1,5 +1,6 @@
 """Menu Mend/Encode: a picture and a mask made into what a model inpaints from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ CONTENTS = {
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
 # Those that are made as latents, in the scale that the model samples in.
-LATENT_CONTENTS = {
+LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
     "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
     "nothing": torch.zeros,
 }

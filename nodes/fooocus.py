@@ -57,8 +57,8 @@ class LoadFooocusPatch(io.ComfyNode):
     def execute(cls, head: str, patch: str) -> io.NodeOutput:
         if nothing := _nothing_there():
             raise InpaintError(nothing)
-        contents = [host.load_weights(host.model_path("inpaint", name)) for name in (head, patch)]
-        loaded = fooocus.read_patch(*contents, head, patch)
+        weights, changes = (host.load_weights(host.model_path("inpaint", name)) for name in (head, patch))
+        loaded = fooocus.read_patch(weights, changes, head, patch)
         return io.NodeOutput(loaded, ui={"text": (f"The patch changes {len(loaded.deltas):,} weights.",)})
 
 
