@@ -145,6 +145,7 @@ HUNYUAN_IMAGE = {
 
 UNET_MODEL = "comfy.ldm.modules.diffusionmodules.openaimodel.UNetModel"
 FLUX_MODEL = "comfy.ldm.flux.model.Flux"
+HUNYUAN_MODEL = "comfy.ldm.hunyuan_video.model.HunyuanVideo"
 NEXT_DIT = "comfy.ldm.lumina.model.NextDiT"
 # Class and settings of each.
 MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -162,7 +163,7 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "Qwen-Image": ("comfy.ldm.qwen_image.model.QwenImageTransformer2DModel", {}),
     "Z-Image": (NEXT_DIT, Z_IMAGE),
     "Lumina 2": (NEXT_DIT, LUMINA2),
-    "HunyuanImage 2.1": ("comfy.ldm.hunyuan_video.model.HunyuanVideo", HUNYUAN_IMAGE),
+    "HunyuanImage 2.1": (HUNYUAN_MODEL, HUNYUAN_IMAGE),
 }
 # What the model classes of newer hosts want besides; it has no bearing on the tensors of these models.
 NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False}
@@ -173,18 +174,24 @@ class Nothing:
     """Stands for the settings class of a model that has none."""
 
 
+def with_newer_settings(path: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """These settings, and those that the host's class at `path` wants besides since it is newer."""
+    module, class_name = path.rsplit(".", 1)
+    params = getattr(importlib.import_module(module), f"{class_name}Params", Nothing)
+    known = {field.name for field in dataclasses.fields(params)}
+    return {**{key: value for key, value in NEWER_HOSTS.items() if key in known}, **settings}
+
+
 def make_model(name: str) -> Any:
     """A diffusion model of the host's own class, on the meta device. name: of `MODELS`."""
     import comfy.ops
     import torch
 
     path, settings = MODELS[name]
-    module_name, class_name = path.rsplit(".", 1)
-    module = importlib.import_module(module_name)
-    known = {field.name for field in dataclasses.fields(getattr(module, f"{class_name}Params", Nothing))}
-    newer = {key: value for key, value in NEWER_HOSTS.items() if key in known - set(settings)}
-    make = getattr(module, class_name)
-    return make(**settings, **newer, dtype=torch.float16, device="meta", operations=comfy.ops.disable_weight_init)
+    module, class_name = path.rsplit(".", 1)
+    make = getattr(importlib.import_module(module), class_name)
+    settings = with_newer_settings(path, settings)
+    return make(**settings, dtype=torch.float16, device="meta", operations=comfy.ops.disable_weight_init)
 
 
 def model_shapes(name: str) -> dict[str, tuple[int, ...]]:

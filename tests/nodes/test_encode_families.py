@@ -14,7 +14,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from devtools.model_shapes import FLUX, HUNYUAN_IMAGE, MODELS, SD15, make_patcher
+from devtools.model_shapes import (
+    FLUX,
+    FLUX_MODEL,
+    HUNYUAN_IMAGE,
+    HUNYUAN_MODEL,
+    MODELS,
+    SD15,
+    make_patcher,
+    with_newer_settings,
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ def make_model(host_nodes):
         if name in MODELS:
             return make_patcher(name)
         kind, settings = SMALL[name]
+        path = {"hunyuan_video": HUNYUAN_MODEL, "flux": FLUX_MODEL}.get(settings.get("image_model", ""))
+        settings = settings if path is None else with_newer_settings(path, settings)
         base = getattr(comfy.supported_models, kind)(dict(settings)).get_model({}, "", device="meta")
         return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
 
