@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from devtools import prompts
+from devtools.pictures import save_masked
 from inpaint.fills import fill_neutral
 
 
@@ -65,15 +66,16 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, smal
     assert any("Largest change outside: 0." in text for text in texts)
 
 
-def test_the_same_seed_is_equal_and_another_is_not(client, upload, small_models):
-    def result(seed):
-        prompt = _ready("sd15-inpaint", upload, small_models, seed)
+def test_the_same_seed_is_equal_and_another_is_not(client, upload, small_models, picture, mask, tmp_path):
+    # Under another name the picture is new to the host's cache, and so is all that is made of it.
+    again = client.upload_image(save_masked(picture, mask, tmp_path / "again.png"))
+
+    def result(seed, name):
+        prompt = _ready("sd15-inpaint", name, small_models, seed)
         run = client.run(prompt)
-        assert not run.cached or prompts.node_of(prompt, "MendMaskedSampler") not in run.cached
+        assert prompts.node_of(prompt, "MendMaskedSampler") not in run.cached
         return np.asarray(_picture(client, run, prompts.node_of(prompt, "SaveImage"))).astype(int)
 
-    client.free()
-    first = result(7)
-    client.free()
-    assert np.array_equal(result(7), first)
-    assert np.abs(result(8) - first).max() > 10
+    first = result(7, upload)
+    assert np.array_equal(result(7, again), first)
+    assert np.abs(result(8, upload) - first).max() > 10
