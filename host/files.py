@@ -15,7 +15,7 @@ import torch
 
 from ..inpaint.errors import InpaintError
 from .dtypes import TORCH
-from .memory import is_oom, make_room
+from .memory import is_oom, with_room
 
 # Not a folder of the host's own: packs for inpainting share it.
 INPAINT = "inpaint"
@@ -174,22 +174,14 @@ def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
     """Load these files; where memory runs out, once more with everything else off the card."""
     for path in paths:
         _refuse_unsafe(path)
-    try:
-        return load()
-    except Exception as error:
-        if not is_oom(error):
-            raise
-    # Out of the except block, or the error would keep what was loaded so far alive.
-    make_room()
-    try:
-        return load()
-    except Exception as error:
-        if not is_oom(error):
-            raise
-        raise InpaintError(
-            f"{_names(paths)}: memory ran out while loading, with no other model on the card. Close other programs, "
-            "or choose a smaller file; Estimate VRAM says what fits."
-        ) from None
+    return with_room(
+        load,
+        load,
+        lambda: (
+            f"{_names(paths)}: memory ran out while loading, with no other model on the card. Close other "
+            "programs, or choose a smaller file; Estimate VRAM says what fits."
+        ),
+    )
 
 
 def _refuse_unsafe(path: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import comfy.model_management
 import psutil
 import torch
 
+from ..inpaint.errors import InpaintError
+
+Result = TypeVar("Result")
 # What errors say: of accelerators, of torch's allocator on Linux and on Windows, and of libraries on the card.
 OUT_OF_MEMORY = (
     *("out of memory", "can't allocate memory", "not enough memory: you tried to allocate"),
@@ -62,6 +66,27 @@ def make_room() -> None:
     """Take every model off the card, and give back what torch keeps for later."""
     comfy.model_management.unload_all_models()
     comfy.model_management.soft_empty_cache()
+
+
+def with_room(work: Callable[[], Result], again: Callable[[], Result], told: Callable[[], str]) -> Result:
+    """What `work` gives; where memory runs out, what `again` gives with everything else off the card.
+
+    Raises:
+        InpaintError: `told`, if memory runs out then too.
+    """
+    try:
+        return work()
+    except Exception as error:
+        if not is_oom(error):
+            raise
+    # Out of the except block, or the error would keep what was made so far alive.
+    make_room()
+    try:
+        return again()
+    except Exception as error:
+        if not is_oom(error):
+            raise
+        raise InpaintError(told()) from None
 
 
 def dynamic_vram() -> bool:

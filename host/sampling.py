@@ -9,9 +9,8 @@ import comfy.samplers
 import nodes as host_nodes
 import torch
 
-from ..inpaint.errors import InpaintError
 from ..inpaint.halves import halves
-from .memory import is_oom, make_room
+from .memory import with_room
 
 
 def sampler_names() -> list[str]:
@@ -48,26 +47,22 @@ def sample(
     def work(positive: list, negative: list, latent: dict[str, Any]) -> dict[str, Any]:
         return host_nodes.common_ksampler(model, positive=positive, negative=negative, latent=latent, **settings)[0]
 
-    try:
+    def whole() -> tuple[dict[str, Any], bool]:
         return work(positive, negative, latent), False
-    except Exception as error:
-        if not is_oom(error):
-            raise
-    # Out of the except block, or the error would keep the tensors of the failed try alive.
-    make_room()
+
     parts = halves(latent, positive, negative)
-    try:
-        if not parts:
-            return work(positive, negative, latent), False
+
+    def in_halves() -> tuple[dict[str, Any], bool]:
         sampled = [work(prompts[0], prompts[1], part) for part, prompts in parts]
-    except Exception as error:
-        if not is_oom(error):
-            raise
+        kept = {key: latent[key] for key in sampled[0] if key in latent}
+        return {**kept, "samples": torch.cat([half["samples"] for half in sampled])}, True
+
+    def told() -> str:
         batch, *_, height, width = latent["samples"].shape
         split = ", even in halves" if parts else ""
-        raise InpaintError(
+        return (
             f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}{split}, with no other model "
             "on the card. Lower the resolution or the batch; Estimate VRAM says what fits."
-        ) from None
-    whole = {key: latent[key] for key in sampled[0] if key in latent}
-    return {**whole, "samples": torch.cat([half["samples"] for half in sampled])}, True
+        )
+
+    return with_room(whole, in_halves if parts else whole, told)
