@@ -15,7 +15,7 @@ import torch
 
 from ..inpaint.errors import InpaintError
 from .dtypes import TORCH
-from .memory import is_oom, with_room
+from .memory import with_room
 
 # Not a folder of the host's own: packs for inpainting share it.
 INPAINT = "inpaint"
@@ -96,13 +96,13 @@ def load_weights(path: str) -> Any:
     Tensors of it may lie in the file: they are not to be changed in place.
 
     Raises:
-        InpaintError: if it cannot be read so.
+        InpaintError: if it cannot be read so, or as in `load_checkpoint`.
     """
     try:
-        return comfy.utils.load_torch_file(path, safe_load=True)
+        return _load([path], lambda: comfy.utils.load_torch_file(path, safe_load=True))
+    except InpaintError:
+        raise
     except Exception as error:  # each format, and each way to be broken, has its own
-        if is_oom(error):
-            raise
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise InpaintError(
             f"{Path(path).name}: expected a file of weights, got one that cannot be read as that ({reason}). "

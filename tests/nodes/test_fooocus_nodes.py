@@ -467,6 +467,27 @@ def test_files_that_are_something_else(run, files, folder, InpaintError, capsys)
         (folder / name).unlink()
 
 
+def test_they_are_loaded_with_the_care_that_models_are(run, files, InpaintError, monkeypatch):
+    """Not by a PyTorch that runs pickles; where memory runs out, once more, and then in words."""
+    import comfy.utils
+
+    load, errors = comfy.utils.load_torch_file, [MemoryError()]
+
+    def short_of_memory(*asked, **named):
+        if errors:
+            raise errors.pop()
+        return load(*asked, **named)
+
+    monkeypatch.setattr(comfy.utils, "load_torch_file", short_of_memory)
+    assert run("MendLoadFooocusPatch", **files).outputs
+    errors += [MemoryError(), MemoryError()]
+    with pytest.raises(InpaintError, match=rf"^{HEAD}: memory ran out while loading, with no other model"):
+        run("MendLoadFooocusPatch", **files)
+    monkeypatch.setattr(torch, "__version__", "2.5.1")
+    with pytest.raises(InpaintError, match=rf"^{HEAD}: expected PyTorch 2\.6 or newer, "):
+        run("MendLoadFooocusPatch", **files)
+
+
 def test_the_likely_files_are_chosen_and_a_new_one_is_noticed(host_nodes, files, folder):
     node = host_nodes.NODE_CLASS_MAPPINGS["MendLoadFooocusPatch"]
     inputs = node.INPUT_TYPES()["required"]
