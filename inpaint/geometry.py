@@ -177,6 +177,9 @@ class Context:
         return (wide if also is None else wide.join(also)).within(picture)
 
 
+TIGHT = Context()
+
+
 @dataclass(frozen=True)
 class Plan:
     """Where a crop is taken from, and what it is scaled to.
@@ -205,7 +208,7 @@ class Plan:
 def plan_box(
     mask: Box | None,
     picture: Size,
-    context: Context = Context(),
+    context: Context = TIGHT,
     target: Target = None,
     multiple: int = 8,
     also: Box | None = None,
