@@ -23,11 +23,13 @@ from .files import (
 )
 from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
+from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
-from .sampling import sample, sampler_names, sampling_memory, scheduler_names
+from .sampling import noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_latents, vae_ratio
+from .window import window_of, with_window
 
 __all__ = [
     "Computer",
@@ -51,6 +53,7 @@ __all__ = [
     "inpaint_names",
     "is_general_sdxl",
     "is_oom",
+    "latent_mask",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
@@ -59,7 +62,9 @@ __all__ = [
     "missing",
     "model_inputs",
     "model_path",
+    "noise_levels",
     "ram",
+    "reads_soft_masks",
     "sample",
     "sampler_names",
     "sampling_memory",
@@ -72,6 +77,11 @@ __all__ = [
     "vae_names",
     "vae_ratio",
     "weight_shapes",
+    "window_of",
     "with_facts",
     "with_fooocus",
+    "with_nothing_outside",
+    "with_soft_blend",
+    "with_soft_mask",
+    "with_window",
 ]

@@ -21,6 +21,12 @@ def scheduler_names() -> list[str]:
     return comfy.samplers.KSampler.SCHEDULERS
 
 
+def noise_levels(model: Any, steps: int) -> list[float]:
+    """The noise before each of so many steps, evenly spread over a MODEL's timesteps, as its samplers have it."""
+    sampling = model.get_model_object("model_sampling")
+    return comfy.samplers.calculate_sigmas(sampling, "simple", steps)[:-1].tolist() if steps else []
+
+
 def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
     """Bytes of a MODEL's weights, and what the host sets aside for sampling a latent of this shape, without CFG."""
     return int(model.model_size()), int(model.model.memory_required(list(shape)))

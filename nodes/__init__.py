@@ -16,6 +16,7 @@ from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
 from .sample import MaskedSampler
+from .soft import SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -36,6 +37,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintControlImage,
     ApplyFooocusInpaint,
     MaskedSampler,
+    SoftInpaint,
     DecodeComposite,
     Composite,
     FillMasked,

@@ -31,6 +31,7 @@ NODES = [
     "MendInpaintControlImage",
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
+    "MendSoftInpaint",
     "MendDecodeComposite",
     "MendComposite",
     "MendFillMasked",
