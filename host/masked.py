@@ -86,12 +86,15 @@ def _blending(
     """Around one whole sampling, where the latent has the model's scale: the mask is taken out of it, and what the
     model makes of every step is blended instead."""
 
-    def blended(step: dict[str, Any]) -> Tensor:
-        return blend(latent_image, step["denoised"], repainted(denoise_mask, step["sigma"], soft), soft)
+    if denoise_mask is None:
+        return executor(guider, sigmas, extra_args, callback, noise, latent_image, None, *arguments)
+    mask = denoise_mask
 
-    if denoise_mask is not None:
-        options = set_model_options_post_cfg_function(extra_args["model_options"].copy(), blended)
-        extra_args = {**extra_args, "model_options": options}
+    def blended(step: dict[str, Any]) -> Tensor:
+        return blend(latent_image, step["denoised"], repainted(mask, step["sigma"], soft), soft)
+
+    options = set_model_options_post_cfg_function(extra_args["model_options"].copy(), blended)
+    extra_args = {**extra_args, "model_options": options}
     return executor(guider, sigmas, extra_args, callback, noise, latent_image, None, *arguments)
 
 

@@ -59,7 +59,8 @@ def _sample(
     **named: Any,
 ) -> Tensor:
     """Around one whole sampling: its guider holds copies of the conditioning, and model options, that are its own."""
-    guider, whole = executor.class_obj, tuple(latent_image.shape[-2:])
+    guider, (height, width) = executor.class_obj, latent_image.shape[-2:]
+    whole = height, width
     controls: dict[int, Any] = {}
     for name, entries in guider.conds.items():
         cuts = (_cut_entry(entry, window, whole, controls) for entry in entries)
