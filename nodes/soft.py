@@ -11,7 +11,7 @@ from ..inpaint.soft import Curve, Soft, freed
 from ..inpaint.soft_blend import SoftBlend, repainted
 from .choices import check_choices
 from .shown import preview, read
-from .widgets import advanced, all_advanced, count, share
+from .widgets import all_advanced, count, share
 
 SCHEDULE, A1111 = "schedule", "A1111"
 
@@ -45,15 +45,13 @@ class SoftInpaint(io.ComfyNode):
                     tooltip="schedule: how soft values are read. smooth flattens both ends of a soft edge, power "
                     "raises the mask to a power.",
                 ),
-                advanced(
-                    io.Float.Input(
-                        "power",
-                        default=2.0,
-                        min=0.1,
-                        max=10.0,
-                        step=0.1,
-                        tooltip="schedule, curve power: above 1 soft areas change less, below 1 more.",
-                    )
+                io.Float.Input(
+                    "power",
+                    default=2.0,
+                    min=0.1,
+                    max=10.0,
+                    step=0.1,
+                    tooltip="schedule, curve power: above 1 soft areas change less, below 1 more.",
                 ),
                 share(
                     "minimum_denoise",
@@ -96,8 +94,8 @@ class SoftInpaint(io.ComfyNode):
         method: str,
         strength: float,
         curve: Curve,
+        power: float,
         minimum_denoise: float,
-        power: float = 2.0,
         schedule_bias: float = 1.0,
         preservation_strength: float = 0.5,
         transition_contrast_boost: float = 4.0,
