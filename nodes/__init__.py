@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .. import host
 from . import estimate_route
+from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
 from .encode import EncodeInpaint
@@ -36,6 +37,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintControlImage,
     ApplyFooocusInpaint,
     MaskedSampler,
+    CoherentSampler,
     DecodeComposite,
     Composite,
     FillMasked,

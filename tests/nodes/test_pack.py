@@ -31,6 +31,7 @@ NODES = [
     "MendInpaintControlImage",
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
+    "MendCoherentSampler",
     "MendDecodeComposite",
     "MendComposite",
     "MendFillMasked",
