@@ -4,6 +4,7 @@ Differences between host versions end here: the rest of the pack sees one host.
 """
 
 from .budget import budget_holds
+from .coherent import coherent_sampler
 from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
@@ -38,6 +39,7 @@ __all__ = [
     "add_get_route",
     "budget_holds",
     "checkpoint_names",
+    "coherent_sampler",
     "decode",
     "detect_model",
     "diffusion_model_names",

@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .. import host
 from . import estimate_route
+from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
 from .encode import EncodeInpaint
@@ -38,6 +39,7 @@ NODES: list[type[io.ComfyNode]] = [
     ApplyFooocusInpaint,
     MaskedSampler,
     SoftInpaint,
+    CoherentSampler,
     DecodeComposite,
     Composite,
     FillMasked,

@@ -32,6 +32,7 @@ NODES = [
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
     "MendSoftInpaint",
+    "MendCoherentSampler",
     "MendDecodeComposite",
     "MendComposite",
     "MendFillMasked",
