@@ -25,6 +25,7 @@ from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
+from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling import sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_latents, vae_ratio
@@ -59,7 +60,9 @@ __all__ = [
     "missing",
     "model_inputs",
     "model_path",
+    "predicts_by_itself",
     "ram",
+    "redirectable_blocks",
     "sample",
     "sampler_names",
     "sampling_memory",
@@ -74,4 +77,5 @@ __all__ = [
     "weight_shapes",
     "with_facts",
     "with_fooocus",
+    "with_removal",
 ]

@@ -15,6 +15,7 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .remove import RemoveObject
 from .sample import MaskedSampler
 
 NODES: list[type[io.ComfyNode]] = [
@@ -36,6 +37,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintControlImage,
     ApplyFooocusInpaint,
     MaskedSampler,
+    RemoveObject,
     DecodeComposite,
     Composite,
     FillMasked,

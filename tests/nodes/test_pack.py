@@ -31,6 +31,7 @@ NODES = [
     "MendInpaintControlImage",
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
+    "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
     "MendFillMasked",
