@@ -38,8 +38,8 @@ class RemoveObject(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     round=0.01,
-                    tooltip="How hard the object is driven out. A step runs the model twice, as long as one with CFG; "
-                    "cfg 1 in the sampler is what belongs to it.",
+                    tooltip="How hard the object is driven out. A step runs the model twice, which takes about as "
+                    "long as with CFG. Set cfg to 1 in the sampler.",
                 ),
                 *all_advanced(
                     share(

@@ -1,7 +1,12 @@
 """Remove Object on the host: what a patched model predicts, against the plain model predicting twice with attention
 that is written anew here, masked where the node drops.
 
-Mutations seen to fail here: PLACEHOLDER
+Mutations seen to fail here: cross-attention or the encoder redirected; a block of the decoder, or the host's kind of
+attention, left out; the two predictions swapped or the plain one redirected too; the negative predicted, or of any
+effect with another cfg; queries scaled in every step, or in one too many; the given model patched; patched twice; the
+window ignored, one window's places taken for another's, or the whole taken to be the window; rows and columns swapped;
+one latent for two masks; an area, tiles or merged places let through; films; a level without self-attention taken for
+one with it; an empty mask patched; a mask read as it comes.
 """
 
 import contextlib
@@ -32,14 +37,15 @@ def build_deep(host_nodes):
     import comfy.model_patcher
     import comfy.supported_models
 
-    def build(dtype=torch.float32, in_channels=4):
+    def build(dtype=torch.float32, in_channels=4, without_self_attention=None):
         config = {
             **{"image_size": 32, "in_channels": in_channels, "out_channels": 4, "model_channels": 64, "dtype": dtype},
-            **{"channel_mult": [1, 1, 1], "num_res_blocks": [1, 1, 1], "num_heads": -1, "num_head_channels": 32},
+            **{"channel_mult": [1, 1, 1], "num_res_blocks": [1, 1, 1], "num_heads": -1, "num_head_channels": 64},
             **{"transformer_depth": [1, 1, 2], "transformer_depth_output": [1, 1, 1, 1, 2, 2]},
             **{"transformer_depth_middle": 1, "context_dim": 2048, "adm_in_channels": 2816},
             **{"num_classes": "sequential", "legacy": False, "use_spatial_transformer": True},
             **{"use_linear_in_transformer": True, "use_temporal_attention": False},
+            **{"disable_self_attentions": without_self_attention},
         }
         base = comfy.model_base.SDXL(comfy.supported_models.SDXL(config)).eval()
         if in_channels == 9:
@@ -151,7 +157,8 @@ def masked_attention(model, mask, query_scale=0.3):
         note = lambda _, given, grid=grid: grid.__setitem__(slice(None), given[0].shape[2:])  # noqa: E731
         hooks.append(transformer.register_forward_pre_hook(note))
         for inner in transformer.transformer_blocks:
-            inner.attn1.forward = forward_of(inner.attn1, grid)
+            if not inner.disable_self_attn:
+                inner.attn1.forward = forward_of(inner.attn1, grid)
     try:
         yield
     finally:
@@ -159,7 +166,7 @@ def masked_attention(model, mask, query_scale=0.3):
             hook.remove()
         for transformer in transformers:
             for inner in transformer.transformer_blocks:
-                del inner.attn1.forward
+                vars(inner.attn1).pop("forward", None)
 
 
 @contextlib.contextmanager
@@ -277,6 +284,37 @@ def test_weights_in_half_precision(build_deep, deep, removing, sample, dtype, le
 def test_a_model_with_inpainting_inputs(build_deep, removing, sample, expected):
     model = build_deep(in_channels=9)
     close(sample(removing(model, block())), expected(model, block()))
+
+
+def test_a_level_without_self_attention(build_deep, removing, sample, expected):
+    """As SDXS has one: what stands in its place looks at the prompt."""
+    model = build_deep(without_self_attention=[True, False, False])
+    close(sample(removing(model, block())), expected(model, block()))
+
+
+def test_the_attention_is_the_hosts(deep, removing, sample, monkeypatch):
+    """So that nodes which override it, and models which want it in float32, have their way."""
+    from comfy.ldm.modules.attention import BasicTransformerBlock
+
+    inner = [
+        part for part in deep.model.diffusion_model.output_blocks.modules() if isinstance(part, BasicTransformerBlock)
+    ]
+    for part in inner:
+        monkeypatch.setattr(part, "attn_precision", torch.float32)
+    calls = []
+
+    def override(attention, q, k, v, *args, **named):
+        calls.append((q.shape[1] - k.shape[1], named["heads"], named["attn_precision"]) if "heads" in named else None)
+        return attention(q, k, v, *args, **named)
+
+    removes = removing(deep, block())
+    plain = sample(removes)
+    removes.model_options["transformer_options"]["optimized_attention_override"] = override
+    assert torch.equal(sample(removes), plain)
+    dropped = [int(places_of(block(), *grid).sum()) for grid in ((2, 3), (4, 6), (8, 12))]
+    assert [call for call in calls if call is not None] == [
+        (count, 1, torch.float32) for count, blocks in zip(dropped, (4, 2, 2), strict=True) for _ in range(blocks)
+    ]
 
 
 # ---- batches -----------------------------------------------------------------------------------------------------
