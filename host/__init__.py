@@ -27,12 +27,14 @@ from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs,
 from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
-from .sampling import noise_levels, sample, sampler_names, sampling_memory, scheduler_names
+from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
+from .sampling import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_latents, vae_ratio
 from .window import window_of, with_window
 
 __all__ = [
+    "COHERENT",
     "Computer",
     "ModelInputs",
     "Worked",
@@ -65,8 +67,10 @@ __all__ = [
     "model_inputs",
     "model_path",
     "noise_levels",
+    "predicts_by_itself",
     "ram",
     "reads_soft_masks",
+    "redirectable_blocks",
     "sample",
     "sampler_names",
     "sampling_memory",
@@ -83,6 +87,7 @@ __all__ = [
     "with_facts",
     "with_fooocus",
     "with_nothing_outside",
+    "with_removal",
     "with_soft_blend",
     "with_soft_mask",
     "with_window",

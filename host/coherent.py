@@ -111,6 +111,6 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
         )
     if "denoise_mask_function" in model_options:
         raise InpaintError(
-            "model: expected one without Differential Diffusion, which this sampler cannot follow. Take that node "
-            "out: soft masks are softened here without it."
+            "model: expected one without Soft Inpaint or Differential Diffusion, which this sampler cannot follow. "
+            "Take that node out: soft masks are softened here without it."
         )

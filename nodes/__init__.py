@@ -16,6 +16,7 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .remove import RemoveObject
 from .sample import MaskedSampler
 from .soft import SoftInpaint
 
@@ -40,6 +41,7 @@ NODES: list[type[io.ComfyNode]] = [
     MaskedSampler,
     SoftInpaint,
     CoherentSampler,
+    RemoveObject,
     DecodeComposite,
     Composite,
     FillMasked,

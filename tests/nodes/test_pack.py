@@ -33,6 +33,7 @@ NODES = [
     "MendMaskedSampler",
     "MendSoftInpaint",
     "MendCoherentSampler",
+    "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
     "MendFillMasked",
