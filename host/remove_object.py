@@ -58,11 +58,15 @@ def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, 
     """
     blocks = redirectable_blocks(model)
 
-    @lru_cache(maxsize=64)  # a few resolutions, of each window
+    @lru_cache(maxsize=8)
+    def cells(whole: tuple[int, int], window: Box | None) -> Tensor:
+        return eraser.cells_under(hard, whole, window)
+
+    @lru_cache(maxsize=32)  # a few resolutions of each window
     def places(
         whole: tuple[int, int], window: Box | None, grid: tuple[int, int], device: torch.device
     ) -> list[eraser.Places | None]:
-        return eraser.places_under(eraser.cells_under(hard, whole, window).to(device), grid)
+        return eraser.places_under(cells(whole, window).to(device), grid)
 
     def predict(step: Mapping[str, Any]) -> list[Tensor]:
         x, sigma, options = step["input"], step["sigma"], step["model_options"]
