@@ -251,21 +251,23 @@ def test_true_fills_of_clouds_are_pictures_that_have_what_is_known():
 
 def test_true_fills_score_nothing_and_others_do(toy):
     random = _random(1)
-    known = toy.pictures(6, random)
-    fills = torch.stack([toy.fills(picture, 600, random) for picture in known])
+    known = toy.pictures(100, random)
+    fills = torch.stack([toy.fills(picture, 60, random) for picture in known])
     by_chance = score(toy, known, fills, random)
-    assert by_chance.mean < 0.08
+    assert by_chance.mean < 0.1
     assert by_chance.covariance < 0.15
     assert abs(by_chance.distance) < 0.01
-    scatter = torch.stack([toy.moments(picture)[1].trace() for picture in known]).mean().sqrt()
+
+    truth = [toy.moments(picture) for picture in known]
+    scatter = torch.stack([covariance.trace() for _, covariance in truth]).mean().sqrt()
     moved = score(toy, known, fills + scatter / fills.shape[-1] ** 0.5, random)
-    assert moved.mean == pytest.approx(1, abs=0.1)
+    assert moved.mean == pytest.approx(1, abs=0.05)
     assert moved.distance > 0.3
-    wide = score(
-        toy, known, fills.mean(dim=1, keepdim=True) + 2**0.5 * (fills - fills.mean(dim=1, keepdim=True)), random
-    )
-    assert wide.covariance == pytest.approx(1, abs=0.2)
-    assert wide.mean < 0.08
+
+    means = torch.stack([mean for mean, _ in truth])[:, None]
+    wide = score(toy, known, means + 2**0.5 * (fills - means), random)
+    assert wide.mean < 0.15
+    assert wide.covariance == pytest.approx(1, abs=0.15)
 
 
 # ---- fills beside the true ones ----------------------------------------------------------------------------------
@@ -273,8 +275,8 @@ def test_true_fills_score_nothing_and_others_do(toy):
 
 def _fill(toy, name, calls, levels=flow_levels):
     filler = FILLERS[name]
-    known = toy.pictures(12, _random(2))
-    return fill(toy, filler, levels(filler.steps(calls)), known, 300, seed=3)
+    known = toy.pictures(100 if toy.size > 2 else 400, _random(2))  # fills of the spiral differ most among pictures
+    return fill(toy, filler, levels(filler.steps(calls)), known, 60, seed=3)
 
 
 @pytest.mark.parametrize("levels", LEVELS)
@@ -282,19 +284,19 @@ def test_replacement_is_biased_and_more_steps_do_not_cure_it(toy, levels):
     few, many = (_fill(toy, "replacement", calls, LEVELS[levels]) for calls in (20, 80))
     assert many.mean > 0.95 * few.mean
     assert many.distance > 0.9 * few.distance
-    assert few.distance > 0.25
+    assert few.distance > 0.2
 
 
 @pytest.mark.parametrize(
     ("name", "levels", "left", "left_with_twice"),
     [
-        ("line", "flow", 0.2, 0.05),
-        ("line", "karras", 0.25, 0.1),
+        ("line", "flow", 0.25, 0.1),
+        ("line", "karras", 0.3, 0.15),
         ("waves", "flow", 0.35, 0.15),
         ("waves", "karras", 0.5, 0.25),
         # Which cloud it is, is settled in the first steps: no sampler here gets the shares right.
-        ("spiral", "flow", 0.85, 0.85),
-        ("spiral", "karras", 0.9, 0.85),
+        ("spiral", "flow", 0.9, 0.85),
+        ("spiral", "karras", 0.95, 0.9),
     ],
 )
 def test_coherent_fills_are_nearer_and_more_steps_bring_them_nearer(name, levels, left, left_with_twice):
