@@ -42,7 +42,7 @@ def draw_chart(
     sheet.text((16, 12), title, 19)
     names = list(next(iter(rows.values()))[0].lines)
     for index, name in enumerate(names):
-        place = (LEFT + index * 175, 54)
+        place = (LEFT + index * 250, 54)
         sheet.line([place, (place[0] + 34, place[1])], STYLES[index][0])
         sheet.mark((place[0] + 17, place[1]), STYLES[index])
         sheet.text((place[0] + 42, place[1]), name, 15, "lm")

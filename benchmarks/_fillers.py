@@ -121,25 +121,30 @@ class Score(NamedTuple):
 def score(toy: Toy, known: Tensor, fills: Tensor, random: torch.Generator) -> Score:
     """Compare fills with the true ones.
 
+    Errors are squared by multiplying those of one half of the fills by those of the other, so that chance cancels:
+    true fills score 0 on average, however few.
+
     Args:
         toy: what they are of.
         known: [K, size], pictures.
         fills: [K, M, values in the hole], M fills for each.
         random: for the true ones.
     """
-    count = fills.shape[1]
     off = torch.zeros(3, dtype=fills.dtype)
     scale = torch.zeros(3, dtype=fills.dtype)
     for picture, own in zip(known, fills, strict=True):
         mean, covariance = toy.moments(picture)
-        found = torch.cov(own.T).reshape(covariance.shape)
-        by_chance = found.trace() / count
-        off[0] += (own.mean(dim=0) - mean).square().sum() - by_chance
-        off[1] += (found - covariance).square().sum()
-        off[2] += energy_distance(own, toy.fills(picture, count, random))
+        half, other = own.chunk(2)
+        off[0] += (half.mean(dim=0) - mean) @ (other.mean(dim=0) - mean)
+        off[1] += ((_covariance(half) - covariance) * (_covariance(other) - covariance)).sum()
+        off[2] += energy_distance(own, toy.fills(picture, len(own), random))
         scale += torch.stack([covariance.trace(), covariance.square().sum(), covariance.trace().sqrt()])
-    means, covariances, distances = (off / scale).tolist()
-    return Score(max(means, 0.0) ** 0.5, covariances**0.5, distances)
+    means, covariances, distance = (off / scale).tolist()
+    return Score(max(means, 0.0) ** 0.5, max(covariances, 0.0) ** 0.5, distance)
+
+
+def _covariance(points: Tensor) -> Tensor:
+    return torch.cov(points.T).reshape(points.shape[1], points.shape[1])
 
 
 def energy_distance(some: Tensor, others: Tensor) -> float:
