@@ -97,7 +97,7 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
         sampling.noise_scaling is kind.noise_scaling and sampling.calculate_input is kind.calculate_input
         for kind in known
     ):
-        kinds = ", ".join(kind.__name__ for kind in sampling.__mro__[1:3])
+        kinds = ", ".join(kind.__name__ for kind in sampling.__bases__)
         raise InpaintError(
             f"model: expected one that takes noise as a flow model or as Stable Diffusion does, got {kinds}. "
             "Choose another sampler for this model."
