@@ -26,7 +26,7 @@ LEVELS = {"flow": flow_levels, "karras": karras_levels}
 SEED = 7
 # The share of an error that more calls must leave for it to be called a bias.
 LASTING = 0.8
-# True fills score as much by chance.
+# What true fills score by chance, or not much more.
 NOTHING = (0.05, 0.05, 0.004)
 ERRORS = ("error of the mean", "error of the covariance", "energy distance")
 LABELS = {
@@ -82,10 +82,12 @@ def main() -> None:
                 row = (said(scores[name, levels, count, filler]) for filler in FILLERS)
                 report.row(name, levels, count, *row, said(floors[name]))
     sum_up(report, scores, calls)
-    if options.markdown:
-        report.write(options.markdown)
     if options.plot:
         plot(options.plot, scores, calls)
+        report.say()
+        report.say(f"![Errors over the calls of a flow model]({options.plot.name})")
+    if options.markdown:
+        report.write(options.markdown)
 
 
 def by_chance(toy: Toy, pictures: int, fills: int) -> Score:

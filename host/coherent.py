@@ -29,11 +29,11 @@ def coherent_sampler(full: bool = False) -> comfy.samplers.KSAMPLER:
     Args:
         full: two calls of the model a step instead of one, see `inpaint.coherent`.
     """
-    return comfy.samplers.KSAMPLER(_sample, {"full": full})
+    return comfy.samplers.KSAMPLER(sample_coherent, {"full": full})
 
 
 @torch.no_grad()
-def _sample(
+def sample_coherent(
     model: Any,
     x: Tensor,
     sigmas: Tensor,
@@ -97,7 +97,7 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
         sampling.noise_scaling is kind.noise_scaling and sampling.calculate_input is kind.calculate_input
         for kind in known
     ):
-        kinds = ", ".join(kind.__name__ for kind in sampling.__mro__ if kind.__module__ == "comfy.model_sampling")
+        kinds = ", ".join(kind.__name__ for kind in sampling.__bases__)
         raise InpaintError(
             f"model: expected one that takes noise as a flow model or as Stable Diffusion does, got {kinds}. "
             "Choose another sampler for this model."

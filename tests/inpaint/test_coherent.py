@@ -1,6 +1,10 @@
 """DInG, step by step against its formulas, and as a sampler against the true fills of small exact models.
 
-Mutations seen to fail here: TODO
+Mutations seen to fail here: all of the noise new at each step, or another share of it; the old noise not shrunk for the
+new; the observation's spread not scaled with the picture, or its noise left out of the hole; softness not squared; the
+known part put in whole, or with new noise; the second call at the wrong level, or without its noise; what is known not
+put back, or put back into a noisy result; a step told with the model's own picture; pure noise without its trace of
+picture; half precision inside; RePaint without new noise; models and true fills of the toys off by a little.
 """
 
 import math
@@ -165,8 +169,9 @@ def test_a_schedule_that_ends_in_noise_gives_the_noisy_sample(full, calls):
 
     sample = coherent(denoise, noise(), levels, reference, (~toy.hole).double(), noise, full)
     assert len(seen) == calls
-    around = sample[:, ~toy.hole] - 0.6 * reference[:, ~toy.hole]
-    assert 0.25 < around.std() < 0.5  # 0.4 is the level's; the known part is not put back
+    noise_left = (sample - 0.6 * reference)[:, ~toy.hole].std(dim=0)
+    assert noise_left.min() > 0.2  # of 0.4: the known part is not put back
+    assert noise_left.max() < 0.5
 
 
 def test_pure_noise_twice_and_a_step_that_stays():
