@@ -78,8 +78,7 @@ def _own_time(report: Report, host: HostWithPack) -> None:
     }
     for way, (patched, sampler) in ways.items():
         network: list[float] = []
-        timed = patched.clone()
-        timed.set_model_unet_function_wrapper(functools.partial(_clocked, network))
+        timed = _timed(patched, network)
         with _own_clock(host) as own:
             started = time.perf_counter()
             _sample(host, timed, latent, STEPS, sampler)
@@ -92,12 +91,18 @@ def _own_time(report: Report, host: HostWithPack) -> None:
     report.point(worst <= OWN_REACH_PERCENT, f"own time {worst:.3f} % at the most, {OWN_REACH_PERCENT:.0f} % wanted")
 
 
-def _clocked(seconds: list[float], apply_model: Callable[..., torch.Tensor], given: dict[str, Any]) -> torch.Tensor:
-    """A wrapper of the network that notes how long it takes."""
-    started = time.perf_counter()
-    result = apply_model(given["input"], given["timestep"], **given["c"])
-    seconds.append(time.perf_counter() - started)
-    return result
+def _timed(model: Any, seconds: list[float]) -> Any:
+    """The MODEL, noting how long its network takes at every call. A function, as the host copies all else."""
+
+    def clocked(apply_model: Callable[..., torch.Tensor], given: dict[str, Any]) -> torch.Tensor:
+        started = time.perf_counter()
+        result = apply_model(given["input"], given["timestep"], **given["c"])
+        seconds.append(time.perf_counter() - started)
+        return result
+
+    timed = model.clone()
+    timed.set_model_unet_function_wrapper(clocked)
+    return timed
 
 
 @contextmanager
@@ -129,8 +134,7 @@ def _own_clock(host: HostWithPack) -> Iterator[list[float]]:
 def _around(host: HostWithPack, model: Any, latent: dict[str, Any]) -> float:
     """Seconds that the host takes around the network for so many steps of its plainest sampler, without a mask."""
     network: list[float] = []
-    timed = model.clone()
-    timed.set_model_unet_function_wrapper(functools.partial(_clocked, network))
+    timed = _timed(model, network)
     started = time.perf_counter()
     _sample(host, timed, {"samples": latent["samples"]}, STEPS, "euler")
     return time.perf_counter() - started - sum(network)
