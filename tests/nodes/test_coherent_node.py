@@ -384,7 +384,7 @@ def test_a_model_with_its_own_way_to_keep_is_refused_in_words_where_there_is_a_m
 @pytest.mark.parametrize("kind", ["eps"])
 def test_differential_diffusion_is_refused_in_words(sample, model, latent, InpaintError):
     model.set_model_denoise_mask_function(lambda sigma, mask, extra_options: mask)
-    with pytest.raises(InpaintError, match="expected one without Differential Diffusion"):
+    with pytest.raises(InpaintError, match="expected one without Soft Inpaint or Differential Diffusion"):
         sample(model, latent)
 
 
