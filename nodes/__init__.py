@@ -18,7 +18,7 @@ from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
 from .remove import RemoveObject
 from .sample import MaskedSampler
-from .soft import SoftInpaint
+from .soft import SoftCompositeMask, SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -44,6 +44,7 @@ NODES: list[type[io.ComfyNode]] = [
     RemoveObject,
     DecodeComposite,
     Composite,
+    SoftCompositeMask,
     FillMasked,
 ]
 

@@ -36,6 +36,7 @@ NODES = [
     "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
+    "MendSoftCompositeMask",
     "MendFillMasked",
 ]
 

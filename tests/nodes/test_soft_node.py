@@ -116,3 +116,34 @@ def test_the_mask_is_shown_step_by_step(run, general_model):
 def test_a_wrong_setting_is_named(run, general_model, InpaintError):
     with pytest.raises(InpaintError, match=r"strength: expected 0 to 1, got 2"):
         run("MendSoftInpaint", model=general_model.model, strength=2)
+
+
+def _composite(run, model, before, after, mask, **settings):
+    return run(
+        "MendSoftCompositeMask",
+        model=model,
+        before={"samples": before},
+        after={"samples": after},
+        mask=mask,
+        **settings,
+    )
+
+
+def test_what_changed_is_pasted_and_what_did_not_is_not(run, general_model):
+    """A change of 0.5 in the model's scale is half and half."""
+    before = torch.zeros(1, 4, 16, 16)
+    after = before.clone()
+    after[:, 0, :, 8:] = 0.5 / general_model.model.model.latent_format.scale_factor
+    mask = torch.full((1, 124, 128), 0.5)
+    mask[:, :40] = 0
+    made = _composite(run, general_model.model, before, after, mask).outputs[0]
+    assert made.shape == mask.shape
+    assert (made[:, :40] == 0).all()
+    assert made[:, 40:, :40].max() < 1e-3
+    assert torch.allclose(made[:, 60:100, 100:], torch.tensor(0.5), atol=1e-3)
+
+
+def test_latents_that_do_not_fit_are_named(run, general_model, InpaintError):
+    before, after = torch.zeros(1, 4, 16, 16), torch.zeros(1, 4, 16, 8)
+    with pytest.raises(InpaintError, match=r"of one size, got \[1, 4, 16, 16\] and \[1, 4, 16, 8\]"):
+        _composite(run, general_model.model, before, after, torch.ones(1, 64, 64))
