@@ -1,7 +1,7 @@
 """The coherent samplers by their names in Masked Sampler.
 
 Mutations seen to fail here: two calls for the one-call sampler; the host's euler run after all; the soft schedule put
-on the model for it; the seed not handed on.
+on the model for it.
 """
 
 import pytest
