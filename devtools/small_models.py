@@ -23,6 +23,8 @@ CHECKPOINT_OF = {
     "sd2-inpaint": SD2,
     "sdxl-inpaint": SDXL,
     "any-model-inpaint": SD15_GENERAL,
+    "any-model-coherent": SD15_GENERAL,
+    "any-model-soft-inpaint": SD15_GENERAL,
 }
 # Flux's own text encoder is left out for its size: a node of tests/host_pack gives what it would.
 TEXT_NODE, TEST_TEXT_NODE = "CLIPTextEncode", "TestFluxConditioning"

@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .. import host
 from . import estimate_route
+from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
 from .encode import EncodeInpaint
@@ -15,7 +16,9 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .remove import RemoveObject
 from .sample import MaskedSampler
+from .soft import SoftCompositeMask, SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -36,8 +39,12 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintControlImage,
     ApplyFooocusInpaint,
     MaskedSampler,
+    SoftInpaint,
+    CoherentSampler,
+    RemoveObject,
     DecodeComposite,
     Composite,
+    SoftCompositeMask,
     FillMasked,
 ]
 

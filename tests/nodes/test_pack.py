@@ -31,8 +31,12 @@ NODES = [
     "MendInpaintControlImage",
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
+    "MendSoftInpaint",
+    "MendCoherentSampler",
+    "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
+    "MendSoftCompositeMask",
     "MendFillMasked",
 ]
 

@@ -18,7 +18,9 @@ from scipy.ndimage import distance_transform_edt
 from devtools.small_models import TEST_TEXT_NODE, TEXT_NODE
 
 NAMES = (
+    "any-model-coherent",
     "any-model-inpaint",
+    "any-model-soft-inpaint",
     "flux-fill",
     "remove-without-model",
     "sd15-inpaint-denoise-075",
@@ -28,7 +30,9 @@ NAMES = (
 )
 # What the sampler of each starts with: steps, cfg and denoise.
 PROMISED = {
+    "any-model-coherent": (30, 7, 1),
     "any-model-inpaint": (20, 7, 0.9),
+    "any-model-soft-inpaint": (30, 7, 1),
     "flux-fill": (20, 1, 1),
     "sd15-inpaint": (20, 7, 1),
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
@@ -37,7 +41,7 @@ PROMISED = {
 }
 LOADERS = ("MendLoadCheckpoint", "MendLoadModel")
 # Further than any shipped workflow grows and feathers its mask.
-MARGIN = 40
+MARGIN = 60
 ALERTS = ".p-toast-message-error, .p-toast-message-warn"
 # By node id: text of the reports that are drawn, and whether each can be read.
 REPORTS = """() => {
