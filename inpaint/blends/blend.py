@@ -62,10 +62,10 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
     result = room_for(original).copy_(original)
     repainted, mask = repainted.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
     chosen = _METHODS[method]
-    for blended, *frame in zip(result, original, repainted, mask, strict=True):
-        pair = Pair.around(*frame, reach=chosen.reach)
+    for index in range(batch):
+        pair = Pair.around(original[index], repainted[index], mask[index], chosen.reach)
         if pair is not None:
-            feather.mix(blended[pair.window], pair, chosen.correction(pair))
+            feather.mix(result[index][pair.window], pair, chosen.correction(pair))
     return result
 
 
