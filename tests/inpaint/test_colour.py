@@ -2,9 +2,9 @@
 
 Mutations seen to fail here: a ring with the hole in it, a pixel too wide, around what is fully masked only; all kept
 pixels or the hole itself fitted on; pixels that are not finite fitted on; strength left out; values let out of 0..1, or
-cut to it where they were outside; alpha changed; the input changed in place; contrast taken from the wrong picture, from
-a flat ring, from few pixels, or without bounds; the shift the wrong way, of all frames, of the whole picture; a field
-that is not extended, not a mean, not smooth, that follows stray pixels of the ring, or without its mean.
+cut to it where they were outside; alpha changed; the input changed in place; contrast taken from the wrong picture,
+from a flat ring, from few pixels, or without bounds; the shift the wrong way, of all frames, of the whole picture; a
+field that is not extended, not a mean, not smooth, that follows stray pixels of the ring, or without its mean.
 """
 
 import numpy as np
