@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .blend import composite_mask
+from .blends import composite_mask
 from .checks import as_planes, check_amount, check_image, match_mask, without_haze
 from .crop import Stitch, common_count, pick
 from .errors import InpaintError
