@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import comfy.utils
 from comfy.model_patcher import set_model_options_post_cfg_function
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..inpaint.checks import as_values
+from ..inpaint.errors import InpaintError
 from ..inpaint.masks import pool
 from ..inpaint.soft import Soft, done, freed, put_back
 from ..inpaint.soft_blend import SoftBlend, blend, repainted
@@ -55,9 +57,20 @@ def reads_soft_masks(model: Any) -> bool:
 
 
 def latent_mask(mask: Tensor, shape: Any) -> Tensor:
-    """A noise mask, as whatever node made it, at a latent's resolution."""
+    """A noise mask, as whatever node made it, at a latent's resolution, and one for each picture.
+
+    Raises:
+        InpaintError: if there are more masks than pictures, of which the host would drop the rest without a word.
+    """
     mask = as_values(mask)
-    return mask if mask.ndim == len(shape) and mask.shape[-2:] == shape[-2:] else pool(mask, shape)
+    if mask.ndim != len(shape) or mask.shape[-2:] != shape[-2:]:
+        mask = pool(mask, shape)
+    if len(mask) > shape[0]:
+        raise InpaintError(
+            f"noise mask: expected one mask, or one for each of {shape[0]} pictures, got {len(mask)}. Connect a mask "
+            "[B, H, W] with as many as there are pictures."
+        )
+    return comfy.utils.repeat_to_batch_size(mask, shape[0])
 
 
 def _without_reading(patched: Any) -> Any:
