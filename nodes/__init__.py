@@ -7,6 +7,7 @@ from . import estimate_route
 from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
+from .crop import CropByBox, CropForInpaint, StitchCrop
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
@@ -31,6 +32,9 @@ NODES: list[type[io.ComfyNode]] = [
     MaskFromAlpha,
     MaskFromDifference,
     PreviewMaskOverImage,
+    CropForInpaint,
+    CropByBox,
+    StitchCrop,
     LoadCheckpoint,
     LoadModel,
     LoadFooocusPatch,
