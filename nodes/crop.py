@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .. import host
 from ..inpaint import colour
-from ..inpaint.blends import METHODS
+from ..inpaint.blends import METHODS, max_change
 from ..inpaint.box_path import plan_path
 from ..inpaint.checks import as_mask, match
 from ..inpaint.clean import coverage
@@ -186,7 +186,10 @@ class StitchCrop(io.ComfyNode):
         if made.unusable:
             told.append(f"{made.unusable:,} repainted pixels were not numbers and were left as they were.")
         composite = on_picture(made.weights, stitch.plans)
-        told.insert(0, f"Pasted over {float((composite > 0).float().mean()):.1%} of the picture.")
+        original = stitch.image.expand(len(made.image), -1, -1, -1)
+        outside = max_change(original, made.image, (composite == 0).expand(len(made.image), -1, -1))
+        share_of_it = float((composite > 0).float().mean())
+        told.insert(0, f"Pasted over {share_of_it:.1%} of the picture. Largest change outside: {outside:g}.")
         return io.NodeOutput(made.image, composite, ui={"text": ("\n".join(told),)})
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "any-model-coherent",
     "any-model-inpaint",
     "any-model-soft-inpaint",
+    "crop-and-stitch",
     "flux-fill",
     "remove-without-model",
     "sd15-inpaint-denoise-075",
@@ -33,6 +34,7 @@ PROMISED = {
     "any-model-coherent": (30, 7, 1),
     "any-model-inpaint": (20, 7, 0.9),
     "any-model-soft-inpaint": (30, 7, 1),
+    "crop-and-stitch": (20, 7, 1),
     "flux-fill": (20, 1, 1),
     "sd15-inpaint": (20, 7, 1),
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
@@ -170,6 +172,8 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
         canvas.set_widget(_node(api, *LOADERS), widget, file)
     if workflow.stem in PROMISED:
         canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
+    if workflow.stem == "crop-and-stitch":
+        canvas.set_widget(_node(api, "MendCropForInpaint"), "size", "keep")  # the model's own takes minutes here
 
 
 def _without_seed(prompt):
