@@ -78,14 +78,14 @@ def crop(
     image, mask = one_of_equal(image), one_of_equal(mask)
     count = common_count("crop", images=image, masks=mask, boxes=plans)
 
-    def mask_inside(index: int) -> Tensor:
+    def inside(index: int) -> Tensor:
         return copy_of(cut_mask(pick(mask, index), pick(plans, index).inside))
 
     cropped = crop_like(image, plans, border, linear)
-    masks = max(len(mask), len(plans))
-    scaled = _stacked(masks, lambda index: _scaled_mask(pick(mask, index), pick(plans, index)))
-    stitch = Stitch(image, _stacked(masks, mask_inside), plans, linear)
-    return Cropped(cropped.expand(count, -1, -1, -1), scaled.expand(count, -1, -1), stitch)
+    parts = stacked(max(len(mask), len(plans)), inside)
+    masks = stacked(len(parts), lambda index: scaled_mask(pick(parts, index), pick(plans, index)))
+    stitch = Stitch(image, parts, plans, linear)
+    return Cropped(cropped.expand(count, -1, -1, -1), masks.expand(count, -1, -1), stitch)
 
 
 def crop_like(image: Tensor, plans: Sequence[Plan], border: str = "reflect", linear: bool = False) -> Tensor:
@@ -106,7 +106,7 @@ def crop_like(image: Tensor, plans: Sequence[Plan], border: str = "reflect", lin
     check_image(image)
     image = one_of_equal(image)
     count = common_count("crop", images=image, boxes=plans)
-    return _stacked(count, lambda index: _scaled(pick(image, index), pick(plans, index), border, linear))
+    return stacked(count, lambda index: scaled(pick(image, index), pick(plans, index), border, linear))
 
 
 def pick(parts: Sequence[Part] | Tensor, index: int) -> Part | Tensor:
@@ -134,7 +134,7 @@ def common_count(what: str, **batches: Sized) -> int:
     return most
 
 
-def _stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
+def stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
     """A batch of what is made one by one, [1, ...] each, of which none outlives the next."""
     first = make(0)
     if count == 1:
@@ -147,8 +147,8 @@ def _stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
     return batch
 
 
-def _scaled(image: Tensor, plan: Plan, border: str, linear: bool) -> Tensor:
-    """[1, H, W, C] to its crop."""
+def scaled(image: Tensor, plan: Plan, border: str, linear: bool) -> Tensor:
+    """A picture [1, H, W, C] as its crop, in memory of its own."""
     across, down = (image.shape[2] / plan.picture.width, image.shape[1] / plan.picture.height)
     box = plan.box
     if across == down == 1 and box.size == plan.target:
@@ -157,29 +157,25 @@ def _scaled(image: Tensor, plan: Plan, border: str, linear: bool) -> Tensor:
     return resample(image, rows, columns, plan.target, border, linear).to(image.dtype)
 
 
-def _scaled_mask(mask: Tensor, plan: Plan) -> Tensor:
-    """[1, H, W] to its crop."""
+def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
+    """A mask inside a plan's box [1, h, w] as the crop's, in memory of its own."""
     box, target, padding = plan.box, plan.target, plan.padding
+    around = (padding.left, padding.right, padding.top, padding.bottom)
     if box.size == target:
-        return copy_of(cut_mask(mask, box))
-    size = (target.height, target.width)
-    # As it is at the picture's border, so that it does not fade there.
-    values = F.pad(
-        cut_mask(mask, plan.inside)[:, None].float(),
-        (padding.left, padding.right, padding.top, padding.bottom),
-        mode="replicate",
-    )
+        return copy_of(F.pad(inside, around))
+    # Beyond the picture's border as it is there, so that it does not fade; for a while.
+    values, size = F.pad(inside[:, None].float(), around, mode="replicate"), (target.height, target.width)
     if target.width < box.width or target.height < box.height:
-        scaled = F.adaptive_max_pool2d(values, size)
+        result = F.adaptive_max_pool2d(values, size)
     else:
         # Shares that add up to 1 only after rounding would make a little less than 1 of 1.
-        scaled = F.interpolate(values, size, mode="bilinear").mul_(1 + 2**-20).clamp_(max=1)
+        result = F.interpolate(values, size, mode="bilinear").mul_(1 + 2**-20).clamp_(max=1)
     # Nothing is repainted that lies beyond the picture as a whole.
     left, right = (side * target.width // box.width for side in (padding.left, padding.right))
     top, bottom = (side * target.height // box.height for side in (padding.top, padding.bottom))
-    scaled[:, 0, :top], scaled[:, 0, target.height - bottom :] = 0, 0
-    scaled[..., :left], scaled[..., target.width - right :] = 0, 0
-    return scaled[:, 0].to(mask.dtype)
+    result[..., :top, :], result[..., target.height - bottom :, :] = 0, 0
+    result[..., :left], result[..., target.width - right :] = 0, 0
+    return result[:, 0].to(inside.dtype)
 
 
 def _size(part: Tensor) -> Size:

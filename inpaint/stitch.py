@@ -62,7 +62,7 @@ def stitch(
         InpaintError: if sizes or numbers do not fit.
     """
     check_image(crops, "crop")
-    _check_aspect(crops, record.plans[0].target)
+    check_aspect(crops, record.plans[0].target)
     masks = record.mask if mask is None else _over_box(mask, record.plans[0])
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
@@ -107,13 +107,28 @@ def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
     return whole
 
 
+def check_aspect(crops: Tensor, target: Size) -> None:
+    """Accept crops [K, h, w, C] of any size, but of the aspect that they were handed out with.
+
+    Raises:
+        InpaintError: if it is another.
+    """
+    height, width = crops.shape[1:3]
+    stretch = (width / target.width) / (height / target.height)
+    if abs(math.log(stretch)) > MOST_STRETCH:
+        raise InpaintError(
+            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {width}x{height}. "
+            "What changed its aspect may have cut it: give it back as it was, or resize it to that."
+        )
+
+
 def paste_crop(
     place: Tensor, original: Tensor, crop: Tensor, weight: Tensor, plan: Plan, linear: bool, blend: Blend | None
 ) -> int:
     """Put one crop back.
 
     Args:
-        place: [1, H, W, C], the picture to write into; it already holds the original outside the mask.
+        place: [1, H, W, C], the picture to write into where the weight is above 0; it already holds the original.
         original: [1, H, W, C], which is read.
         crop: [1, h, w, C].
         weight: [1, h, w] inside the plan's box.
@@ -148,7 +163,7 @@ def paste_crop(
         base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
     blended = torch.lerp(base, repainted, weights, out=weights) if blend is None else blend(base, repainted, weight)
     # Selected, not multiplied: x + 0 * y is not always the bits of x.
-    torch.where(taken, blended.to(place.dtype), original, out=place)
+    torch.where(taken, blended.to(place.dtype), place, out=place)
     return unusable
 
 
@@ -184,13 +199,3 @@ def _room(mask: Box | None, plan: Plan) -> float:
         (inside.height - mask.bottom, inside.bottom < picture.height),
     )
     return min((room for room, ends in rooms if ends), default=math.inf)
-
-
-def _check_aspect(crops: Tensor, target: Size) -> None:
-    height, width = crops.shape[1:3]
-    stretch = (width / target.width) / (height / target.height)
-    if abs(math.log(stretch)) > MOST_STRETCH:
-        raise InpaintError(
-            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {width}x{height}. "
-            "What changed its aspect may have cut it: give it back as it was, or resize it to that."
-        )
