@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -55,16 +56,21 @@ class Drift:
     moved: float = 0.0
     undone: bool = False
 
+    @property
+    def sure(self) -> bool:
+        """Whether known pixels agree so well that what was found can be believed."""
+        return self.confidence >= SURE and self.error <= EXACT
+
     def report(self) -> str:
         """A line."""
         if self.confidence == 0:
-            return "Drift was not looked for: too little is known around the mask."
+            return "No drift was found: too little is known around the mask, or it looks quite different there."
         found = f"{self.dx:+.2f} px right, {self.dy:+.2f} px down, {self.scale:.4f} times as large"
         sure = f"known pixels agree by {self.confidence:.0%}, to {self.error:.2f} px"
         if self.undone:
             return f"Drift undone: {found} ({sure})."
-        if self.moved < SMALLEST:
-            return f"No drift: {found} ({sure})."
+        if self.sure and self.moved <= LARGEST:
+            return f"No drift to undo: {found} ({sure})."
         return f"Drift left as it is, for it is not sure: {found} ({sure})."
 
 
@@ -138,10 +144,10 @@ def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
     for number, planes in reversed(list(enumerate(levels))):
         found = _refined(found, planes, 2**number, centre, corner)
 
-    sure = found.confidence >= SURE and found.error <= EXACT and found.moved > 3 * found.error
-    undone = sure and SMALLEST <= found.moved <= LARGEST
     dx, dy, growth = found.motion.tolist()
-    return Drift(dx, dy, 1 + growth / corner, found.confidence, found.error, found.moved, undone)
+    drift = Drift(dx, dy, 1 + growth / corner, found.confidence, found.error, found.moved)
+    worth_it = max(SMALLEST, 3 * found.error) < found.moved <= LARGEST
+    return dataclasses.replace(drift, undone=drift.sure and worth_it)
 
 
 def _refined(found: _Found, planes: Tensor, cell: int, centre: Tensor, corner: float) -> _Found:
@@ -154,7 +160,7 @@ def _refined(found: _Found, planes: Tensor, cell: int, centre: Tensor, corner: f
         centre, corner: of the picture, [2] and its distance from there, in the picture's own pixels.
 
     Returns:
-        the same again where this level cannot tell.
+        the same motion again where this level cannot tell.
     """
     wanted, had = _softened(planes[:1]), _softened(planes[1:2])
     # A sample between the pixels next to the hole has some of the hole in it.
@@ -198,7 +204,10 @@ def _refined(found: _Found, planes: Tensor, cell: int, centre: Tensor, corner: f
             break
         # Further off, the two pictures' slopes have little to do with each other.
         near = near or bool(step.abs().max() < NEAR * cell)
-    return result if result.error < cell else found
+    if result.confidence >= SURE and result.error < cell / 4:
+        return result
+    # What leads nowhere here must not lead the finer levels astray.
+    return _Found(found.motion, result.confidence, result.error, found.moved)
 
 
 def _moved(moves: Tensor, motion: Tensor) -> Tensor:
