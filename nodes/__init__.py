@@ -8,6 +8,7 @@ from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
 from .crop import CropByBox, CropForInpaint, StitchCrop
+from .crop_regions import CropRegions, StitchRegions
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
@@ -17,6 +18,7 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .outpaint import PadForOutpaint
 from .remove import RemoveObject
 from .sample import MaskedSampler
 from .soft import SoftCompositeMask, SoftInpaint
@@ -35,6 +37,9 @@ NODES: list[type[io.ComfyNode]] = [
     CropForInpaint,
     CropByBox,
     StitchCrop,
+    CropRegions,
+    StitchRegions,
+    PadForOutpaint,
     LoadCheckpoint,
     LoadModel,
     LoadFooocusPatch,

@@ -1,4 +1,4 @@
-"""Crop for Inpainting, Crop by Box and Stitch Inpainted Crop on the host.
+"""The nodes that crop, stitch and pad, on the host.
 
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
 the path used for one box; colour corrected though none was chosen; align left out; alpha dropped.
@@ -160,3 +160,62 @@ def test_a_crop_of_another_aspect_is_refused_in_words(run, photo, InpaintError):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
     with pytest.raises(InpaintError, match="What changed its aspect may have cut it"):
         run("MendStitchCrop", stitch=stitch, image=crop[:, :, : crop.shape[2] // 2])
+
+
+def _two(photo):
+    mask = _mask(photo, top=40, left=40, height=30, width=30)
+    mask[:, 200:240, 330:370] = 1
+    return mask
+
+
+def test_regions_come_back_as_one_picture(run, photo):
+    mask = _two(photo)
+    ran = run("MendCropRegions", image=photo, mask=mask, size="keep")
+    crops, masks, stitch, count = ran.outputs
+    assert count == len(crops) == len(masks) == 2
+    assert "2 regions" in ran.text
+    assert masks.sum(dim=(1, 2)).tolist() == [900, 1600]
+    same = run("MendStitchRegions", stitch=stitch, image=crops).outputs
+    assert torch.allclose(same[0], photo, atol=1e-5)
+    painted = run("MendStitchRegions", stitch=stitch, image=torch.zeros_like(crops), colour="none", blend="feather")
+    whole, weight = painted.outputs
+    assert (whole[mask > 0] == 0).all()
+    assert torch.equal(whole[weight == 0], photo[weight == 0])
+    assert "Largest change outside: 0." in painted.text
+    assert "Seam visible" in painted.text
+
+
+def test_too_many_regions_are_refused_in_words(run, photo, InpaintError):
+    with pytest.raises(InpaintError, match="expected at most 1 regions, got 2"):
+        run("MendCropRegions", image=photo, mask=_two(photo), limit=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, (300, 451 + 256)),
+        ({"left": 10, "right": 0, "top": 5, "bottom": 7}, (312, 461)),
+        ({"unit": "percent", "left": 100, "right": 0}, (300, 902)),
+        ({"unit": "to a size", "width": 512, "height": 400}, (400, 512)),
+        ({"unit": "to an aspect", "width": 16, "height": 9}, (300, 533)),
+    ],
+)
+@pytest.mark.parametrize("fill", ["edge", "reflect", "colour", "harmonic"])
+def test_room_for_outpainting(run, photo, settings, size, fill):
+    image, denoise, conditioning = run("MendPadForOutpaint", image=photo, fill=fill, **settings).outputs
+    assert tuple(image.shape[1:3]) == size == tuple(denoise.shape[1:])
+    new = torch.ones(size, dtype=torch.bool)
+    left = settings.get("left", 128)
+    if settings.get("unit", "pixels") == "pixels":
+        top = settings.get("top", 0)
+        assert torch.equal(image[:, top : top + 300, left : left + 451], photo)
+        new[top : top + 300, left : left + 451] = False
+        assert (denoise[0][new] == 1).all()
+        assert (conditioning[0][new] == 1).all()
+    assert set(conditioning.unique().tolist()) == {0, 1}
+    assert ((denoise > 0) & (denoise < 1)).any()
+
+
+def test_the_picture_can_have_a_mask_of_its_own(run, photo):
+    _, denoise, _ = run("MendPadForOutpaint", image=photo, mask=_mask(photo)).outputs
+    assert (denoise[:, 100:140, 128 + 180 : 128 + 240] == 1).all()
