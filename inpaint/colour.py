@@ -57,7 +57,7 @@ class Matched:
 
 
 def match_colour(
-    original: Tensor, repainted: Tensor, mask: Tensor, method: str = "field", strength: float = 1.0, ring: float = 32
+    original: Tensor, repainted: Tensor, mask: Tensor, method: str = "mean-std", strength: float = 1.0, ring: float = 32
 ) -> Matched:
     """Correct the colours of the repainted picture so that they go on from the original's around the mask.
 
