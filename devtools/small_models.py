@@ -23,6 +23,7 @@ CHECKPOINT_OF = {
     "sd2-inpaint": SD2,
     "sdxl-inpaint": SDXL,
     "crop-and-stitch": SD15,
+    "several-regions": SD15,
     "any-model-inpaint": SD15_GENERAL,
     "any-model-coherent": SD15_GENERAL,
     "any-model-soft-inpaint": SD15_GENERAL,

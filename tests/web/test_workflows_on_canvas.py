@@ -28,6 +28,7 @@ NAMES = (
     "sd15-inpaint",
     "sd2-inpaint",
     "sdxl-inpaint",
+    "several-regions",
 )
 # What the sampler of each starts with: steps, cfg and denoise.
 PROMISED = {
@@ -40,6 +41,7 @@ PROMISED = {
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
     "sd2-inpaint": (20, 7, 1),
     "sdxl-inpaint": (20, 7, 1),
+    "several-regions": (20, 7, 1),
 }
 LOADERS = ("MendLoadCheckpoint", "MendLoadModel")
 # Further than any shipped workflow grows and feathers its mask.
@@ -172,8 +174,9 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
         canvas.set_widget(_node(api, *LOADERS), widget, file)
     if workflow.stem in PROMISED:
         canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
-    if workflow.stem == "crop-and-stitch":
-        canvas.set_widget(_node(api, "MendCropForInpaint"), "size", "keep")  # the model's own takes minutes here
+    for node in ("MendCropForInpaint", "MendCropRegions"):
+        if any(each["class_type"] == node for each in api.values()):
+            canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
 
 
 def _without_seed(prompt):
