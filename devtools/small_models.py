@@ -22,6 +22,8 @@ CHECKPOINT_OF = {
     "sd15-inpaint-denoise-075": SD15,
     "sd2-inpaint": SD2,
     "sdxl-inpaint": SDXL,
+    "crop-and-stitch": SD15,
+    "several-regions": SD15,
     "any-model-inpaint": SD15_GENERAL,
     "any-model-coherent": SD15_GENERAL,
     "any-model-soft-inpaint": SD15_GENERAL,

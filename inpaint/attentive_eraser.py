@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from .errors import InpaintError
-from .geometry import Box, Size, pad_mask
+from .geometry import Box, Size
 from .masks import pool
+from .padding import pad_mask
 
 PIXELS = 8  # to a latent cell, along each side, in all U-Nets that this is for
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]

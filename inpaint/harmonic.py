@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ MOST_STEPS = 100
 DAMPING = 0.8
 
 
-def harmonic(values: Tensor, known: Tensor) -> Tensor:
+def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """The smoothest surface through the known pixels: every other pixel is the mean of its neighbours.
 
     Neighbours are the up to four pixels that share an edge, so nothing flows across the picture's border.
@@ -24,31 +25,37 @@ def harmonic(values: Tensor, known: Tensor) -> Tensor:
     Args:
         values: [B, C, H, W] float32, around 0..1 where known; elsewhere not looked at.
         known: [B, 1, H, W] bool.
+        tolerance: stop when the estimated error of every pixel is below this.
 
     Returns:
-        [B, C, H, W] float32: where not known, the surface, within a few TOLERANCE of the exact one, or 0 in a frame
-        with no known pixel; where known, nothing of use.
+        [B, C, H, W] float32: where not known, the surface, within a few times `tolerance` of the exact one, or 0 in a
+        frame with no known pixel; where known, nothing of use.
 
     Source: conjugate gradients, preconditioned by a multigrid cycle over blocks of pixels. The coarse grids are those
         of aggregation (Braess 1995, doi:10.1007/BF02238488) with their links halved, for blocks lie twice as far
         apart.
     """
     grids = _grids(known)
+    # Channel by channel: memory that large is asked of the system, and cleared by it, for every single result.
+    return torch.cat([_solve(grids, channel, known, tolerance) for channel in values.split(1, dim=1)], dim=1)
+
+
+def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) -> Tensor:
     finest = grids[0]
-    residual = _sum_of_neighbours(torch.where(known, values, 0)) * ~known
-    solution = torch.zeros_like(values)
-    direction = torch.zeros_like(values)
-    energy = torch.ones_like(values[..., :1, :1])
+    residual = _sum_of_neighbours(torch.where(known, values, 0)).masked_fill_(known, 0)
+    solution = torch.zeros_like(residual)
+    direction = torch.zeros_like(residual)
+    energy = torch.ones_like(residual[..., :1, :1])
     for _ in range(MOST_STEPS):
         correction = _cycle(grids, residual)
-        if correction.abs().max() < TOLERANCE:
+        if max(-correction.min(), correction.max()) < tolerance:
             break
         previous, energy = energy, _dot(residual, correction)
-        direction = correction + direction * _ratio(energy, previous)
+        direction.mul_(_ratio(energy, previous)).add_(correction)
         change = finest.apply(direction)
         step = _ratio(energy, _dot(direction, change))
-        solution += step * direction
-        residual -= step * change
+        solution.addcmul_(step, direction)
+        residual.addcmul_(step, change, value=-1)
     return solution
 
 
@@ -69,12 +76,16 @@ class _Grid:
 
     @classmethod
     def of(cls, right: Tensor, down: Tensor, leak: Tensor) -> _Grid:
-        total = leak + _sum_of_neighbours(torch.ones_like(leak), right, down)
+        total = _add_neighbours(leak.clone(), torch.ones_like(leak), right, down, 1)
         return cls(right, down, leak, total, _ratio(torch.ones_like(total), total))
 
     def apply(self, voltage: Tensor) -> Tensor:
         """The current that leaves every cell."""
-        return self.total * voltage - _sum_of_neighbours(voltage, self.right, self.down)
+        return _add_neighbours(self.total * voltage, voltage, self.right, self.down, -1)
+
+    def missing(self, current: Tensor, voltage: Tensor) -> Tensor:
+        """Of the current that is to leave every cell, what does not at this voltage."""
+        return self.apply(voltage).neg_().add_(current)
 
     def local_solution(self, current: Tensor) -> Tensor:
         """The voltage of every cell, were its neighbours at 0."""
@@ -109,38 +120,42 @@ def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
     grid, coarser = grids[0], grids[1:]
     if not coarser:
         return grid.local_solution(current)
-    voltage = DAMPING * grid.local_solution(current)
-    missing = _pair_rows(_pair_columns(current - grid.apply(voltage)))
-    height, width = current.shape[-2:]
-    blocks = _cycle(coarser, missing).repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
-    voltage = voltage + blocks[..., :height, :width]
-    return voltage + DAMPING * grid.local_solution(current - grid.apply(voltage))
+    voltage = grid.local_solution(current).mul_(DAMPING)
+    blocks = _cycle(coarser, _pair_rows(_pair_columns(grid.missing(current, voltage))))
+    for row, column in itertools.product((0, 1), repeat=2):
+        quarter = voltage[..., row::2, column::2]
+        quarter += blocks[..., : quarter.shape[-2], : quarter.shape[-1]]
+    return voltage.add_(grid.local_solution(grid.missing(current, voltage)), alpha=DAMPING)
 
 
-def _sum_of_neighbours(values: Tensor, right: Tensor | None = None, down: Tensor | None = None) -> Tensor:
-    """Each cell's neighbours, weighted by the links to them, or by 1."""
+def _sum_of_neighbours(values: Tensor) -> Tensor:
     one = values.new_ones(())
-    right, down = one if right is None else right, one if down is None else down
-    total = torch.zeros_like(values)
-    total[..., :-1].addcmul_(right, values[..., 1:])
-    total[..., 1:].addcmul_(right, values[..., :-1])
-    total[..., :-1, :].addcmul_(down, values[..., 1:, :])
-    total[..., 1:, :].addcmul_(down, values[..., :-1, :])
+    return _add_neighbours(torch.zeros_like(values), values, one, one, 1)
+
+
+def _add_neighbours(total: Tensor, values: Tensor, right: Tensor, down: Tensor, sign: int) -> Tensor:
+    """`total` with each cell's neighbours added (or taken away), weighted by the links to them."""
+    total[..., :-1].addcmul_(right, values[..., 1:], value=sign)
+    total[..., 1:].addcmul_(right, values[..., :-1], value=sign)
+    total[..., :-1, :].addcmul_(down, values[..., 1:, :], value=sign)
+    total[..., 1:, :].addcmul_(down, values[..., :-1, :], value=sign)
     return total
 
 
 def _pair_rows(values: Tensor) -> Tensor:
-    values = F.pad(values, (0, 0, 0, values.shape[-2] % 2))
+    if values.shape[-2] % 2:
+        values = F.pad(values, (0, 0, 0, 1))
     return values[..., 0::2, :] + values[..., 1::2, :]
 
 
 def _pair_columns(values: Tensor) -> Tensor:
-    values = F.pad(values, (0, values.shape[-1] % 2))
+    if values.shape[-1] % 2:
+        values = F.pad(values, (0, 1))
     return values[..., 0::2] + values[..., 1::2]
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(dim=(-2, -1), keepdim=True)
+    return torch.linalg.vecdot(a.flatten(-2), b.flatten(-2))[..., None, None]
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.blend import composite_mask, paste
+from ..inpaint.blends import composite_mask, paste
 from ..inpaint.checks import check_image, match
 from ..inpaint.errors import InpaintError
 from ..inpaint.geometry import Size

@@ -341,7 +341,41 @@ def soft_composite(run, odd):
     same(made, (odd.by_itself > 0).float())
 
 
+def crop_and_stitch(run, odd):
+    """At the picture's own scale nothing of the mask is lost, and what is painted black comes back under it alone."""
+    crops, masks, stitch, *_ = run("MendCropForInpaint", image=odd.picture, mask=odd.mask, size="keep").outputs
+    torch.testing.assert_close(masks.double().sum((1, 2)), odd.means.double().sum((1, 2)), rtol=1e-2, atol=1e-2)
+    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    untouched_outside(run("MendStitchCrop", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
+
+
+def stitch_by_mask(run, odd):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=picture(), mask=block(), size="keep").outputs
+    image, weight = run("MendStitchCrop", stitch=stitch, image=crop * 0, mask=odd.mask).outputs
+    plausible(weight, torch.Size((len(odd.by_itself), HEIGHT, WIDTH)))
+    assert torch.equal(image[weight == 0], picture().expand(len(image), -1, -1, -1)[weight == 0])
+
+
+def regions(run, odd):
+    crops, masks, stitch, _ = run(
+        "MendCropRegions", image=odd.picture, mask=odd.mask, size="keep", limit=4096, context_factor=4
+    ).outputs
+    torch.testing.assert_close(masks.double().sum(), odd.means.double().sum(), rtol=1e-2, atol=1e-2)
+    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    untouched_outside(run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
+
+
+def outpaint(run, odd):
+    image, _, told = run("MendPadForOutpaint", image=odd.picture, mask=odd.mask, left=8, right=0, feather=0).outputs
+    assert torch.equal(image[:, :, 8:], odd.picture.expand(len(image), -1, -1, -1))
+    same(told[..., 8:], (odd.means >= 0.5).float())
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
+    "MendCropForInpaint": crop_and_stitch,
+    "MendStitchCrop": stitch_by_mask,
+    "MendCropRegions": regions,
+    "MendPadForOutpaint": outpaint,
     "MendSoftInpaint": soft_inpaint,
     "MendRemoveObject": remove_object,
     "MendSoftCompositeMask": soft_composite,
@@ -361,7 +395,10 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendMaskedSampler": sample,
 }
 # These see no picture, so that the number of masks cannot be wrong.
-WITHOUT_PICTURE = ("MendSplitMask", "MendCombineMasks", "MendSoftInpaint", "MendRemoveObject", "MendSoftCompositeMask")
+WITHOUT_PICTURE = (
+    *("MendSplitMask", "MendCombineMasks", "MendSoftInpaint", "MendRemoveObject", "MendSoftCompositeMask"),
+    "MendStitchCrop",
+)
 
 
 class Runner:

@@ -1,0 +1,107 @@
+"""Photographs that scikit-image's wheel holds, and repainted versions of them that went wrong as models' do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+import skimage.io
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+NAMES = ("astronaut", "coffee", "chelsea", "rocket", "motorcycle_left", "ihc")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture to be repainted.
+
+    truth: [1, H, W, 3], the photograph. original: the same with a strange object in the hole, which was to go.
+    repainted: the truth again, as a model gives it back. hole: [1, H, W] of 0 and 1.
+    """
+
+    name: str
+    truth: Tensor
+    original: Tensor
+    repainted: Tensor
+    hole: Tensor
+
+
+def cases(wrong: Callable[[np.ndarray], np.ndarray]) -> Iterator[Case]:
+    """Each photograph, repainted in this wrong way."""
+    for seed, name in enumerate(NAMES):
+        truth = _photo(name)
+        hole = _hole(truth.shape[:2], seed)
+        strange = _photo(NAMES[seed - 1])
+        strange = cv2.resize(strange, truth.shape[1::-1], interpolation=cv2.INTER_AREA)
+        original = np.where(hole[..., None] > 0, strange, truth)
+        repainted = _as_decoded(wrong(truth), seed)
+        yield Case(name, *(torch.from_numpy(each).float()[None] for each in (truth, original, repainted, hole)))
+
+
+def colour_shift(truth: np.ndarray) -> np.ndarray:
+    """Less contrast, another tint, and brighter to one side."""
+    height, width = truth.shape[:2]
+    x, y = np.linspace(-1, 1, width)[None, :, None], np.linspace(-1, 1, height)[:, None, None]
+    return (truth - 0.5) * 0.93 + 0.5 + np.array([0.05, 0.01, -0.03]) + 0.02 * (x - y)
+
+
+def drifted(truth: np.ndarray) -> np.ndarray:
+    """1.6 pixels to the right, 1.1 up, and 0.6 % larger."""
+    centre = (np.array(truth.shape[:2]) - 1) / 2
+    rows, columns = np.indices(truth.shape[:2])
+    places = [(rows - centre[0] + 1.1) / 1.006 + centre[0], (columns - centre[1] - 1.6) / 1.006 + centre[1]]
+    planes = [ndimage.map_coordinates(truth[..., channel], places, order=5, mode="nearest") for channel in range(3)]
+    return np.stack(planes, axis=-1)
+
+
+def both(truth: np.ndarray) -> np.ndarray:
+    """Drifted, and of another colour."""
+    return colour_shift(drifted(truth))
+
+
+def sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], path: Path, quality: int = 82) -> None:
+    """Pictures side by side, a row for each photograph, with a line above each. Values in 0..1."""
+    drawn = []
+    for name, pictures in rows:
+        tiles = []
+        for title, picture in pictures:
+            tile = np.ascontiguousarray((picture.clip(0, 1) * 255).round().astype(np.uint8)[..., ::-1])
+            tile = cv2.copyMakeBorder(tile, 20, 4, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+            cv2.putText(tile, f"{name}: {title}", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+            tiles.append(tile)
+        drawn.append(np.hstack(tiles))
+    width = max(row.shape[1] for row in drawn)
+    full = [
+        cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for row in drawn
+    ]
+    cv2.imwrite(str(path), np.vstack(full), [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix == ".jpg" else [])
+
+
+def _photo(name: str) -> np.ndarray:
+    folder = Path(skimage.data.__file__).parent
+    (path,) = (path for path in folder.glob(f"{name}.*") if path.suffix in (".png", ".jpg"))
+    return skimage.io.imread(path)[..., :3].astype(np.float64) / 255
+
+
+def _hole(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """A blob across a fifth of the picture, as someone paints it around an object."""
+    random = np.random.default_rng(seed)
+    height, width = shape[:2]
+    y, x = np.mgrid[:height, :width]
+    x, y = x - width * random.uniform(0.42, 0.58), y - height * random.uniform(0.42, 0.58)
+    angle, radius = np.arctan2(y, x), 0.27
+    for waves in range(2, 7):
+        radius = radius + random.uniform(-0.035, 0.035) * np.sin(waves * angle + random.uniform(0, 2 * np.pi))
+    return (np.hypot(x, y) < radius * min(height, width)).astype(np.float64)
+
+
+def _as_decoded(picture: np.ndarray, seed: int) -> np.ndarray:
+    """What a VAE does to it besides: a little softer, with a little noise."""
+    noise = 0.006 * np.random.default_rng(seed).standard_normal(picture.shape)
+    return (ndimage.gaussian_filter(picture, (0.5, 0.5, 0)) + noise).clip(0, 1)

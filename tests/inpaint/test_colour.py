@@ -1,0 +1,239 @@
+"""Colour fitted on the ring: what must be undone exactly, and what must play no part in it.
+
+Mutations seen to fail here: a ring with the hole in it, a pixel too wide, around what is fully masked only; all kept
+pixels or the hole itself fitted on; pixels that are not finite fitted on; strength left out; values let out of 0..1, or
+cut to it where they were outside; alpha changed; the input changed in place; contrast taken from the wrong picture,
+from a flat ring, from few pixels, or without bounds; the shift the wrong way, of all frames, of the whole picture; a
+field that is not extended, not a mean, not smooth, that follows stray pixels of the ring, or without its mean.
+"""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+from inpaint.colour import METHODS, match_colour
+from inpaint.errors import InpaintError
+from inpaint.ring import ring_around
+
+FITTED = ["mean-std", "field"]
+SHIFT = torch.tensor([0.06, -0.04, 0.02])
+
+
+def scene(height: int = 96, width: int = 80, frames: int = 1, seed: int = 0) -> torch.Tensor:
+    """Something like a photograph in 0.2..0.8: large shapes and fine texture."""
+    random = np.random.default_rng(seed)
+    smooth = gaussian_filter(random.random((frames, height, width, 3)), (0, 9, 9, 0))
+    picture = (smooth - smooth.min()) / np.ptp(smooth) * 0.5 + 0.25 + 0.05 * random.random(smooth.shape)
+    return torch.from_numpy(picture).float()
+
+
+def hole_in(height: int = 96, width: int = 80, frames: int = 1) -> torch.Tensor:
+    mask = torch.zeros(frames, height, width)
+    mask[:, 30:70, 25:60] = 1
+    mask[:, 60:80, 50:] = 0.5
+    return mask
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 2.5, 7, 1000])
+def test_the_ring_is_what_is_kept_within_a_distance(pixels):
+    mask = hole_in()
+    distance = distance_transform_edt(mask[0].numpy() == 0)
+    expected = (distance > 0) & (distance <= pixels)
+    assert np.array_equal(ring_around(mask, pixels)[0].numpy(), expected)
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_a_shift_is_undone_exactly_and_contrast_stays(method):
+    original, mask = scene(), hole_in()
+    painted = original.clone()
+    painted[mask > 0] = scene(seed=1)[mask > 0]
+    matched = match_colour(original, painted + SHIFT, mask, method)
+    torch.testing.assert_close(matched.image, painted, rtol=0, atol=2e-6)
+    torch.testing.assert_close(matched.shift, -SHIFT[None], rtol=0, atol=1e-6)
+    inside = matched.image[mask > 0]
+    assert float((inside.std(dim=0) / painted[mask > 0].std(dim=0) - 1).abs().max()) < 1e-4
+
+
+def test_a_change_of_contrast_is_undone_by_mean_std():
+    original, mask = scene(), hole_in()
+    painted = (original - 0.5) * torch.tensor([0.8, 1.1, 1.3]) + 0.45
+    matched = match_colour(original, painted, mask, "mean-std")
+    torch.testing.assert_close(matched.image, original, rtol=0, atol=1e-5)
+
+
+def test_a_shift_that_differs_from_side_to_side_is_undone_by_the_field():
+    original, mask = scene(), hole_in()
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 96), torch.linspace(-1, 1, 80), indexing="ij")
+    drift = torch.stack([0.1 * x, 0.08 * y, 0.05 * (x - y)], dim=-1)
+    left = {method: (match_colour(original, original + drift, mask, method).image - original) for method in FITTED}
+    # Where the hole runs off the picture, the field goes on as it was.
+    closed = mask == 1
+    assert float(left["field"][closed].abs().max()) < 0.008
+    assert float(left["mean-std"][closed].abs().max()) > 0.04
+
+
+def test_the_field_does_not_follow_single_pixels():
+    """Noise of 0.05 on the ring's pixels is averaged over blocks before it goes inside."""
+    original, mask = scene(), hole_in()
+    noise = 0.05 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0))
+    change = match_colour(original, original + noise, mask, "field").image - (original + noise)
+    assert float(change[mask > 0].abs().max()) < 0.02
+    steps = max(float(change.diff(dim=dim).abs().max()) for dim in (1, 2))
+    assert steps < 0.005
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_only_the_ring_is_looked_at(method):
+    original, mask, ring = scene(), hole_in(), 12
+    painted = scene(seed=1)
+    outside_ring = ~ring_around(mask, ring)
+    change = match_colour(original, painted, mask, method, ring=ring).image - painted
+    other, other_painted = original.clone(), painted.clone()
+    other[outside_ring] = 0.9
+    other_painted[outside_ring & (mask == 0)] = 0.1
+    other_painted[:, 40, 40] = 0.3
+    other_change = match_colour(other, other_painted, mask, method, ring=ring).image - other_painted
+    same = (other_painted == painted).all(dim=-1)
+    torch.testing.assert_close(other_change[same], change[same], rtol=0, atol=1e-6)
+
+
+def test_mean_std_gives_the_ring_the_mean_and_spread_of_the_original():
+    original, painted, mask = scene(), scene() * 0.8 + scene(seed=1) * 0.2, hole_in()
+    matched = match_colour(original, painted, mask, "mean-std", ring=9)
+    ring = ring_around(mask, 9)
+    assert matched.pixels == (int(ring.sum()),)
+    torch.testing.assert_close(matched.image[ring].mean(dim=0), original[ring].mean(dim=0))
+    torch.testing.assert_close(matched.image[ring].std(dim=0), original[ring].std(dim=0))
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_half_the_strength_is_half_the_change(method):
+    original, painted, mask = scene(), scene(seed=1), hole_in()
+    whole, half = (match_colour(original, painted, mask, method, strength).image for strength in (1.0, 0.5))
+    torch.testing.assert_close(half - painted, 0.5 * (whole - painted), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("method", "strength"), [("none", 1.0), ("field", 0.0), ("mean-std", 0.0)])
+def test_nothing_asked_for_is_nothing_done(method, strength):
+    painted = scene()
+    matched = match_colour(scene(seed=1), painted, hole_in(), method, strength)
+    assert torch.equal(matched.image, painted)
+    assert matched.report() == "Colour was left as it was."
+
+
+@pytest.mark.parametrize("method", FITTED)
+@pytest.mark.parametrize("why", ["all masked", "no ring", "nothing masked", "nothing finite"])
+def test_with_nothing_to_fit_on_nothing_changes_and_it_is_said(method, why):
+    original, painted, mask = scene(), scene(seed=1), hole_in()
+    ring = 0.0 if why == "no ring" else 32.0
+    if why == "all masked":
+        mask = torch.full_like(mask, 0.1)
+    elif why == "nothing masked":
+        mask = torch.zeros_like(mask)
+    elif why == "nothing finite":
+        original = original * torch.nan
+    matched = match_colour(original, painted, mask, method, ring=ring)
+    assert torch.equal(matched.image, painted)
+    assert matched.pixels == (0,)
+    assert matched.report() == "Colour was not corrected: no known pixels lie around the mask to fit it on."
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_each_picture_is_fitted_on_its_own_ring(method):
+    original, painted = scene(frames=3), scene(frames=3, seed=1)
+    mask = hole_in(frames=3)
+    mask[1] = 1
+    mask[2] = mask[2].flip(0)
+    matched = match_colour(original, painted, mask, method)
+    for index in range(3):
+        one = slice(index, index + 1)
+        alone = match_colour(original[one], painted[one], mask[one], method)
+        torch.testing.assert_close(matched.image[one], alone.image, rtol=0, atol=1e-3)
+        assert matched.pixels[index] == alone.pixels[0]
+    assert matched.pixels[1] == 0
+    assert matched.report().endswith(" 1 of 3 pictures have no known pixels to fit on.")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("batches", [(1, 3, 1), (3, 1, 1), (1, 1, 3), (3, 3, 1)])
+def test_one_serves_many(method, batches):
+    original, painted, mask = scene(frames=batches[0]), scene(frames=batches[1], seed=1), hole_in(frames=batches[2])
+    matched = match_colour(original, painted, mask, method)
+    assert matched.image.shape[0] == len(matched.pixels) == len(matched.shift) == 3
+
+
+@pytest.mark.parametrize("method", FITTED)
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_what_is_not_finite_stays_and_plays_no_part(method, bad):
+    original, mask = scene(), hole_in()
+    painted = original + SHIFT
+    spots = torch.rand(mask.shape, generator=torch.Generator().manual_seed(0)) < 0.05
+    painted[..., 1][spots] = bad
+    original[..., 2][spots.flip(1)] = -bad
+    matched = match_colour(original, painted, mask, method)
+    clean = ~spots & ~spots.flip(1)
+    torch.testing.assert_close(matched.image[clean], original[clean], rtol=0, atol=2e-6)
+    assert not matched.image[..., 1][spots].isfinite().any()
+    assert matched.image[..., 0].isfinite().all()
+    assert matched.shift.isfinite().all()
+
+
+@pytest.mark.parametrize("method", FITTED)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_dtype_and_alpha_stay_and_inputs_are_not_touched(method, dtype):
+    original, mask = scene(), hole_in()
+    painted = torch.cat([scene(seed=1), torch.rand(1, 96, 80, 1)], dim=-1).to(dtype)
+    before = [each.clone() for each in (original, painted, mask)]
+    matched = match_colour(original, painted, mask.to(dtype), method).image
+    assert matched.dtype == dtype
+    assert torch.equal(matched[..., 3], painted[..., 3])
+    for now, was in zip((original, painted, mask), before, strict=True):
+        assert torch.equal(now, was)
+    expected = match_colour(original, painted.float(), mask, method).image.to(dtype)
+    torch.testing.assert_close(matched, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", FITTED)
+def test_values_do_not_leave_0_to_1_unless_they_were_outside(method):
+    original, mask = torch.full((1, 60, 60, 3), 0.9), torch.zeros(1, 60, 60)
+    mask[:, 20:40, 20:40] = 1
+    painted = torch.full_like(original, 0.6)
+    painted[0, 30, 30], painted[0, 31, 31] = 0.95, 1.5
+    matched = match_colour(original, painted, mask, method).image
+    assert float(matched[0, 30, 30, 0]) == 1.0
+    assert float(matched[0, 31, 31, 0]) == 1.5
+    assert float(matched[0, 25, 25, 0]) == pytest.approx(0.9)
+
+
+def test_contrast_is_left_where_the_ring_cannot_tell_it():
+    """A flat ring, one of few pixels, and one that shows something quite different."""
+    mask = torch.zeros(1, 40, 40)
+    mask[:, 15:25, 15:25] = 1
+    flat, texture = torch.full((1, 40, 40, 3), 0.5), scene(40, 40)
+    painted = torch.where(mask[..., None] > 0, texture, flat)
+    inside = match_colour(texture, painted, mask, "mean-std").image[mask > 0]
+    torch.testing.assert_close(inside - inside.mean(dim=0), texture[mask > 0] - texture[mask > 0].mean(dim=0))
+
+    few = torch.ones(1, 40, 40)
+    few[:, 5, 5:12] = 0
+    change = match_colour(texture, texture * 0.5, few, "mean-std").image - texture * 0.5
+    assert float(change.std(dim=(1, 2)).max()) < 1e-6
+
+    gain = match_colour(texture * 0.1 + 0.4, texture, mask, "mean-std").image[mask > 0].std(dim=0)
+    torch.testing.assert_close(gain, texture[mask > 0].std(dim=0) / 1.5)
+
+
+def test_settings_out_of_range_are_refused():
+    one = scene(), scene(), hole_in()
+    with pytest.raises(InpaintError) as error:
+        match_colour(*one, method="mkl")
+    assert str(error.value) == "method: expected one of none, mean-std, field, got mkl."
+    with pytest.raises(InpaintError) as error:
+        match_colour(*one, strength=1.5)
+    assert str(error.value) == "strength: expected 0 to 1, got 1.5. Use 0 to leave colours as they are."
+    with pytest.raises(InpaintError) as error:
+        match_colour(*one, ring=-1)
+    assert str(error.value) == "ring: expected 0 or more, got -1. Use 0 for none."
+    with pytest.raises(InpaintError, match="expected one size"):
+        match_colour(scene(), scene(50, 50), hole_in())
