@@ -170,8 +170,8 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
     report.heading("Photographs that were repainted wrong")
     report.say(
         "In each photograph a hole was filled with a piece of another one: what is to be removed. The repainted "
-        "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. colour: 7 % less "
-        "contrast, +0.05, +0.01, -0.03 in red, green and blue, and brighter to one side. drift: 1.6 pixels to the "
+        "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. colour: 7 % "
+        "less contrast, +0.05, +0.01, -0.03 in red, green and blue, and brighter to one side. drift: 1.6 pixels to the "
         "right, 1.1 up and 0.6 % larger. both: both. Each figure is seam score / PSNR inside the mask in dB. A seam "
         "score of 1 is that of the picture's own steps; the first rows are what is reached where nothing is wrong."
     )

@@ -1,6 +1,6 @@
 """Masked sampling: what our own functions cost of a step, and what a window around the mask saves.
 
-python dev.py bench sampling                                      all rows, about a quarter of an hour on two cores
+python dev.py bench sampling                                      all rows, some minutes on two cores
 python dev.py bench sampling --markdown benchmarks/sampling.md    keeps the figures in a file as well
 
 The network is SD 1.5's in its true size with UNTRAINED weights, in fp32 on the CPU, without CFG: the shortest step
@@ -30,7 +30,7 @@ from devtools.host_process import prepare_base
 from devtools.model_shapes import SD15
 
 CELLS = 64
-STEPS = 5
+STEPS = 3
 OWN_REACH_PERCENT = 1.0
 PROMPT = [[torch.zeros(1, 77, 768), {}]]
 # Where our functions are called while sampling.

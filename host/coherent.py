@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 import comfy.k_diffusion.sampling
-import comfy.model_base
 import comfy.model_sampling
 import comfy.samplers
 import torch
+from comfy.patcher_extension import WrappersMP, get_wrappers_with_key
 from torch import Tensor
 
 from ..inpaint.checks import as_values
 from ..inpaint.coherent import Level, coherent, flow_level, ratio_level
 from ..inpaint.errors import InpaintError
+from .inputs import keeps_in_its_own_way
+from .masked import KEY as MASKED
 
 # Added to the seed, so that no other seed that a person may take starts from the noise that is drawn on the way.
 APART = 0x9E3779B97F4A7C15
@@ -102,14 +104,15 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
             f"model: expected one that takes noise as a flow model or as Stable Diffusion does, got {kinds}. "
             "Choose another sampler for this model."
         )
-    if not masked:
+    blending = get_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, MASKED, model_options, is_model_options=True)
+    if not masked and not blending:
         return
-    if type(base).scale_latent_inpaint is not comfy.model_base.BaseModel.scale_latent_inpaint:
+    if keeps_in_its_own_way(base):
         raise InpaintError(
             f"model: expected one without a way of its own to keep what is not masked, got {type(base).__name__}. "
             "Choose another sampler for this model: any follows the mask."
         )
-    if "denoise_mask_function" in model_options:
+    if blending or "denoise_mask_function" in model_options:
         raise InpaintError(
             "model: expected one without Soft Inpaint or Differential Diffusion, which this sampler cannot follow. "
             "Take that node out: soft masks are softened here without it."

@@ -18,6 +18,7 @@ from ..inpaint.errors import InpaintError
 from ..inpaint.masks import pool
 from ..inpaint.soft import Soft, done, freed, put_back
 from ..inpaint.soft_blend import SoftBlend, blend, repainted
+from .inputs import keeps_in_its_own_way
 
 # Under this name.
 KEY = "mend_masked"
@@ -52,8 +53,12 @@ def with_nothing_outside(model: Any) -> Any:
 
 def reads_soft_masks(model: Any) -> bool:
     """Whether a MODEL carries a reading of soft masks: ours, or the host's Differential Diffusion."""
-    blends = model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, KEY)
-    return "denoise_mask_function" in model.model_options or bool(blends)
+    return "denoise_mask_function" in model.model_options or blends_soft_masks(model)
+
+
+def blends_soft_masks(model: Any) -> bool:
+    """Whether a MODEL carries A1111's way of reading soft masks, which takes the mask out of a sampler's hands."""
+    return bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, KEY))
 
 
 def latent_mask(mask: Tensor, shape: Any) -> Tensor:
@@ -97,10 +102,19 @@ def _blending(
     *arguments: Any,
 ) -> Tensor:
     """Around one whole sampling, where the latent has the model's scale: the mask is taken out of it, and what the
-    model makes of every step is blended instead."""
+    model makes of every step is blended instead.
 
-    if denoise_mask is None:
-        return executor(guider, sigmas, extra_args, callback, noise, latent_image, None, *arguments)
+    Raises:
+        InpaintError: if the model keeps what is not masked in a way of its own, or several latents are packed in one.
+    """
+    later = "denoise_mask_function" in extra_args["model_options"]  # our patch took out what was there before it
+    if denoise_mask is None or later:
+        return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *arguments)
+    if keeps_in_its_own_way(guider.inner_model) or latent_image.ndim == 3:
+        raise InpaintError(
+            "Soft Inpaint: expected a model that noises what is not masked, as A1111's method wants it, got "
+            f"{type(guider.inner_model).__name__}. Choose the method schedule."
+        )
     mask = denoise_mask
 
     def blended(step: dict[str, Any]) -> Tensor:

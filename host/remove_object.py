@@ -16,6 +16,7 @@ from torch import Tensor
 from ..inpaint import attentive_eraser as eraser
 from ..inpaint.errors import InpaintError
 from ..inpaint.geometry import Box
+from ..inpaint.soft import done
 from .window import window_of
 
 
@@ -78,7 +79,7 @@ def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, 
         run = options["transformer_options"]
         size = tuple(x.shape[-2:])
         window, whole = window_of(run) or (None, size)
-        early = eraser.progress(float(sigma.max()), run["sample_sigmas"]) < query_steps
+        early = bool(done(sigma.max(), run["sample_sigmas"]) < query_steps)
 
         def attention(q: Tensor, k: Tensor, v: Tensor, at: Mapping[str, Any]) -> Tensor:
             grid = tuple(at["activations_shape"][-2:])

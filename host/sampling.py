@@ -38,7 +38,7 @@ def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
 
 
 def sample(
-    model: Any, positive: list, negative: list, latent: dict[str, Any], **settings: Any
+    model: Any, positive: list, negative: list, latent: dict[str, Any], cells: Sequence[int], **settings: Any
 ) -> tuple[dict[str, Any], bool]:
     """The host's own KSampler step, with its noise, preview, progress and cancel.
 
@@ -46,6 +46,7 @@ def sample(
 
     Args:
         model, positive, negative, latent: as its inputs are.
+        cells: height and width of what is sampled, for the message.
         settings: seed, steps, cfg, sampler_name, scheduler and denoise.
 
     Returns:
@@ -73,11 +74,12 @@ def sample(
         return {**kept, "samples": torch.cat([half["samples"] for half in sampled])}, True
 
     def told() -> str:
-        batch, *_, height, width = latent["samples"].shape
+        height, width = cells
+        batch = latent["samples"].shape[0]
         split = ", even in halves" if parts else ""
         return (
             f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}{split}, with no other model "
-            "on the card. Lower the resolution or the batch; Estimate VRAM says what fits."
+            "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
         )
 
     return with_room(whole, in_halves if parts else whole, told)

@@ -17,6 +17,13 @@ from .inputs import model_inputs
 
 # Under this name.
 KEY = "mend_window"
+# Conditioning that covers the picture, or places things in it, in ways that are not known here.
+NOT_CUT = (
+    *("gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video", "camera_conditions"),
+    *("pose_video_latent", "face_video_pixels", "keyframe_idxs", "guide_attention_entries", "vace_frames"),
+)
+# Where the host's patches of a model hold a picture of their own.
+PICTURES = ("image", "encoded_image")
 
 
 def with_window(model: Any, window: Box) -> Any:
@@ -28,10 +35,12 @@ def with_window(model: Any, window: Box) -> Any:
     Raises:
         InpaintError: if the model takes pictures of its own, whose place in the window is unknown.
     """
-    if model_inputs(model).own_pictures:
+    patches = model.model_options["transformer_options"].get("patches", {}).values()
+    held = any(getattr(patch, name, None) is not None for each in patches for patch in each for name in PICTURES)
+    if held or model_inputs(model).own_pictures:
         raise InpaintError(
-            "sampled: expected a model whose inputs all lie on the latent, got one with pictures of its own, for "
-            'example image to video. Choose "whole picture".'
+            "sampled: expected a model whose inputs all lie on the latent, got one with pictures of its own: for "
+            'image to video, or by a patch such as a model-patch ControlNet. Choose "whole picture".'
         )
     patched = model.clone()
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
@@ -84,8 +93,12 @@ def _cut_entry(
     entry: dict[str, Any], window: Box, whole: tuple[int, int], controls: dict[int, Any]
 ) -> dict[str, Any] | None:
     """One conditioning, cut; None where it is for an area outside the window."""
-    if entry.get("gligen") is not None:
-        raise InpaintError('sampled: expected conditioning without GLIGEN. Choose "whole picture" for it.')
+    for name in NOT_CUT:
+        if entry.get(name) is not None:
+            raise InpaintError(
+                f"sampled: expected conditioning that can be cut to a window, got one with {name}. "
+                'Choose "whole picture".'
+            )
     height, width = whole
     # Models that are told the picture's size are told the whole's, as without a window.
     cut_entry = {"width": width * 8, "height": height * 8, **entry}

@@ -49,17 +49,6 @@ def guided(plain: Tensor, redirected: Tensor, guidance: float) -> Tensor:
     return torch.lerp(plain, redirected, guidance)
 
 
-def progress(sigma: float, sigmas: Tensor) -> float:
-    """The share of a run's steps that lie before the one at this noise, from 0 up and below 1.
-
-    Args:
-        sigma: the noise now. Samplers that look between two steps, or add noise first, may not be in the schedule.
-        sigmas: [steps + 1], falling.
-    """
-    begun = int((sigmas[:-1] >= sigma * (1 - 1e-4)).sum())
-    return max(begun - 1, 0) / (len(sigmas) - 1)
-
-
 def hard_mask(mask: Tensor) -> Tensor:
     """What self-attention must not see: 0.5 and more, as inpainting models are told it.
 

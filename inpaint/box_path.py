@@ -63,12 +63,12 @@ def plan_path(
     still = place(reduce(Box.join, there), length, picture, around_all)
     columns = [still.x] * len(masks)
     if length.width <= picture.width:
-        spans = [[box and (box.x, box.right) for box in boxes] for boxes in (shown, kept)]
-        columns = _path(*spans, length.width, picture.width)
+        across = [[None if box is None else (box.x, box.right) for box in boxes] for boxes in (shown, kept)]
+        columns = _path(across[0], across[1], length.width, picture.width)
     rows = [still.y] * len(masks)
     if length.height <= picture.height:
-        spans = [[box and (box.y, box.bottom) for box in boxes] for boxes in (shown, kept)]
-        rows = _path(*spans, length.height, picture.height)
+        down = [[None if box is None else (box.y, box.bottom) for box in boxes] for boxes in (shown, kept)]
+        rows = _path(down[0], down[1], length.height, picture.height)
     return [Plan(Box(x, y, length.width, length.height), size, picture) for x, y in zip(columns, rows, strict=True)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -109,7 +109,15 @@ def crop_like(image: Tensor, plans: Sequence[Plan], border: str = "reflect", lin
     return stacked(count, lambda index: scaled(pick(image, index), pick(plans, index), border, linear))
 
 
-def pick(parts: Sequence[Part] | Tensor, index: int) -> Part | Tensor:
+@overload
+def pick(parts: Tensor, index: int) -> Tensor: ...
+
+
+@overload
+def pick(parts: Sequence[Part], index: int) -> Part: ...
+
+
+def pick(parts: Any, index: int) -> Any:
     """The one of a batch that belongs to a crop; of a tensor, as a batch of one."""
     index = index if len(parts) > 1 else 0
     return parts[index : index + 1] if isinstance(parts, Tensor) else parts[index]

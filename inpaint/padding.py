@@ -72,8 +72,7 @@ def cut_image(image: Tensor, box: Box, border: str = "reflect") -> Tensor:
     check_choice("border", border, BORDERS)
     height, width = image.shape[1:3]
     if box.within(Size(width, height)) == box:
-        rows, columns = box.slices
-        return image[:, rows, columns]
+        return image[(slice(None), *box.slices)]
     rows = fold(np.arange(box.y, box.bottom), height, border)
     columns = fold(np.arange(box.x, box.right), width, border)
     # Rows of the columns that are looked at, no more.

@@ -197,7 +197,7 @@ def _regions(mask: Tensor, frame: int, context: Context, picture: Size) -> list[
             break
         # Numbered from 1, as the labels are that OpenCV gives.
         boxes = [together[number] for number in sorted(together)]
-    labels = np.take(region_of, labels)
+    labels = region_of[np.asarray(labels, np.intp)]
     found = [_Region(frame, box, labels, number) for number, box in together.items()]
     return sorted(found, key=lambda region: (region.box.y, region.box.x))
 

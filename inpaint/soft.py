@@ -70,16 +70,19 @@ def done(sigma: Tensor, sigmas: Tensor) -> Tensor:
     A sampler may call the model between two steps of the schedule: that counts to the step that it is on the way from.
 
     Args:
-        sigma: of the call, one number in a tensor; in half precision it is taken for the nearest of the schedule.
+        sigma: of the call, one number in a tensor. Rounded to half precision, as samplers hand it on with such latents,
+            it is taken for the nearest of the schedule.
         sigmas: [n + 1], the schedule, falling.
 
     Returns:
         one number in 0..1, float32, on the device of `sigmas`. Nothing waits for the device.
     """
     steps = len(sigmas) - 1
-    rounding = 2 * torch.finfo(sigma.dtype).eps
-    reached = sigmas[:-1] >= sigma.to(sigmas) * (1 - rounding)
-    return (reached.sum() - 1).clamp(min=0) / steps
+    begun, now = sigmas[:-1], sigma.to(sigmas)
+    apart = (begun - now).abs()
+    nearest = apart.argmin()
+    same = apart[nearest] <= max(torch.finfo(sigma.dtype).eps, 1e-5) * now
+    return torch.where(same, nearest, (begun >= now).sum() - 1).clamp(min=0) / steps
 
 
 def freed(mask: Tensor, done: Tensor | float, soft: Soft | None = None) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from .. import host
+from ..inpaint.errors import InpaintError
 from ..inpaint.soft import Soft
 from ..inpaint.window import plan_window
 from .choices import check_choices
@@ -112,10 +113,17 @@ class MaskedSampler(io.ComfyNode):
         context: int = 32,
         **settings: Any,
     ) -> io.NodeOutput:
-        shape, noise_mask, told = latent["samples"].shape, latent.get("noise_mask"), []
-        if noise_mask is not None:
+        samples, noise_mask, told = latent["samples"], latent.get("noise_mask"), []
+        shape = samples.shape
+        if getattr(samples, "is_nested", False):
+            # Pictures with sound and the like: their masks are the host's to read.
+            if sampled == AROUND:
+                raise InpaintError('sampled: expected one latent, got several in one. Choose "whole picture".')
+        elif noise_mask is not None:
             noise_mask = host.latent_mask(noise_mask, shape)
             latent = {**latent, "noise_mask": noise_mask}
+            if not noise_mask.any():
+                return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
             # The coherent samplers soften soft masks in their own way.
             own = soft_mask == BLEND or host.reads_soft_masks(model) or settings["sampler_name"] in host.COHERENT
             model = host.with_nothing_outside(model) if own else host.with_soft_mask(model, Soft())
@@ -125,7 +133,7 @@ class MaskedSampler(io.ComfyNode):
                 told = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
                 shape = (*shape[:-2], window.height, window.width)
         told.insert(0, sampling_report(model, shape))
-        result, halved = host.sample(model, positive, negative, latent, **settings)
+        result, halved = host.sample(model, positive, negative, latent, cells=shape[-2:], **settings)
         if halved:
             told.append("Memory ran out, so the batch was sampled in two halves.")
         return io.NodeOutput(result, ui={"text": ("\n".join(told),)})

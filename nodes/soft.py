@@ -61,7 +61,7 @@ class SoftInpaint(io.ComfyNode):
                 share(
                     "minimum_denoise",
                     0.0,
-                    "schedule: every pixel of the mask, however soft, gets at least this share of the steps.",
+                    "schedule: every pixel of the mask, however soft, gets about this share of the steps at least.",
                 ),
                 *all_advanced(
                     _amount("schedule_bias", 1.0, 0.0, 8.0, "A1111: more keeps the original longer. 1 is even."),

@@ -68,23 +68,6 @@ def test_two_equal_predictions_are_the_step_bit_for_bit(dtype):
     assert torch.equal(step, plain)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 5, 20, 35])
-def test_progress_counts_steps(steps):
-    sigmas = torch.cat([torch.linspace(14.6, 0.03, steps), torch.zeros(1)])
-    shares = [eraser.progress(float(sigma), sigmas) for sigma in sigmas[:-1]]
-    assert shares == [step / steps for step in range(steps)]
-    early = sum(share < 0.2 for share in shares)
-    assert early == -(-steps // 5), "the steps that begin in the first fifth"
-
-
-def test_progress_between_steps_and_beyond_the_first():
-    sigmas = torch.tensor([10.0, 5.0, 2.0, 1.0, 0.0])
-    assert eraser.progress(12.0, sigmas) == 0.0  # noise was added before the step
-    assert eraser.progress(5.00001, sigmas) == 0.25  # the step's own noise, by another way
-    assert eraser.progress(3.0, sigmas) == 0.25
-    assert eraser.progress(0.0, sigmas) == 0.75
-
-
 # ---- what the mask covers ----------------------------------------------------------------------------------------
 
 

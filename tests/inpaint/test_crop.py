@@ -19,7 +19,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.blend import composite_mask
+from inpaint.blends import composite_mask
 from inpaint.crop import crop, crop_like
 from inpaint.errors import InpaintError
 from inpaint.geometry import Area, Box, Context, Plan, Size, join, plan_box

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.blend import composite_mask
+from inpaint.blends import composite_mask
 from inpaint.crop import crop
 from inpaint.errors import InpaintError
 from inpaint.geometry import Area, Box, Context, Size

@@ -84,7 +84,8 @@ def test_in_a_window(sample):
     assert torch.equal(changed.any(dim=1, keepdim=True), mask.bool())
 
 
-def test_a_model_that_reads_soft_masks_is_refused_in_words(run, sample, general_model, InpaintError):
-    model, _ = run("MendSoftInpaint", model=general_model.model).outputs
+@pytest.mark.parametrize("method", ["schedule", "A1111"])
+def test_a_model_that_reads_soft_masks_is_refused_in_words(run, sample, general_model, InpaintError, method):
+    model, _ = run("MendSoftInpaint", model=general_model.model, method=method).outputs
     with pytest.raises(InpaintError, match="without Soft Inpaint or Differential Diffusion"):
         sample("coherent", model=model)

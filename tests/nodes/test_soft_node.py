@@ -92,6 +92,25 @@ def test_the_last_patch_holds(run, custom, general_model):
     assert not torch.equal(wanted, blended)
 
 
+def test_the_hosts_own_node_after_ours_holds(run, custom, host_nodes, general_model):
+    from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
+
+    latent = _latent()
+    blended, _ = run("MendSoftInpaint", model=general_model.model, method="A1111").outputs
+    models = (DifferentialDiffusion.execute(model).result[0] for model in (blended, general_model.model))
+    after, alone = (custom(general_model, model, latent)[0] for model in models)
+    inside = (latent["noise_mask"] > 0).expand(-1, 4, -1, -1)
+    assert torch.equal(after[inside], alone[inside])
+
+
+def test_a1111_refuses_a_model_with_a_way_of_its_own(run, custom, general_model, InpaintError, monkeypatch):
+    model, _ = run("MendSoftInpaint", model=general_model.model, method="A1111").outputs
+    own = type("Own", (type(model.model),), {"scale_latent_inpaint": lambda self, **given: given["latent_image"]})
+    monkeypatch.setattr(model.model, "__class__", own)
+    with pytest.raises(InpaintError, match="Choose the method schedule"):
+        custom(general_model, model, _latent())
+
+
 def test_masked_sampler_keeps_the_models_own_way(run, general_model):
     latent = _latent()
     model, _ = run("MendSoftInpaint", model=general_model.model, method="A1111").outputs

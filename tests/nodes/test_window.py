@@ -243,13 +243,36 @@ def test_the_report_and_a_mask_of_everything(run, general_model):
     assert "latent cells" not in run("MendMaskedSampler", latent=full, **settings).text
 
 
-def test_what_cannot_be_cut_is_refused(run, general_model, InpaintError, monkeypatch):
-    gligen = [[general_model.positive[0][0], {"gligen": ("position", None, [])}]]
-    with pytest.raises(InpaintError, match="GLIGEN"):
-        _sampled(run, general_model.model, gligen, gligen, _latent(), "around the mask")
+@pytest.mark.parametrize("name", ["gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video"])
+def test_conditioning_that_cannot_be_cut_is_refused(run, general_model, InpaintError, name):
+    positive = [[general_model.positive[0][0], {name: [torch.zeros(1, 4, HEIGHT, WIDTH)]}]]
+    with pytest.raises(InpaintError, match=f'got one with {name}. Choose "whole picture"'):
+        _sampled(run, general_model.model, positive, positive, _latent(), "around the mask")
+
+
+class PicturePatch:
+    """As the host's patches of a model that hold a control picture."""
+
+    image = torch.zeros(1, 8, 8, 3)
+
+
+def test_a_model_with_pictures_of_its_own_is_refused(run, general_model, InpaintError, monkeypatch):
+    texts = general_model.positive, general_model.negative
+    patched = general_model.model.clone()
+    patched.set_model_attn1_patch(PicturePatch())
+    with pytest.raises(InpaintError, match="pictures of its own"):
+        _sampled(run, patched, *texts, _latent(), "around the mask")
     monkeypatch.setattr(general_model.model.model, "concat_keys", ("concat_image",))
     with pytest.raises(InpaintError, match="pictures of its own"):
-        _sampled(run, general_model.model, general_model.positive, general_model.negative, _latent(), "around the mask")
+        _sampled(run, general_model.model, *texts, _latent(), "around the mask")
+
+
+@pytest.mark.parametrize("sampled", ["whole picture", "around the mask"])
+def test_an_empty_mask_costs_nothing(run, general_model, sampled):
+    latent = {**_latent(), "noise_mask": torch.zeros(1, 1, HEIGHT, WIDTH)}
+    result, calls = _sampled(run, general_model.model, general_model.positive, general_model.negative, latent, sampled)
+    assert calls == []
+    assert torch.equal(result, latent["samples"])
 
 
 def test_the_given_conditioning_and_model_are_left_alone(run, general_model):
