@@ -41,14 +41,18 @@ WRONG = {"nothing": lambda truth: truth, "colour": photos.colour_shift, "drift":
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.py bench blends", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the smallest size and two photographs")
+    parser.add_argument("--threads", type=int, metavar="N", help="cores to use: 1 where others keep the machine busy")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="keep what is printed in a file as well")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="keep the pictures")
     options = parser.parse_args()
 
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+        cv2.setNumThreads(options.threads)
     report = Report()
     report.say("# Blends")
     report.say()
-    report.say(machine(host_folder()))
+    report.say(f"{machine(host_folder())} {torch.get_num_threads()} threads.".replace(" 1 threads", " 1 thread"))
     with torch.inference_mode():
         times(report, SIZES[:1] if options.quick else SIZES)
         quality(report, 2 if options.quick else len(photos.NAMES), options.pictures)

@@ -31,7 +31,7 @@ class Matched:
 
     image: [B, H, W, C], like the repainted picture.
     pixels: of each picture, how many known pixels it was fitted on; 0 where there were none and nothing was changed.
-    shift: [B, 3], what was added to red, green and blue, as a mean over the repainted area.
+    shift: [B, 3], what was added to red, green and blue, as a mean over these pixels.
     asked: whether there was anything to do.
     """
 
@@ -79,8 +79,9 @@ def match_colour(
         ring: width of the ring in pixels.
 
     Returns:
-        the repainted picture with all of it corrected, dtype, device and alpha as they were; computed in float32. No
-        value leaves 0..1 that was in it. Where pixels are not finite they stay so, and play no part.
+        the repainted picture with all of it corrected, dtype, device and alpha as they were; computed in float32. Its
+        values stay within 0..1, or within the range that they had where that is wider. Where pixels are not finite
+        they stay so, and play no part.
 
     Raises:
         InpaintError: if these are no pictures or no mask, sizes or batches do not fit, or a setting is out of range.
@@ -93,59 +94,54 @@ def match_colour(
     if method == "none" or strength == 0:
         return Matched(repainted, (0,) * batch, torch.zeros(batch, 3), asked=False)
 
-    device = repainted.device
-    original = original.to(device).expand(batch, -1, -1, -1)
-    mask = mask.to(device).expand(batch, -1, -1)
-    known = ring_around(mask, ring) & all_finite(original) & all_finite(repainted)
-    pixels = known.sum(dim=(1, 2))
-    planes = _planes(original), _planes(repainted)
-    weight = known[:, None].float()
-    change = _mean_std(*planes, weight) if method == "mean-std" else _field(*planes, weight, ring)
-    change = change * strength
-
-    # What was within 0..1 stays there.
-    low, high = planes[1].clamp(max=0), planes[1].clamp(min=1)
-    image = repainted.clone()
-    image[..., :3] = (planes[1] + change).clamp(low, high).movedim(1, -1).to(image.dtype)
-    hole = (mask > 0)[:, None]
-    shift = (change * hole).sum(dim=(2, 3)) / hole.sum(dim=(2, 3)).clamp(min=1)
-    return Matched(image, tuple(pixels.tolist()), shift.cpu())
+    original = original.to(repainted.device).expand(batch, -1, -1, -1)
+    known = ring_around(mask, ring).to(repainted.device).expand(batch, -1, -1)
+    known = known & all_finite(original) & all_finite(repainted)
+    image, shift = repainted.clone(), torch.zeros(batch, 3)
+    pixels = known.sum(dim=(1, 2)).tolist()
+    for index in (index for index, count in enumerate(pixels) if count):
+        frame, ours = image[index], known[index]
+        low, high = _range(frame)
+        for channel in range(3):
+            had, wanted = frame[..., channel].float(), original[index, ..., channel].float()
+            changed = _mean_std(had, wanted, ours) if method == "mean-std" else _field(had, wanted, ours, ring * BLOCK)
+            shift[index, channel] = strength * (wanted[ours] - had[ours]).mean()
+            mixed = torch.lerp(had, changed, strength).clamp_(low, high)
+            frame[..., channel] = torch.where(had.isfinite(), mixed, had)
+    return Matched(image, tuple(pixels), shift)
 
 
-def _planes(image: Tensor) -> Tensor:
-    return image[..., :3].movedim(-1, 1).float()
+def _mean_std(had: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
+    """A channel [H, W] with the mean and the spread of the wanted one, both over known pixels."""
+    seen, ours = wanted[known], had[known]
+    gain = 1.0
+    if len(seen) >= FEWEST and (spread := float(ours.std())) > 0:
+        gain = min(max(float(seen.std()) / spread, 1 / MOST_GAIN), MOST_GAIN)
+    return (had - ours.mean()) * gain + seen.mean()
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """[B, C, 1, 1]: weighted means, 0 where there is no weight."""
-    total = torch.where(weight > 0, values * weight, 0).sum(dim=(2, 3), keepdim=True)
-    return total / weight.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-
-
-def _mean_std(original: Tensor, repainted: Tensor, known: Tensor) -> Tensor:
-    """What to add to the repainted picture so that its mean and spread over known pixels are those of the original."""
-    means = [_mean(picture, known) for picture in (original, repainted)]
-    wanted, had = (
-        _mean((picture - mean) ** 2, known).sqrt() for picture, mean in zip((original, repainted), means, strict=True)
-    )
-    enough = (known.sum(dim=(2, 3), keepdim=True) >= FEWEST) & (had > 0)
-    gain = torch.where(enough, wanted / had, 1).clamp(1 / MOST_GAIN, MOST_GAIN)
-    return torch.where(repainted.isfinite(), (repainted - means[1]) * (gain - 1), 0) + means[0] - means[1]
-
-
-def _field(original: Tensor, repainted: Tensor, known: Tensor, ring: float) -> Tensor:
-    """What to add to the repainted picture: its smoothed difference to the original, and on from there."""
-    difference = torch.where(known > 0, original - repainted, 0)
+def _field(had: Tensor, wanted: Tensor, known: Tensor, block: float) -> Tensor:
+    """A channel [H, W] with a smooth surface added: the means over blocks of what it lacks at known pixels, and on
+    from there."""
+    values, weight = torch.where(known, wanted - had, 0)[None, None], known[None, None].float()
     sizes = []
-    for _ in range(max(round(math.log2(max(ring * BLOCK, 1))), 0)):
-        sizes.append(known.shape[-2:])
-        difference, known = halve(difference), halve(known)
+    for _ in range(round(math.log2(max(block, 1)))):
+        sizes.append(weight.shape[-2:])
+        values, weight = halve(values), halve(weight)
     # A block with less of the ring in it is left to its neighbours.
-    sure = known >= known.amax(dim=(2, 3), keepdim=True) / 4
-    sure &= known > 0
-    shift = _mean(difference, torch.ones_like(known)) / _mean(known, torch.ones_like(known)).clamp(min=1e-12)
-    blocks = torch.where(sure, difference / known.clamp(min=1e-12), shift) - shift
+    sure = (weight > 0) & (weight >= weight.max() / 4)
+    shift = values.sum() / weight.sum()
+    blocks = torch.where(sure, values / weight.clamp(min=1e-12) - shift, 0)
     field = torch.where(sure, blocks, harmonic(blocks, sure)) + shift
     for height, width in reversed(sizes):
         field = double(field, height, width)
-    return field
+    return had + field[0, 0]
+
+
+def _range(picture: Tensor) -> tuple[float, float]:
+    """The smallest and the largest of a picture's values that are numbers, at least 0..1."""
+    colours = picture[..., :3]
+    low, high = colours.aminmax()
+    if not (low.isfinite() and high.isfinite()):
+        low, high = colours[colours.isfinite()].aminmax()
+    return min(float(low), 0.0), max(float(high), 1.0)

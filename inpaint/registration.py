@@ -7,8 +7,8 @@ import functools
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .blends.blend import check_pair
@@ -132,9 +132,9 @@ class _Found:
 
 def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
     known = known & all_finite(original) & all_finite(repainted)
-    grey = (picture[..., :3].float().nan_to_num(0, 0, 0).mean(dim=-1) for picture in (original, repainted))
+    grey = (picture[..., 0].float() + picture[..., 1] + picture[..., 2] for picture in (original, repainted))
     # Little is calculated from here on, and in float64, which some cards do not have.
-    levels = [torch.stack([*grey, known.float()]).cpu()]
+    levels = [torch.stack([*(each.nan_to_num_(0, 0, 0) for each in grey), known.float()]).cpu()]
     while len(levels) < LEVELS and min(levels[-1].shape[1:]) > 1:
         levels.append(halve(levels[-1]))
 
@@ -162,9 +162,12 @@ def _refined(found: _Found, planes: Tensor, cell: int, centre: Tensor, corner: f
     Returns:
         the same motion again where this level cannot tell.
     """
+    import cv2
+
     wanted, had = _softened(planes[:1]), _softened(planes[1:2])
     # A sample between the pixels next to the hole has some of the hole in it.
-    known = -F.max_pool2d(-(planes[2:] > 0.999).float(), 2 * SEEN + 1, stride=1, padding=SEEN)[0] > 0
+    sure = (planes[2] > 0.999).view(torch.uint8).numpy()
+    known = torch.from_numpy(cv2.erode(sure, np.ones((2 * SEEN + 1, 2 * SEEN + 1), np.uint8))) > 0
     height, width = known.shape
     rows, columns = known.nonzero(as_tuple=True)
     if len(rows) < FEWEST:
