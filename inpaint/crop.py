@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -14,7 +14,7 @@ from .errors import InpaintError
 from .geometry import Plan, Size
 from .padding import BORDERS, cut_image, cut_mask
 from .resample import Span, resample
-from .room import copy_of, room
+from .room import copy_of, stacked
 
 Part = TypeVar("Part")
 
@@ -140,19 +140,6 @@ def common_count(what: str, **batches: Sized) -> int:
         got = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise InpaintError(f"{what}: expected as many of each, or one for all, got {got}. Connect batches that match.")
     return most
-
-
-def stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
-    """A batch of what is made one by one, [1, ...] each, of which none outlives the next."""
-    first = make(0)
-    if count == 1:
-        return first
-    batch = room((count, *first.shape[1:]), first)
-    batch[0] = first[0]
-    del first
-    for index in range(1, count):
-        batch[index] = make(index)[0]
-    return batch
 
 
 def scaled(image: Tensor, plan: Plan, border: str, linear: bool) -> Tensor:

@@ -6,8 +6,10 @@ from torch import Tensor
 
 from .checks import check_mask
 from .geometry import Box
+from .threads import one_thread
 
 
+@one_thread()
 def mask_boxes(mask: Tensor) -> list[Box | None]:
     """The smallest box around each frame's mask (above 0); None where a frame's is empty.
 

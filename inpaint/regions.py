@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice, check_fits, check_image
-from .crop import common_count, one_of_equal, pick, scaled, scaled_mask, stacked
+from .crop import common_count, one_of_equal, pick, scaled, scaled_mask
 from .errors import InpaintError
 from .geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, place, target_size
 from .padding import BORDERS
-from .room import room
+from .room import repeated, stacked
 from .stitch import Blend, check_aspect, paste_crop, weights_of
 
 
@@ -143,9 +143,7 @@ def stitch_regions(
     full = [weights_of(mask, [plan], feather) for mask, plan in zip(record.masks, record.plans, strict=True)]
     weights = [_own(record, full, index) for index in range(len(full))]
 
-    image = room((record.count, *record.image.shape[1:]), record.image)
-    for frame in range(record.count):
-        image[frame] = pick(record.image, frame)[0]
+    image = repeated(record.image, record.count)
     taken = record.masks[0].new_zeros(image.shape[:3])
     unusable = 0
     for number, (plan, frame, weight) in enumerate(zip(record.plans, record.frames, weights, strict=True)):

@@ -18,6 +18,7 @@ from .checks import check_image
 from .geometry import Size
 from .padding import fold
 from .room import room
+from .threads import one_thread
 
 LOBES = 3
 # Pixels of the result that one product of matrices gives. Few mean many small products, many mean many zeros in them.
@@ -35,6 +36,7 @@ class Span(NamedTuple):
 
 
 @torch.no_grad()
+@one_thread()
 def resample(
     image: Tensor, rows: Span, columns: Span, size: Size, border: str = "edge", linear: bool = False
 ) -> Tensor:

@@ -16,7 +16,8 @@ from .errors import InpaintError
 from .geometry import Box, Plan, Size
 from .mask_boxes import mask_boxes
 from .resample import Span, resample
-from .room import room
+from .room import repeated
+from .threads import one_thread
 
 # original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1 -> blended [1, h, w, 3]. All show the box in
 # pixels of the picture; what comes is finite, float32 or wider, and not to be changed. Of what is returned only that
@@ -67,15 +68,15 @@ def stitch(
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
 
-    image = room((count, *record.image.shape[1:]), record.image)
+    image = repeated(record.image, count)
     unusable = 0
     for index, place in enumerate(image.split(1)):
         original, plan = pick(record.image, index), pick(record.plans, index)
-        place.copy_(original)
         unusable += paste_crop(place, original, pick(crops, index), pick(weights, index), plan, record.linear, blend)
     return Stitched(image, weights, unusable)
 
 
+@one_thread()
 def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
     """How much of each crop to take, by the masks [M, h, w] inside the plans' boxes; see `blend.composite_mask`.
 
@@ -122,6 +123,7 @@ def check_aspect(crops: Tensor, target: Size) -> None:
         )
 
 
+@torch.no_grad()
 def paste_crop(
     place: Tensor, original: Tensor, crop: Tensor, weight: Tensor, plan: Plan, linear: bool, blend: Blend | None
 ) -> int:
@@ -146,24 +148,28 @@ def paste_crop(
         weight, inside = weight[:, rows, columns], around.moved(inside.x, inside.y)
     rows, columns = inside.slices
     place, original = place[:, rows, columns, :3], original[:, rows, columns, :3]
-    repainted = _over(crop.to(place.device), plan, inside, linear)
-    base = original.to(repainted.dtype)
-    # Three of each, one for each colour: operators are several times slower on one that serves three.
-    weights = weight.to(base)[..., None].expand(base.shape).contiguous()
-    taken = weights > 0
-
-    unusable = 0
-    if not repainted.sum().isfinite():
-        usable = repainted.isfinite().all(dim=-1, keepdim=True)
-        unusable = int((taken[..., :1] & ~usable).sum())
-        taken &= usable
-        repainted = torch.where(usable, repainted, base).nan_to_num(0.0, 0.0, 0.0)
-    if not base.sum().isfinite():
-        # It may well be what the mask is there for.
-        base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
-    blended = torch.lerp(base, repainted, weights, out=weights) if blend is None else blend(base, repainted, weight)
-    # Selected, not multiplied: x + 0 * y is not always the bits of x.
-    torch.where(taken, blended.to(place.dtype), place, out=place)
+    with one_thread():
+        repainted = _over(crop.to(place.device), plan, inside, linear)
+        base = original.to(repainted.dtype)
+        # Three of each, one for each colour: operators are several times slower on one that serves three.
+        weights = weight.to(base)[..., None].expand(base.shape).contiguous()
+        taken = weights > 0
+        unusable = 0
+        if not repainted.sum().isfinite():
+            usable = repainted.isfinite().all(dim=-1, keepdim=True)
+            unusable = int((taken[..., :1] & ~usable).sum())
+            taken &= usable
+            repainted = torch.where(usable, repainted, base).nan_to_num(0.0, 0.0, 0.0)
+        if not base.sum().isfinite():
+            # It may well be what the mask is there for.
+            base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
+        if blend is None:
+            blended = torch.lerp(base, repainted, weights, out=weights)
+    if blend is not None:
+        blended = blend(base, repainted, weight)
+    with one_thread():
+        # Selected, not multiplied: x + 0 * y is not always the bits of x.
+        torch.where(taken, blended.to(place.dtype), place, out=place)
     return unusable
 
 
