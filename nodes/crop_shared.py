@@ -126,7 +126,7 @@ def finish_inputs() -> list[io.Input]:
         io.Combo.Input(
             "colour",
             options=list(colour.METHODS),
-            default="field",
+            default="mean-std",
             tooltip="Corrects the crop's colour by what is known around the mask. mean-std: one shift and contrast for "
             "all. field: a smooth field, different on every side. none leaves it.",
         ),
