@@ -1,7 +1,7 @@
 """The nodes that crop, stitch and pad, on the host.
 
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
-the path used for one box; colour corrected though none was chosen; align left out; alpha dropped.
+the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied.
 """
 
 import pytest
