@@ -31,9 +31,10 @@ from benchmarks._report import Report, machine
 from inpaint.box_path import plan_path
 from inpaint.crop import Cropped, crop
 from inpaint.geometry import Area, Context, Plan, Size, plan_box
+from inpaint.kernels import Span
 from inpaint.mask_boxes import mask_boxes
 from inpaint.regions import crop_regions, stitch_regions
-from inpaint.resample import Span, resample
+from inpaint.resample import resample
 from inpaint.room import copy_of
 from inpaint.stitch import Stitched, stitch
 
@@ -204,7 +205,7 @@ def _beside_bound(report: Report, cases: list[Case]) -> list[str]:
         window = case.image[:, rows, columns].clone()
 
         def written(case: Case = case) -> object:
-            return copy_of(case.cropped.image), copy_of(case.cropped.mask)
+            return copy_of(case.cropped.image), copy_of(case.cropped.mask), copy_of(case.cropped.stitch.mask)
 
         def pasted(case: Case = case, window: Tensor = window, where: tuple[slice, slice] = (rows, columns)) -> object:
             whole = copy_of(case.image)
@@ -329,7 +330,7 @@ def _quality(report: Report) -> None:
 def _resize(image: Tensor, side: int, method: str) -> Tensor:
     if method == "ours":
         height, width = image.shape[1:3]
-        return resample(image, Span(0, height), Span(0, width), Size(side, side))
+        return resample(image, Span(0, height), Span(0, width), Size(side, side), "reflect", undo=True)
     if method == "torch":
         return F.interpolate(image.movedim(-1, 1), (side, side), mode="bicubic", antialias=True).movedim(1, -1)
     from comfy.utils import common_upscale

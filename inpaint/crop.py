@@ -12,8 +12,9 @@ from torch import Tensor
 from .checks import check_choice, check_image, check_mask
 from .errors import InpaintError
 from .geometry import Plan, Size
+from .kernels import Span
 from .padding import BORDERS, cut_image, cut_mask
-from .resample import Span, resample
+from .resample import resample
 from .room import copy_of, stacked
 
 Part = TypeVar("Part")
@@ -157,7 +158,7 @@ def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
     box, target, padding = plan.box, plan.target, plan.padding
     around = (padding.left, padding.right, padding.top, padding.bottom)
     if box.size == target:
-        return copy_of(F.pad(inside, around))
+        return F.pad(inside, around) if any(padding) else copy_of(inside)
     # Beyond the picture's border as it is there, so that it does not fade; for a while.
     values, size = F.pad(inside[:, None].float(), around, mode="replicate"), (target.height, target.width)
     if target.width < box.width or target.height < box.height:

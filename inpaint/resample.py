@@ -1,12 +1,11 @@
 """Pictures at another size, by Lanczos in float: any part of one, down to fractions of a pixel.
 
-Beside torch's antialiased bicubic this keeps 1 to 4 dB more of a picture that is enlarged and reduced again, in a third
-of the time.
+Beside torch's antialiased bicubic this keeps 1 to 4 dB more of a picture that is enlarged and reduced again, 15 to 35
+where it is told to undo the enlargement, and takes a third of the time.
 """
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,29 +15,26 @@ from torch import Tensor
 
 from .checks import check_image
 from .geometry import Size
-from .padding import fold
+from .kernels import Span, lanczos, undone
 from .room import room
 from .threads import one_thread
 
-LOBES = 3
 # Pixels of the result that one product of matrices gives. Few mean many small products, many mean many zeros in them.
 ROWS, COLUMNS = 32, 16
 # A pixel is told from its neighbours where at least so much of its weight lies on finite ones.
 ENOUGH = 0.5
 
 
-class Span(NamedTuple):
-    """A stretch of rows or columns, in pixels and fractions of them; it may begin before the first and end behind the
-    last."""
-
-    start: float
-    length: float
-
-
 @torch.no_grad()
 @one_thread()
 def resample(
-    image: Tensor, rows: Span, columns: Span, size: Size, border: str = "edge", linear: bool = False
+    image: Tensor,
+    rows: Span,
+    columns: Span,
+    size: Size,
+    border: str = "edge",
+    linear: bool = False,
+    undo: bool = False,
 ) -> Tensor:
     """A part of a picture at another size.
 
@@ -51,20 +47,20 @@ def resample(
         size: of the result.
         border: what lies beyond the picture, as in `padding.cut_image`.
         linear: average light, not its sRGB code: fine bright detail keeps its brightness. Alpha is not light.
+        undo: where this reduces, give back what such an enlargement was made from, see `kernels.undone`. The part is
+            of whole pixels of that.
 
     Returns:
         [B, size.height, size.width, C], on the same device, float32 or what is wider.
 
     Raises:
         InpaintError: if `image` is not a picture.
-
-    Source: Duchon 1979, doi:10.1175/1520-0450(1979)018<1016:LFIOAT>2.0.CO;2; widened to reduce, as in Pillow.
     """
     check_image(image)
     height, width, channels = image.shape[1:]
     dtype = torch.promote_types(image.dtype, torch.float32)
-    down = _products(height, rows, size.height, border, ROWS).on(image.device, dtype)
-    across = _products(width, columns, size.width, border, COLUMNS, channels).on(image.device, dtype)
+    down = _products(height, rows, size.height, border, undo, ROWS).on(image.device, dtype)
+    across = _products(width, columns, size.width, border, undo, COLUMNS, channels).on(image.device, dtype)
     result = room((len(image), size.height, size.width, channels), image.new_empty(0, dtype=dtype))
     for frame, place in zip(image, result, strict=True):
         source = frame[down.touched, across.touched].to(dtype)
@@ -116,19 +112,12 @@ class _Products(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _products(count: int, span: Span, made: int, border: str, block: int, channels: int = 1) -> _Products:
+def _products(count: int, span: Span, made: int, border: str, undo: bool, block: int, channels: int = 1) -> _Products:
     """From a row of `count` pixels to `made` of them that fill the span. Channels lie side by side in the row."""
-    step = span.length / made
-    widened = max(step, 1.0)
-    centres = span.start + (np.arange(made) + 0.5) * step - 0.5
-    first = np.ceil(centres - LOBES * widened).astype(np.int64)
-    places = first[:, None] + np.arange(math.ceil(2 * LOBES * widened) + 1)
-    away = (places - centres[:, None]) / widened
-    weights = np.where(np.abs(away) < LOBES, np.sinc(away) * np.sinc(away / LOBES), 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    places = fold(places, count, border)
+    kernel = undone if undo and span.length > made else lanczos
+    places, weights = kernel(count, span, made, border)
     touched = slice(int(places.min()), int(places.max()) + 1)
-    places -= touched.start
+    places = places - touched.start
 
     number, within = np.divmod(np.arange(made), block)
     edges = np.arange(0, made, block)

@@ -14,8 +14,9 @@ from .checks import as_planes, check_amount, check_image, match_mask, without_ha
 from .crop import Stitch, common_count, pick
 from .errors import InpaintError
 from .geometry import Box, Plan, Size
+from .kernels import Span
 from .mask_boxes import mask_boxes
-from .resample import Span, resample
+from .resample import resample
 from .room import repeated
 from .threads import one_thread
 
@@ -181,9 +182,9 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     if across == down == 1:
         rows, columns = part.moved(-box.x, -box.y).slices
         return colours[:, rows, columns].to(torch.promote_types(crop.dtype, torch.float32))
-    return resample(
-        colours, Span(y * down, part.height * down), Span(x * across, part.width * across), part.size, "edge", linear
-    )
+    # What was enlarged to become a crop comes back as it was.
+    rows, columns = Span(y * down, part.height * down), Span(x * across, part.width * across)
+    return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)
 
 
 def _over_box(mask: Tensor, plan: Plan) -> Tensor:

@@ -3,7 +3,9 @@
 Mutations seen to fail here: two lobes; no widening to reduce; half a pixel to the left or the right;
 weights that do not add up to 1; the edge mirrored for reflect; a last block that begins too late; channels mixed;
 results above the range; NaN let in, its place too wide or too narrow, or its neighbours left dim; code averaged as if
-it were light, and light returned as if it were code; alpha taken for light.
+it were light, and light returned as if it were code; alpha taken for light; an enlargement undone too softly, with too
+few neighbours, with pixels beyond the row, the wrong border or from the wrong place, in one direction only, where it is
+not asked for, or where nothing is reduced.
 """
 
 import numpy as np
@@ -16,7 +18,8 @@ from PIL import Image
 
 from inpaint.errors import InpaintError
 from inpaint.geometry import Size
-from inpaint.resample import Span, resample
+from inpaint.kernels import RIDGE, Span, undone
+from inpaint.resample import resample
 
 MARGIN = 40
 
@@ -122,16 +125,65 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(-10 * torch.log10((a - b).square().mean()))
 
 
+def picture_of(name: str) -> torch.Tensor:
+    return torch.from_numpy(getattr(skimage.data, name)()[:300, :300].copy()).float()[None] / 255
+
+
+def cubic(image: torch.Tensor, *sides: int, antialias: bool) -> torch.Tensor:
+    """To one side after the other by torch's bicubic."""
+    image = image.movedim(-1, 1)
+    for side in sides:
+        image = torch.nn.functional.interpolate(image, (side, side), mode="bicubic", antialias=antialias)
+    return image.movedim(1, -1).clamp(0, 1)
+
+
 @pytest.mark.parametrize("side", [150, 256, 330, 420, 512])
 @pytest.mark.parametrize("picture", ["astronaut", "coffee", "chelsea"])
 def test_there_and_back_keeps_more_than_torchs_bicubic(picture, side):
-    image = torch.from_numpy(getattr(skimage.data, picture)()[:300, :300].copy()).float()[None] / 255
-    whole, there = Span(0, 300), Span(0, side)
+    image, whole, there = picture_of(picture), Span(0, 300), Span(0, side)
     back = resample(resample(image, whole, whole, Size(side, side)), there, there, Size(300, 300))
-    cubic = image.movedim(-1, 1)
-    for to in (side, 300):
-        cubic = torch.nn.functional.interpolate(cubic, (to, to), mode="bicubic", antialias=True)
-    assert psnr(back, image) > psnr(cubic.movedim(1, -1), image)
+    assert psnr(back, image) > psnr(cubic(image, side, 300, antialias=True), image)
+
+
+@pytest.mark.parametrize("side", [308, 330, 420, 512, 640, 777])
+@pytest.mark.parametrize("border", ["reflect", "edge"])
+@pytest.mark.parametrize("picture", ["astronaut", "coffee"])
+def test_an_enlargement_is_undone(picture, border, side):
+    image, whole, there = picture_of(picture), Span(0, 300), Span(0, side)
+    enlarged = resample(image, whole, whole, Size(side, side), border)
+    back = resample(enlarged, there, there, Size(300, 300), border, undo=True)
+    assert psnr(back, image) > 55
+    for antialias in (False, True):
+        assert psnr(back, image) > psnr(cubic(image, side, 300, antialias=antialias), image)
+    # A part of it as well.
+    step = side / 300
+    part = resample(enlarged, Span(37 * step, 70 * step), Span(101 * step, 55 * step), Size(55, 70), border, undo=True)
+    assert psnr(part, image[:, 37:107, 101:156]) > 55
+
+
+@pytest.mark.parametrize("made", [1, 2, 5, 31])
+def test_undone_is_ridge_regression(made):
+    count = round(made * 2.3) + 1
+    step = count / made
+    # What Pillow makes of each pixel alone, mirrored beyond the row.
+    mirrored = [np.pad(row, MARGIN, mode="reflect" if made > 1 else "edge") for row in np.eye(made, dtype=np.float32)]
+    size, box = (count, 3), (MARGIN, 0, MARGIN + made, 3)
+    columns = [Image.fromarray(row[None].repeat(3, axis=0)) for row in mirrored]
+    enlarged = [np.array(column.resize(size, Image.Resampling.LANCZOS, box=box))[1] for column in columns]
+    enlarge = np.stack(enlarged, axis=1).astype(np.float64)
+    expected = np.linalg.solve(enlarge.T @ enlarge + RIDGE * step * np.eye(made), enlarge.T)
+    expected /= expected.sum(axis=1, keepdims=True)
+    taps = undone(count, Span(0, count), made, "reflect")
+    found = np.zeros((made, count))
+    np.add.at(found, (np.arange(made)[:, None], taps.places), taps.weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_is_enlarged_or_kept_is_not_undone():
+    image, whole = picture_of("coffee"), Span(0, 300)
+    for side in (300, 340):
+        size = Size(side, side)
+        assert torch.equal(resample(image, whole, whole, size, undo=True), resample(image, whole, whole, size))
 
 
 def test_only_pictures():
