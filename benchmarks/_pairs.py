@@ -55,15 +55,15 @@ class Pairs:
 
 def measure(ours: Callable[[], object], other: Callable[[], object]) -> Pairs:
     """Time both back to back, again and again. Each goes first in every second pair, and was run once before."""
-    slowest = max(_seconds(ours), _seconds(other))
+    slowest = max(seconds_of(ours), seconds_of(other))
     pairs = Pairs([], [])
     for number in range(SLOW_PAIRS if slowest > SLOW_SECONDS else PAIRS):
         for run, times in ((ours, pairs.ours), (other, pairs.others))[:: -1 if number % 2 else 1]:
-            times.append(_seconds(run))
+            times.append(seconds_of(run))
     return pairs
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def seconds_of(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     result = run()
     taken = time.perf_counter() - start

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
-COMPOSITES = ("MendDecodeComposite", "MendComposite")
+COMPOSITES = ("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions")
 SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]

@@ -22,7 +22,11 @@ CHECKPOINT_OF = {
     "sd15-inpaint-denoise-075": SD15,
     "sd2-inpaint": SD2,
     "sdxl-inpaint": SDXL,
+    "crop-and-stitch": SD15,
+    "several-regions": SD15,
     "any-model-inpaint": SD15_GENERAL,
+    "any-model-coherent": SD15_GENERAL,
+    "any-model-soft-inpaint": SD15_GENERAL,
 }
 # Flux's own text encoder is left out for its size: a node of tests/host_pack gives what it would.
 TEXT_NODE, TEST_TEXT_NODE = "CLIPTextEncode", "TestFluxConditioning"

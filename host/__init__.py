@@ -4,6 +4,7 @@ Differences between host versions end here: the rest of the pack sees one host.
 """
 
 from .budget import budget_holds
+from .coherent import coherent_sampler
 from .dtypes import dtypes_here
 from .files import (
     checkpoint_names,
@@ -23,19 +24,24 @@ from .files import (
 )
 from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
+from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
-from .sampling import sample, sampler_names, sampling_memory, scheduler_names
+from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
+from .sampling import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_latents, vae_ratio
+from .window import window_of, with_window
 
 __all__ = [
+    "COHERENT",
     "Computer",
     "ModelInputs",
     "Worked",
     "add_get_route",
     "budget_holds",
     "checkpoint_names",
+    "coherent_sampler",
     "decode",
     "detect_model",
     "diffusion_model_names",
@@ -51,6 +57,7 @@ __all__ = [
     "inpaint_names",
     "is_general_sdxl",
     "is_oom",
+    "latent_mask",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
@@ -59,7 +66,11 @@ __all__ = [
     "missing",
     "model_inputs",
     "model_path",
+    "noise_levels",
+    "predicts_by_itself",
     "ram",
+    "reads_soft_masks",
+    "redirectable_blocks",
     "sample",
     "sampler_names",
     "sampling_memory",
@@ -72,6 +83,12 @@ __all__ = [
     "vae_names",
     "vae_ratio",
     "weight_shapes",
+    "window_of",
     "with_facts",
     "with_fooocus",
+    "with_nothing_outside",
+    "with_removal",
+    "with_soft_blend",
+    "with_soft_mask",
+    "with_window",
 ]

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ..inpaint.errors import InpaintError
 from ..inpaint.fooocus import Delta, add_feature, change
+from ..inpaint.window import cut
+from .window import window_of
 
 
 class FooocusDelta(comfy.weight_adapter.WeightAdapterBase):
@@ -59,7 +61,10 @@ class HeadFeature:
     def __call__(self, h: Tensor, transformer_options: Mapping[str, Any]) -> Tensor:
         if transformer_options["block"] != ("input", 0):
             return h
-        return add_feature(h, self.feature, len(transformer_options.get("cond_or_uncond", (0,))))
+        feature, windowed = self.feature, window_of(transformer_options)
+        if windowed is not None:
+            feature = cut(feature, *windowed)
+        return add_feature(h, feature, len(transformer_options.get("cond_or_uncond", (0,))))
 
     def to(self, where: torch.device | torch.dtype) -> HeadFeature:
         """On the device where the host wants it. It asks for the weights' dtype too, which may be fp8: that is left."""

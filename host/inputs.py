@@ -55,6 +55,11 @@ def from_model_scale(model: Any, latents: Tensor) -> Tensor:
     return model.model.process_latent_out(latents)
 
 
+def keeps_in_its_own_way(base: Any) -> bool:
+    """Whether a model of the host does something else with what is not masked than to noise it and put it back."""
+    return type(base).scale_latent_inpaint is not comfy.model_base.BaseModel.scale_latent_inpaint
+
+
 def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
     """A copy of the conditioning list with these values set on every entry."""
     return node_helpers.conditioning_set_values(conditioning, values)

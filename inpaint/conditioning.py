@@ -9,8 +9,9 @@ from torch import Tensor
 
 from .checks import match
 from .errors import InpaintError
-from .geometry import Size, pad_image, pad_mask
+from .geometry import Size
 from .masks import threshold
+from .padding import pad_image, pad_mask
 
 GREY = 0.5
 

@@ -22,9 +22,11 @@ def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any],
         holds its pictures where they cannot be cut.
     """
     samples = latent["samples"]
+    if getattr(samples, "is_nested", False):
+        return []
     batch = len(samples)
     controlled = any("control" in entry for prompt in prompts for _, entry in prompt)
-    if batch < 2 or controlled or getattr(samples, "is_nested", False):
+    if batch < 2 or controlled:
         return []
     numbers = list(latent.get("batch_index", range(batch)))
     middle = (batch + 1) // 2

@@ -4,8 +4,11 @@ from comfy_api.latest import ComfyExtension, io
 
 from .. import host
 from . import estimate_route
+from .coherent import CoherentSampler
 from .composite import Composite, DecodeComposite
 from .control import InpaintControlImage
+from .crop import CropByBox, CropForInpaint, StitchCrop
+from .crop_regions import CropRegions, StitchRegions
 from .encode import EncodeInpaint
 from .estimate import EstimateVram
 from .fill import FillMasked
@@ -15,7 +18,10 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .outpaint import PadForOutpaint
+from .remove import RemoveObject
 from .sample import MaskedSampler
+from .soft import SoftCompositeMask, SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -28,6 +34,12 @@ NODES: list[type[io.ComfyNode]] = [
     MaskFromAlpha,
     MaskFromDifference,
     PreviewMaskOverImage,
+    CropForInpaint,
+    CropByBox,
+    StitchCrop,
+    CropRegions,
+    StitchRegions,
+    PadForOutpaint,
     LoadCheckpoint,
     LoadModel,
     LoadFooocusPatch,
@@ -36,8 +48,12 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintControlImage,
     ApplyFooocusInpaint,
     MaskedSampler,
+    SoftInpaint,
+    CoherentSampler,
+    RemoveObject,
     DecodeComposite,
     Composite,
+    SoftCompositeMask,
     FillMasked,
 ]
 

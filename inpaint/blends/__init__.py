@@ -8,6 +8,6 @@ paste       feather, with a proof of what was not changed
 """
 
 from .blend import METHODS, blend
-from .paste import Pasted, composite_mask, paste
+from .paste import Pasted, composite_mask, max_change, paste
 
-__all__ = ["METHODS", "Pasted", "blend", "composite_mask", "paste"]
+__all__ = ["METHODS", "Pasted", "blend", "composite_mask", "max_change", "paste"]

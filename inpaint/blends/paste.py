@@ -54,10 +54,10 @@ def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
     image = blend(original, repainted, mask, method)
     original, mask = original.expand_as(image), mask.to(original.device).expand(len(image), -1, -1)
     unusable = (mask > 0) & ~all_finite(repainted.to(original.device))
-    return Pasted(image, _max_change(original, image, mask == 0), unusable=int(unusable.sum()))
+    return Pasted(image, max_change(original, image, mask == 0), unusable=int(unusable.sum()))
 
 
-def _max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
+def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """The largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
     for was, now in zip(before.unbind(-1), after.unbind(-1), strict=True):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_mask
+from ..room import room
 
 
 def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: float | None = None) -> Tensor:
@@ -53,15 +54,8 @@ def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: fl
 
 
 def room_for(mask: Tensor) -> Tensor:
-    """An uninitialised tensor like this one, for a result.
-
-    On the CPU numpy provides it: it asks the system for huge pages and torch does not, which makes the first writing of
-    a large mask several times faster.
-    """
-    if mask.device.type != "cpu":
-        return torch.empty_like(mask, memory_format=torch.contiguous_format)
-    memory = torch.from_numpy(np.empty(mask.numel() * mask.element_size(), np.uint8))
-    return memory.view(mask.dtype).view(mask.shape)
+    """An uninitialised tensor like this one, for a result."""
+    return room(mask.shape, mask)
 
 
 def _window(frame: np.ndarray, reach: float) -> tuple[slice, slice]:

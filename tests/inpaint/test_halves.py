@@ -50,3 +50,10 @@ def test_nothing_is_changed():
 )
 def test_what_cannot_be_cut(batch, more):
     assert halves({"samples": torch.zeros(batch, 4, 2, 2)}, _prompt(1, **more)) == []
+
+
+def test_several_latents_in_one_are_not_cut():
+    class Nested:
+        is_nested = True
+
+    assert halves({"samples": Nested()}, [["text", {}]]) == []

@@ -76,14 +76,14 @@ def test_keeps_more_than_8_bits():
 
 
 def test_a_change_outside_would_be_reported():
-    from inpaint.blends.paste import _max_change
+    from inpaint.blends.paste import max_change
 
     original = torch.zeros(1, 2, 2, 3)
     changed = original.clone()
     changed[0, 0, 0, 1] = 0.25
-    assert _max_change(original, changed, torch.tensor([[[True, False], [False, False]]])) == 0.25
+    assert max_change(original, changed, torch.tensor([[[True, False], [False, False]]])) == 0.25
     changed[0, 0, 0, 1] = float("nan")
-    assert _max_change(original, changed, torch.tensor([[[True, False], [False, False]]])) == float("inf")
+    assert max_change(original, changed, torch.tensor([[[True, False], [False, False]]])) == float("inf")
 
 
 @pytest.mark.parametrize(("originals", "repaints", "masks"), [(1, 4, 1), (4, 1, 1), (1, 1, 4), (4, 4, 1), (4, 1, 4)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -295,16 +296,13 @@ def sample(run, odd):
     loaded = run.model
     positive, latent = encoded(run, picture(len(odd.means)), block())
     (latent,) = run("SetLatentNoiseMask", samples=latent, mask=odd.mask).outputs
-    (sampled,) = run(
-        "MendMaskedSampler",
-        model=loaded.model,
-        seed=1,
-        steps=1,
-        cfg=1.0,
-        positive=positive,
-        negative=positive,
-        latent=latent,
-    ).outputs
+    prompts = {"positive": positive, "negative": positive}
+    sampler = partial(run, "MendMaskedSampler", model=loaded.model, seed=1, steps=1, cfg=1.0, latent=latent, **prompts)
+    if odd.mask.ndim == 4 and odd.mask.shape[-1] == 1:  # of which the host's node makes masks of one column
+        with pytest.raises(ValueError, match=rf"noise mask: expected one mask, .* got {odd.mask.shape[1]}"):
+            sampler()
+        return
+    (sampled,) = sampler().outputs
     before, after = latent["samples"], sampled["samples"]
     assert after.shape == before.shape
     assert after.isfinite().all()
@@ -314,7 +312,73 @@ def sample(run, odd):
     assert not torch.equal(after[repainted], before[repainted]) or not repainted.any()
 
 
+def soft_inpaint(run, odd):
+    """The mask is only looked at. At the first of the steps shown what is fully masked is free, and nothing else."""
+    patched, steps = run("MendSoftInpaint", model=run.model.model, mask=odd.mask, steps_shown=4).outputs
+    meant = without_haze(odd.by_itself)[:1]
+    assert patched is not run.model.model
+    plausible(steps, torch.Size((4, *meant.shape[1:])))
+    same(steps[:1], (meant >= 1).float())
+
+
+def remove_object(run, odd):
+    remove = partial(run, "MendRemoveObject", model=run.model.model, mask=odd.mask)
+    if odd.means is None:
+        remove()
+    hard = odd.by_itself >= 0.5
+    if hard.flatten(1).all(dim=1).any():
+        with pytest.raises(ValueError, match="leaves something of the picture, got a full one"):
+            remove()
+        return
+    (patched,) = remove().outputs
+    assert (patched is run.model.model) == (not hard.any())
+
+
+def soft_composite(run, odd):
+    before = torch.zeros(1 if odd.means is None else len(odd.by_itself), 4, 8, 11)
+    latents = {"before": {"samples": before}, "after": {"samples": before + 1000}}
+    (made,) = run("MendSoftCompositeMask", model=run.model.model, mask=odd.mask, **latents).outputs
+    same(made, (odd.by_itself > 0).float())
+
+
+def crop_and_stitch(run, odd):
+    """At the picture's own scale nothing of the mask is lost, and what is painted black comes back under it alone."""
+    crops, masks, stitch, *_ = run("MendCropForInpaint", image=odd.picture, mask=odd.mask, size="keep").outputs
+    torch.testing.assert_close(masks.double().sum((1, 2)), odd.means.double().sum((1, 2)), rtol=1e-2, atol=1e-2)
+    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    untouched_outside(run("MendStitchCrop", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
+
+
+def stitch_by_mask(run, odd):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=picture(), mask=block(), size="keep").outputs
+    image, weight = run("MendStitchCrop", stitch=stitch, image=crop * 0, mask=odd.mask).outputs
+    plausible(weight, torch.Size((len(odd.by_itself), HEIGHT, WIDTH)))
+    assert torch.equal(image[weight == 0], picture().expand(len(image), -1, -1, -1)[weight == 0])
+
+
+def regions(run, odd):
+    crops, masks, stitch, _ = run(
+        "MendCropRegions", image=odd.picture, mask=odd.mask, size="keep", limit=4096, context_factor=4
+    ).outputs
+    torch.testing.assert_close(masks.double().sum(), odd.means.double().sum(), rtol=1e-2, atol=1e-2)
+    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    untouched_outside(run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
+
+
+def outpaint(run, odd):
+    image, _, told = run("MendPadForOutpaint", image=odd.picture, mask=odd.mask, left=8, right=0, feather=0).outputs
+    assert torch.equal(image[:, :, 8:], odd.picture.expand(len(image), -1, -1, -1))
+    same(told[..., 8:], (odd.means >= 0.5).float())
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
+    "MendCropForInpaint": crop_and_stitch,
+    "MendStitchCrop": stitch_by_mask,
+    "MendCropRegions": regions,
+    "MendPadForOutpaint": outpaint,
+    "MendSoftInpaint": soft_inpaint,
+    "MendRemoveObject": remove_object,
+    "MendSoftCompositeMask": soft_composite,
     "MendCleanMask": clean_mask,
     "MendInspectMask": inspect_mask,
     "MendGrowFeatherMask": grow_and_feather,
@@ -331,7 +395,10 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendMaskedSampler": sample,
 }
 # These see no picture, so that the number of masks cannot be wrong.
-WITHOUT_PICTURE = ("MendSplitMask", "MendCombineMasks")
+WITHOUT_PICTURE = (
+    *("MendSplitMask", "MendCombineMasks", "MendSoftInpaint", "MendRemoveObject", "MendSoftCompositeMask"),
+    "MendStitchCrop",
+)
 
 
 class Runner:

@@ -23,6 +23,12 @@ NODES = [
     "MendMaskFromAlpha",
     "MendMaskFromDifference",
     "MendPreviewMask",
+    "MendCropForInpaint",
+    "MendCropByBox",
+    "MendStitchCrop",
+    "MendCropRegions",
+    "MendStitchRegions",
+    "MendPadForOutpaint",
     "MendLoadCheckpoint",
     "MendLoadModel",
     "MendLoadFooocusPatch",
@@ -31,8 +37,12 @@ NODES = [
     "MendInpaintControlImage",
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
+    "MendSoftInpaint",
+    "MendCoherentSampler",
+    "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
+    "MendSoftCompositeMask",
     "MendFillMasked",
 ]
 
@@ -70,7 +80,9 @@ def test_sources_are_plain_ascii():
 
 
 IMPORT = """
-import asyncio, sys, time, logging
+import time
+begun = time.process_time()
+import asyncio, sys, logging
 sys.path.insert(0, {comfyui!r})
 sys.argv = ["main.py", "--cpu", "--base-directory", {base!r}]
 import comfy.options
@@ -79,7 +91,7 @@ import nodes, comfy_api.latest, comfy_config.config_parser
 before = set(sys.modules)
 started = time.process_time()
 assert asyncio.run(nodes.load_custom_node({pack!r}))
-print("seconds", time.process_time() - started)
+print("seconds", time.process_time() - started, started - begun)
 print("heavy", sorted({{"cv2", "diffusers", "spandrel", "skimage", "kornia"}} & (set(sys.modules) - before)))
 """
 
@@ -93,9 +105,10 @@ def test_import_is_light_and_silent(comfyui, base, host_nodes, tmp_path):
     for run in runs:
         assert "heavy []" in run.stdout
         assert not re.search(r"any name|mend", run.stderr, re.IGNORECASE)
-    seconds = min(float(run.stdout.split()[1]) for run in runs)
-    print(f"import of the pack: {seconds * 1000:.0f} ms")
-    assert seconds < 0.1
+    # Beside the host's own import, as milliseconds depend on what else the machine does: it takes seconds.
+    (ours, hosts) = min([float(word) for word in run.stdout.split()[1:3]] for run in runs)
+    print(f"import of the pack: {ours * 1000:.0f} ms, {ours / hosts:.1%} of the host's")
+    assert ours / hosts < 0.03
 
 
 OBSTACLE = """

@@ -18,26 +18,34 @@ from scipy.ndimage import distance_transform_edt
 from devtools.small_models import TEST_TEXT_NODE, TEXT_NODE
 
 NAMES = (
+    "any-model-coherent",
     "any-model-inpaint",
+    "any-model-soft-inpaint",
+    "crop-and-stitch",
     "flux-fill",
     "remove-without-model",
     "sd15-inpaint-denoise-075",
     "sd15-inpaint",
     "sd2-inpaint",
     "sdxl-inpaint",
+    "several-regions",
 )
 # What the sampler of each starts with: steps, cfg and denoise.
 PROMISED = {
+    "any-model-coherent": (30, 7, 1),
     "any-model-inpaint": (20, 7, 0.9),
+    "any-model-soft-inpaint": (30, 7, 1),
+    "crop-and-stitch": (20, 7, 1),
     "flux-fill": (20, 1, 1),
     "sd15-inpaint": (20, 7, 1),
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
     "sd2-inpaint": (20, 7, 1),
     "sdxl-inpaint": (20, 7, 1),
+    "several-regions": (20, 7, 1),
 }
 LOADERS = ("MendLoadCheckpoint", "MendLoadModel")
 # Further than any shipped workflow grows and feathers its mask.
-MARGIN = 40
+MARGIN = 60
 ALERTS = ".p-toast-message-error, .p-toast-message-warn"
 # By node id: text of the reports that are drawn, and whether each can be read.
 REPORTS = """() => {
@@ -166,6 +174,9 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
         canvas.set_widget(_node(api, *LOADERS), widget, file)
     if workflow.stem in PROMISED:
         canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
+    for node in ("MendCropForInpaint", "MendCropRegions"):
+        if any(each["class_type"] == node for each in api.values()):
+            canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
 
 
 def _without_seed(prompt):

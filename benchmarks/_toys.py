@@ -1,0 +1,142 @@
+"""Pictures so small that the best model of them, and every true fill, is known by formula."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from inpaint.coherent import Level
+
+
+class Toy(ABC):
+    """A distribution of pictures of `size` values, and a hole in them.
+
+    hole: [size] bool.
+    """
+
+    hole: Tensor
+
+    @property
+    def size(self) -> int:
+        return len(self.hole)
+
+    @abstractmethod
+    def pictures(self, count: int, random: Generator) -> Tensor:
+        """[count, size] of the distribution."""
+
+    @abstractmethod
+    def denoise(self, x: Tensor, level: Level) -> Tensor:
+        """The mean of all pictures that x, [N, size] at this level, may come from: what a model learns."""
+
+    @abstractmethod
+    def fills(self, known: Tensor, count: int, random: Generator) -> Tensor:
+        """[count, values in the hole] of the true fills around what is known of this picture, [size]."""
+
+    @abstractmethod
+    def moments(self, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and covariance of those."""
+
+
+class Line(Toy):
+    """A line of values, each like its neighbours (a stationary AR(1) process); the middle third is missing.
+
+    All is Gaussian, and a model of it is linear: the friendliest case there is.
+    """
+
+    def __init__(self, size: int = 24, likeness: float = 0.9) -> None:
+        place = torch.arange(size, dtype=torch.float64)
+        self.hole = (place >= size // 3) & (place < size - size // 3)
+        self.covariance = likeness ** (place[:, None] - place).abs()
+        self._strengths, self._waves = torch.linalg.eigh(self.covariance)
+        around = self.covariance[~self.hole][:, ~self.hole]
+        across = self.covariance[self.hole][:, ~self.hole]
+        self._weights = torch.linalg.solve(around, across.T).T
+        self._spread = self.covariance[self.hole][:, self.hole] - self._weights @ across.T
+
+    def pictures(self, count: int, random: Generator) -> Tensor:
+        return _normal(count, self.covariance, random)
+
+    def denoise(self, x: Tensor, level: Level) -> Tensor:
+        signal = level.alpha * self._strengths
+        return (x @ self._waves) * (signal / (level.alpha * signal + level.sigma**2)) @ self._waves.T
+
+    def fills(self, known: Tensor, count: int, random: Generator) -> Tensor:
+        mean, covariance = self.moments(known)
+        return mean + _normal(count, covariance, random)
+
+    def moments(self, known: Tensor) -> tuple[Tensor, Tensor]:
+        return self._weights @ known[~self.hole], self._spread
+
+
+class Clouds(Toy):
+    """Points in round clouds, all as likely: a fill has to choose a cloud that agrees with what is known.
+
+    Args:
+        centres: [clouds, size].
+        spread: standard deviation of every value within a cloud.
+        hole: [size] bool.
+    """
+
+    def __init__(self, centres: Tensor, spread: float, hole: Tensor) -> None:
+        self.centres, self.variance, self.hole = centres, spread**2, hole
+
+    def pictures(self, count: int, random: Generator) -> Tensor:
+        cloud = torch.randint(len(self.centres), (count,), generator=random)
+        return self._around(self.centres[cloud], random)
+
+    def denoise(self, x: Tensor, level: Level) -> Tensor:
+        variance = level.alpha**2 * self.variance + level.sigma**2
+        away = x[:, None] - level.alpha * self.centres
+        likely = (away.square().sum(dim=-1) / (-2 * variance)).softmax(dim=-1)
+        centre = likely @ self.centres
+        return centre + level.alpha * self.variance / variance * (x - level.alpha * centre)
+
+    def fills(self, known: Tensor, count: int, random: Generator) -> Tensor:
+        cloud = torch.multinomial(self._likely(known), count, replacement=True, generator=random)
+        return self._around(self.centres[cloud][:, self.hole], random)
+
+    def moments(self, known: Tensor) -> tuple[Tensor, Tensor]:
+        likely, centres = self._likely(known), self.centres[:, self.hole]
+        mean = likely @ centres
+        away = centres - mean
+        within = self.variance * torch.eye(len(mean), dtype=mean.dtype)
+        return mean, within + (likely * away.T) @ away
+
+    def _likely(self, known: Tensor) -> Tensor:
+        """How likely each cloud is around what is known."""
+        away = (known - self.centres)[:, ~self.hole]
+        return (away.square().sum(dim=-1) / (-2 * self.variance)).softmax(dim=-1)
+
+    def _around(self, centres: Tensor, random: Generator) -> Tensor:
+        return centres + self.variance**0.5 * torch.randn(centres.shape, generator=random, dtype=centres.dtype)
+
+
+def waves() -> Clouds:
+    """Six waves of eight values, each pure but for some scatter; the second half is missing.
+
+    The known half tells the wave, as the surroundings of a hole mostly tell what is in it.
+    """
+    pitch, place = torch.arange(1.0, 7, dtype=torch.float64), torch.arange(8, dtype=torch.float64)
+    centres = 2**0.5 * torch.cos(math.pi / 8 * pitch[:, None] * (place + 0.5))
+    return Clouds(centres, 0.3, place >= 4)
+
+
+def spiral() -> Clouds:
+    """Points in six clouds along a spiral, the first coordinate known: it leaves two or three clouds to choose from,
+    and in the right shares."""
+    turn = torch.arange(6, dtype=torch.float64) / 6
+    radius, angle = 0.5 + 1.5 * turn, 1 + 2 * math.pi * turn
+    centres = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
+    return Clouds(centres, 0.25, torch.tensor([False, True]))
+
+
+TOYS: dict[str, Callable[[], Toy]] = {"line": Line, "waves": waves, "spiral": spiral}
+
+
+def _normal(count: int, covariance: Tensor, random: Generator) -> Tensor:
+    values = torch.randn(count, len(covariance), generator=random, dtype=torch.float64)
+    return values @ torch.linalg.cholesky(covariance).T

@@ -1,0 +1,143 @@
+"""Fills by models that were never trained to inpaint, beside the true ones, for ways to sample them.
+
+python dev.py bench coherent                                    all rows, about a minute on one core
+python dev.py bench coherent --quick                            ten seconds
+python dev.py bench coherent --markdown benchmarks/coherent.md  keeps the figures in a file as well
+python dev.py bench coherent --plot benchmarks/coherent.png     draws them
+
+The models are exact, so that what is off is the sampler's. Numbers are drawn from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from benchmarks._chart import Panel, draw_chart
+from benchmarks._fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
+from benchmarks._report import Report
+from benchmarks._toys import TOYS, Toy
+
+CALLS = (10, 20, 40, 80, 160)
+CALLS_QUICKLY = (10, 40)
+LEVELS = {"flow": flow_levels, "karras": karras_levels}
+SEED = 7
+# The share of an error that more calls must leave for it to be called a bias.
+LASTING = 0.8
+# What true fills score by chance, or not much more.
+NOTHING = (0.05, 0.05, 0.004)
+ERRORS = ("error of the mean", "error of the covariance", "energy distance")
+LABELS = {
+    "replacement": "noise mask, euler",
+    "RePaint": f"RePaint, {TIMES} times",
+    "delayed": "coherent, one call a step",
+    "full": "coherent, two calls a step",
+}
+WORDS = {
+    "line": "Line\n24 values, each like\nits neighbours.\nThe middle third\nis missing.",
+    "waves": "Waves\nSix patterns of 8\nvalues, with scatter.\nOne half is missing,\nthe other tells which.",
+    "spiral": "Spiral\nSix clouds in a plane.\nOne coordinate is\nknown, and leaves two\nor three clouds.",
+}
+
+# By toy, levels, calls and filler.
+Scores = dict[tuple[str, str, int, str], Score]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dev.py bench coherent", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer calls and fills, ten seconds")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="keep what is printed in a file as well")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the figures of a flow model, as a PNG")
+    options = parser.parse_args()
+    calls, pictures, fills = (CALLS_QUICKLY, 30, 80) if options.quick else (CALLS, 100, 80)
+
+    report = Report()
+    report.say("# Fills, beside the true ones")
+    report.say()
+    report.say(
+        "Each picture is a handful of numbers of a known distribution, so that the best model of them is a formula and "
+        "so are the true fills. What is off is then the sampler's own doing. Errors are shares of how far true fills "
+        "scatter: less is better. A cell holds the error of the mean / of the covariance / the energy distance."
+    )
+    report.say()
+    report.say(
+        "Replacement is the host's noise mask with euler; RePaint takes every step "
+        f"{TIMES} times; delayed and full are the Coherent Inpaint Sampler with one call and with two a step. All are "
+        "given the same number of calls of the model, not of steps. Karras levels are those of SD 1.5 and SDXL, flow "
+        f"levels evenly spaced. {pictures} pictures, {fills} fills of each."
+    )
+    report.table(picture=7, levels=6, calls=5, **{name: 21 for name in FILLERS}, true_fills=21)
+    toys = {name: make() for name, make in TOYS.items()}
+    scores: Scores = {}
+    floors = {name: by_chance(toy, pictures, fills) for name, toy in toys.items()}
+    for name, toy in toys.items():
+        known = toy.pictures(pictures, torch.Generator().manual_seed(SEED))
+        for levels, spaced in LEVELS.items():
+            for count in calls:
+                for filler in FILLERS.values():
+                    found = fill(toy, filler, spaced(filler.steps(count)), known, fills, SEED)
+                    scores[name, levels, count, filler.name] = found
+                row = (said(scores[name, levels, count, filler]) for filler in FILLERS)
+                report.row(name, levels, count, *row, said(floors[name]))
+    sum_up(report, scores, calls)
+    if options.plot:
+        plot(options.plot, scores, calls)
+        report.say()
+        report.say(f"![Errors over the calls of a flow model]({options.plot.name})")
+    if options.markdown:
+        report.write(options.markdown)
+
+
+def by_chance(toy: Toy, pictures: int, fills: int) -> Score:
+    """What as many true fills are off."""
+    random = torch.Generator().manual_seed(SEED)
+    known = toy.pictures(pictures, random)
+    return score(toy, known, torch.stack([toy.fills(picture, fills, random) for picture in known]), random)
+
+
+def said(found: Score) -> str:
+    # The distance of true fills is as often below 0 as above.
+    return f"{found.mean:.2f} / {found.covariance:.2f} / {max(found.distance, 0.0):.3f}"
+
+
+def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
+    """What was claimed of the energy distance, and whether it is so."""
+    report.heading("Reach")
+    few, many = calls[0], calls[-1]
+    for name in TOYS:
+        for levels in LEVELS:
+            of = {key[2:]: found.distance for key, found in scores.items() if key[:2] == (name, levels)}
+            before, after = of[few, "replacement"], of[many, "replacement"]
+            where = f"{name}, {levels}"
+            left = f"{after:.3f} of {before:.3f} is left of replacement's distance after {many // few} times the calls"
+            report.point(after > LASTING * before, f"{where}: {left}")
+            ahead = [count for count in calls if of[count, "delayed"] < after]
+            told = f"with {ahead[0]}" if ahead else "never"
+            report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {told}")
+            rivals = ("replacement", "RePaint", "full")
+            best = [count for count in calls if of[count, "delayed"] <= min(of[count, rival] for rival in rivals)]
+            text = f"{where}: delayed is the nearest of all with {', '.join(map(str, best)) or 'no number of'} calls"
+            report.point(len(best) == len(calls), text)
+    pairs = [(found, scores[(*key[:3], "full")]) for key, found in scores.items() if key[3] == "delayed"]
+    better = sum(full.distance < delayed.distance for delayed, full in pairs)
+    report.say(f"- full is nearer than delayed in {better} of {len(pairs)} rows")
+
+
+def plot(path: Path, scores: Scores, calls: tuple[int, ...]) -> None:
+    """Of a flow model: a row for each toy, a column for each error."""
+
+    def panel(toy: str, error: int) -> Panel:
+        def line(name: str) -> list[tuple[float, float]]:
+            return [(count, max(scores[toy, "flow", count, name][error], NOTHING[error] / 1.5)) for count in calls]
+
+        return Panel({label: line(name) for name, label in LABELS.items()}, NOTHING[error])
+
+    rows = {WORDS[toy]: [panel(toy, error) for error in range(len(ERRORS))] for toy in TOYS}
+    title = "How far fills are from the true ones: less is better, and in the grey nothing is left"
+    draw_chart(path, title, "calls of the model", ERRORS, rows, calls)
+
+
+if __name__ == "__main__":
+    main()

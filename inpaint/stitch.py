@@ -1,0 +1,207 @@
+"""Putting repainted crops back, so that what is outside their masks stays what it was, bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .blends import composite_mask
+from .checks import as_planes, check_amount, check_image, match_mask, without_haze
+from .crop import Stitch, common_count, pick
+from .errors import InpaintError
+from .geometry import Box, Plan, Size
+from .mask_boxes import mask_boxes
+from .resample import Span, resample
+from .room import repeated
+from .threads import one_thread
+
+# original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1 -> blended [1, h, w, 3]. All show the box in
+# pixels of the picture; what comes is finite, float32 or wider, and not to be changed. Of what is returned only that
+# counts which lies where the weight is above 0.
+Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+# A crop that comes back with another aspect, by more than a model's multiple explains, may show another part.
+MOST_STRETCH = 0.05
+
+
+class Stitched(NamedTuple):
+    """Pictures with their crops put back.
+
+    image: [N, H, W, C], dtype, device and alpha of the originals.
+    weights: [M, h, w], how much was pasted, inside the boxes of the stitch's plans; M is 1 or N.
+    unusable: masked pixels that stayed as they were since the crop held NaN or infinity there.
+    """
+
+    image: Tensor
+    weights: Tensor
+    unusable: int
+
+
+def stitch(
+    record: Stitch, crops: Tensor, feather: float = 8.0, blend: Blend | None = None, mask: Tensor | None = None
+) -> Stitched:
+    """Put repainted crops back into the pictures that they are from.
+
+    Args:
+        record: from `crop`.
+        crops: [K, h, w, C] float, at any size of the crops' aspect: an upscaled crop keeps what its detail is worth in
+            the picture's pixels. Its alpha plays no part.
+        feather: width of the soft edge around the mask, in pixels of the original. It is narrower where the crop ends
+            within it, so that no crop's border shows.
+        blend: how original and crop become one, see `Blend`; None mixes them by the weight.
+        mask: [M, h, w] float in 0..1 over the crop, at any size: what was really repainted, or what to take of it,
+            instead of the mask that was cropped.
+
+    Returns:
+        as many pictures as there are of what there is most.
+
+    Raises:
+        InpaintError: if sizes or numbers do not fit.
+    """
+    check_image(crops, "crop")
+    check_aspect(crops, record.plans[0].target)
+    masks = record.mask if mask is None else _over_box(mask, record.plans[0])
+    weights = weights_of(masks, record.plans, feather)
+    count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
+
+    image = repeated(record.image, count)
+    unusable = 0
+    for index, place in enumerate(image.split(1)):
+        original, plan = pick(record.image, index), pick(record.plans, index)
+        unusable += paste_crop(place, original, pick(crops, index), pick(weights, index), plan, record.linear, blend)
+    return Stitched(image, weights, unusable)
+
+
+@one_thread()
+def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
+    """How much of each crop to take, by the masks [M, h, w] inside the plans' boxes; see `blend.composite_mask`.
+
+    A soft edge that a crop's border cuts off would show there as a line. So it is as wide as the room between mask and
+    border, the least of all frames'; where the picture ends with the crop there is always room.
+
+    Raises:
+        InpaintError: if `feather` is negative or not finite.
+    """
+    check_amount("feather", feather, "Use 0 for the mask's own values.")
+    boxes = mask_boxes(masks)
+    count = common_count("stitch", masks=boxes, boxes=plans)
+    rooms = [_room(pick(boxes, index), pick(plans, index)) for index in range(count)]
+    return composite_mask(masks, min([feather, *rooms]))
+
+
+def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
+    """Weights [M, h, w] inside the boxes of plans as masks of the whole picture, 0 elsewhere.
+
+    Returns:
+        [N, H, W], N the larger number.
+    """
+    picture = plans[0].picture
+    count = common_count("stitch", masks=weights, boxes=plans)
+    whole = weights.new_zeros(count, picture.height, picture.width)
+    for index, mask in enumerate(whole):
+        rows, columns = pick(plans, index).inside.slices
+        mask[rows, columns] = pick(weights, index)[0]
+    return whole
+
+
+def check_aspect(crops: Tensor, target: Size) -> None:
+    """Accept crops [K, h, w, C] of any size, but of the aspect that they were handed out with.
+
+    Raises:
+        InpaintError: if it is another.
+    """
+    height, width = crops.shape[1:3]
+    stretch = (width / target.width) / (height / target.height)
+    if abs(math.log(stretch)) > MOST_STRETCH:
+        raise InpaintError(
+            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {width}x{height}. "
+            "What changed its aspect may have cut it: give it back as it was, or resize it to that."
+        )
+
+
+@torch.no_grad()
+def paste_crop(
+    place: Tensor, original: Tensor, crop: Tensor, weight: Tensor, plan: Plan, linear: bool, blend: Blend | None
+) -> int:
+    """Put one crop back.
+
+    Args:
+        place: [1, H, W, C], the picture to write into where the weight is above 0; it already holds the original.
+        original: [1, H, W, C], which is read.
+        crop: [1, h, w, C].
+        weight: [1, h, w] inside the plan's box.
+        plan, linear, blend: as in `stitch`.
+
+    Returns:
+        the number of masked pixels that the crop had nothing finite for.
+    """
+    inside, around = plan.inside, mask_boxes(weight)[0]
+    if around is None:
+        return 0
+    if blend is None:
+        # A mix looks at no pixel but its own.
+        rows, columns = around.slices
+        weight, inside = weight[:, rows, columns], around.moved(inside.x, inside.y)
+    rows, columns = inside.slices
+    place, original = place[:, rows, columns, :3], original[:, rows, columns, :3]
+    with one_thread():
+        repainted = _over(crop.to(place.device), plan, inside, linear)
+        base = original.to(repainted.dtype)
+        # Three of each, one for each colour: operators are several times slower on one that serves three.
+        weights = weight.to(base)[..., None].expand(base.shape).contiguous()
+        taken = weights > 0
+        unusable = 0
+        if not repainted.sum().isfinite():
+            usable = repainted.isfinite().all(dim=-1, keepdim=True)
+            unusable = int((taken[..., :1] & ~usable).sum())
+            taken &= usable
+            repainted = torch.where(usable, repainted, base).nan_to_num(0.0, 0.0, 0.0)
+        if not base.sum().isfinite():
+            # It may well be what the mask is there for.
+            base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
+        if blend is None:
+            blended = torch.lerp(base, repainted, weights, out=weights)
+    if blend is not None:
+        blended = blend(base, repainted, weight)
+    with one_thread():
+        # Selected, not multiplied: x + 0 * y is not always the bits of x.
+        torch.where(taken, blended.to(place.dtype), place, out=place)
+    return unusable
+
+
+def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
+    """A crop [1, h, w, C] in pixels of the picture, over a part of the plan's box: [1, part.height, part.width, 3]."""
+    colours, box = crop[..., :3], plan.box
+    across, down = crop.shape[2] / box.width, crop.shape[1] / box.height
+    x, y = part.x - box.x, part.y - box.y
+    if across == down == 1:
+        rows, columns = part.moved(-box.x, -box.y).slices
+        return colours[:, rows, columns].to(torch.promote_types(crop.dtype, torch.float32))
+    return resample(
+        colours, Span(y * down, part.height * down), Span(x * across, part.width * across), part.size, "edge", linear
+    )
+
+
+def _over_box(mask: Tensor, plan: Plan) -> Tensor:
+    """A mask over a crop, of any size, as one over the part of the plan's box that lies on the picture."""
+    mask = without_haze(match_mask(mask, plan.box.height, plan.box.width, len(as_planes(mask))))
+    rows, columns = plan.inside.moved(-plan.box.x, -plan.box.y).slices
+    return mask[:, rows, columns]
+
+
+def _room(mask: Box | None, plan: Plan) -> float:
+    """Pixels between a mask and the nearest border of its crop that is not the picture's as well."""
+    if mask is None:
+        return math.inf
+    inside, picture = plan.inside, plan.picture
+    rooms = (
+        (mask.x, inside.x > 0),
+        (mask.y, inside.y > 0),
+        (inside.width - mask.right, inside.right < picture.width),
+        (inside.height - mask.bottom, inside.bottom < picture.height),
+    )
+    return min((room for room, ends in rooms if ends), default=math.inf)

@@ -1,0 +1,221 @@
+"""The nodes that crop, stitch and pad, on the host.
+
+Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
+the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied.
+"""
+
+import pytest
+import torch
+from skimage import data
+
+
+@pytest.fixture(autouse=True)
+def _inference():
+    """As the host's executor has it."""
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """[1, 300, 451, 3]"""
+    return torch.from_numpy(data.chelsea().copy())[None].float() / 255
+
+
+def _mask(image, top=100, left=180, height=40, width=60):
+    mask = torch.zeros(image.shape[:3])
+    mask[:, top : top + height, left : left + width] = 1
+    return mask
+
+
+def _box(ran):
+    return ran.outputs[3:]
+
+
+def test_the_crop_has_the_models_own_size(run, photo, general_model, bare_sdxl):
+    for model, side in ((general_model.model, 512), (bare_sdxl.model, 1024), (None, 1024)):
+        ran = run("MendCropForInpaint", image=photo, mask=_mask(photo), **({"model": model} if model else {}))
+        image, mask = ran.outputs[:2]
+        height, width = image.shape[1:3]
+        assert width % 64 == height % 64 == 0
+        assert 0.75 < width * height / side**2 < 1.33
+        assert mask.shape == image.shape[:3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({"size": "width and height", "width": 320, "height": 256}, (256, 320)),
+        ({"size": "width and height", "width": 321, "height": 250}, (256, 384)),
+        ({"size": "megapixels", "megapixels": 0.25}, None),
+        ({"size": "keep"}, None),
+    ],
+)
+def test_sizes(run, photo, settings, size):
+    ran = run("MendCropForInpaint", image=photo, mask=_mask(photo), **settings)
+    got = tuple(ran.outputs[0].shape[1:3])
+    assert got[0] % 64 == got[1] % 64 == 0
+    assert size in (None, got)
+    if settings["size"] == "keep":
+        x, y, width, height = _box(ran)
+        assert got == (height, width)
+        assert torch.equal(ran.outputs[0], photo[:, y : y + height, x : x + width])
+
+
+def test_the_context_mask_is_shown_too(run, photo):
+    far = _mask(photo, top=10, left=10, height=4, width=4)
+    ran = run("MendCropForInpaint", image=photo, mask=_mask(photo), context_mask=far)
+    x, y, width, _ = _box(ran)
+    assert x <= 10
+    assert y <= 10
+    assert x + width >= 240
+
+
+@pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
+@pytest.mark.parametrize("colour", ["none", "mean-std", "field"])
+def test_an_untouched_crop_changes_nothing(run, photo, blend, colour):
+    rgba = torch.cat([photo, torch.rand(*photo.shape[:3], 1)], dim=-1)
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=rgba, mask=_mask(photo), size="keep").outputs
+    ran = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, colour=colour)
+    whole, weight = ran.outputs
+    assert torch.equal(whole[weight == 0], rgba[weight == 0])
+    assert torch.allclose(whole, rgba, atol=1e-5)
+    assert torch.equal(whole[..., 3], rgba[..., 3])
+    assert weight[_mask(photo) > 0].min() == 1
+
+
+def test_a_shift_of_colour_is_undone_and_only_if_asked(run, photo):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
+    inside = _mask(photo) > 0
+    errors = {}
+    for colour in ("none", "mean-std", "field"):
+        whole = run("MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", colour=colour).outputs[0]
+        errors[colour] = float((whole - photo)[inside].abs().mean())
+    assert errors["none"] > 0.08
+    assert max(errors["mean-std"], errors["field"]) < 0.01
+    half = run(
+        "MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", colour="mean-std", colour_strength=0.5
+    ).outputs[0]
+    assert float((half - photo)[inside].abs().mean()) == pytest.approx(errors["none"] / 2, rel=0.1)
+
+
+def test_drift_is_undone_and_only_if_asked(run, photo):
+    crop, _, stitch, *_ = run(
+        "MendCropForInpaint", image=photo, mask=_mask(photo), size="keep", context_pixels=64
+    ).outputs
+    drifted = crop.roll((2, 3), (1, 2))
+    ran = {
+        align: run("MendStitchCrop", stitch=stitch, image=drifted, colour="none", blend="feather", align=align, ring=64)
+        for align in (False, True)
+    }
+    inside = _mask(photo) > 0
+    left, undone = (float((ran[align].outputs[0] - photo)[inside].abs().mean()) for align in (False, True))
+    assert undone < left / 3
+    assert "Drift undone" in ran[True].text
+
+
+def test_scaled_and_back(run, photo):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crop, colour="none", blend="feather").outputs
+    assert torch.equal(whole[weight == 0], photo[weight == 0])
+    assert (whole - photo).square().mean() < 1e-6
+    larger = torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=2, mode="bicubic").movedim(1, -1)
+    whole = run("MendStitchCrop", stitch=stitch, image=larger, colour="none", blend="feather").outputs[0]
+    assert (whole - photo).square().mean() < 1e-5
+
+
+@pytest.mark.parametrize("film", ["one box for all", "smooth path"])
+def test_films(run, photo, film):
+    frames = photo.expand(12, -1, -1, -1)
+    masks = torch.cat([_mask(photo, left=60 + 20 * number) for number in range(12)])
+    ran = run("MendCropForInpaint", image=frames, mask=masks, film=film, size="keep")
+    crops, cropped_masks, stitch, x, _, width, _ = ran.outputs
+    assert len(crops) == len(cropped_masks) == 12
+    assert cropped_masks.sum(dim=(1, 2)).tolist() == masks.sum(dim=(1, 2)).tolist()
+    assert len(stitch.plans) == (1 if film == "one box for all" else 12)
+    assert (x, width) == (stitch.plans[0].box.x, stitch.plans[0].box.width)
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather").outputs
+    assert torch.equal(whole, frames)
+    assert weight.shape == masks.shape
+
+
+def test_the_same_box_on_a_control_image(run, photo):
+    ran = run("MendCropForInpaint", image=photo, mask=_mask(photo))
+    crop, _, stitch, *_ = ran.outputs
+    assert torch.equal(run("MendCropByBox", stitch=stitch, image=photo).outputs[0], crop)
+    small = torch.nn.functional.interpolate(photo.movedim(-1, 1), scale_factor=0.5, mode="area").movedim(1, -1)
+    half = run("MendCropByBox", stitch=stitch, image=small).outputs[0]
+    assert half.shape == crop.shape
+    assert (half - crop).abs().mean() < 0.05
+
+
+def test_an_empty_mask_takes_the_whole_picture_and_changes_nothing(run, photo):
+    ran = run("MendCropForInpaint", image=photo, mask=torch.zeros(1, 64, 64))
+    assert "The mask is empty" in ran.text
+    stitched = run("MendStitchCrop", stitch=ran.outputs[2], image=ran.outputs[0] * 0)
+    assert torch.equal(stitched.outputs[0], photo)
+
+
+def test_a_crop_of_another_aspect_is_refused_in_words(run, photo, InpaintError):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
+    with pytest.raises(InpaintError, match="What changed its aspect may have cut it"):
+        run("MendStitchCrop", stitch=stitch, image=crop[:, :, : crop.shape[2] // 2])
+
+
+def _two(photo):
+    mask = _mask(photo, top=40, left=40, height=30, width=30)
+    mask[:, 200:240, 330:370] = 1
+    return mask
+
+
+def test_regions_come_back_as_one_picture(run, photo):
+    mask = _two(photo)
+    ran = run("MendCropRegions", image=photo, mask=mask, size="keep")
+    crops, masks, stitch, count = ran.outputs
+    assert count == len(crops) == len(masks) == 2
+    assert "2 regions" in ran.text
+    assert masks.sum(dim=(1, 2)).tolist() == [900, 1600]
+    same = run("MendStitchRegions", stitch=stitch, image=crops).outputs
+    assert torch.allclose(same[0], photo, atol=1e-5)
+    painted = run("MendStitchRegions", stitch=stitch, image=torch.zeros_like(crops), colour="none", blend="feather")
+    whole, weight = painted.outputs
+    assert (whole[mask > 0] == 0).all()
+    assert torch.equal(whole[weight == 0], photo[weight == 0])
+    assert "Largest change outside: 0." in painted.text
+    assert "Seam visible" in painted.text
+
+
+def test_too_many_regions_are_refused_in_words(run, photo, InpaintError):
+    with pytest.raises(InpaintError, match="expected at most 1 regions, got 2"):
+        run("MendCropRegions", image=photo, mask=_two(photo), limit=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, (300, 451 + 256)),
+        ({"left": 10, "right": 0, "top": 5, "bottom": 7}, (312, 461)),
+        ({"unit": "percent", "left": 100, "right": 0}, (300, 902)),
+        ({"unit": "to a size", "width": 512, "height": 400}, (400, 512)),
+        ({"unit": "to an aspect", "width": 16, "height": 9}, (300, 533)),
+    ],
+)
+@pytest.mark.parametrize("fill", ["edge", "reflect", "colour", "harmonic"])
+def test_room_for_outpainting(run, photo, settings, size, fill):
+    image, denoise, conditioning = run("MendPadForOutpaint", image=photo, fill=fill, **settings).outputs
+    assert tuple(image.shape[1:3]) == size == tuple(denoise.shape[1:])
+    new = torch.ones(size, dtype=torch.bool)
+    left = settings.get("left", 128)
+    if settings.get("unit", "pixels") == "pixels":
+        top = settings.get("top", 0)
+        assert torch.equal(image[:, top : top + 300, left : left + 451], photo)
+        new[top : top + 300, left : left + 451] = False
+        assert (denoise[0][new] == 1).all()
+        assert (conditioning[0][new] == 1).all()
+    assert set(conditioning.unique().tolist()) == {0, 1}
+    assert ((denoise > 0) & (denoise < 1)).any()
+
+
+def test_the_picture_can_have_a_mask_of_its_own(run, photo):
+    _, denoise, _ = run("MendPadForOutpaint", image=photo, mask=_mask(photo)).outputs
+    assert (denoise[:, 100:140, 128 + 180 : 128 + 240] == 1).all()
