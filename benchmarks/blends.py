@@ -52,7 +52,7 @@ def main() -> None:
     report = Report()
     report.say("# Blends")
     report.say()
-    report.say(f"{machine(host_folder())} {torch.get_num_threads()} threads.".replace(" 1 threads", " 1 thread"))
+    report.say(f"{machine(host_folder())} Threads: {torch.get_num_threads()}.")
     with torch.inference_mode():
         times(report, SIZES[:1] if options.quick else SIZES)
         quality(report, 2 if options.quick else len(photos.NAMES), options.pictures)

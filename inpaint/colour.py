@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .blends.blend import check_pair
-from .blends.pair import all_finite
+from .blends.pair import all_finite, bands
 from .checks import check_choice
 from .errors import InpaintError
 from .harmonic import harmonic
@@ -101,29 +101,35 @@ def match_colour(
     pixels = known.sum(dim=(1, 2)).tolist()
     for index in (index for index, count in enumerate(pixels) if count):
         frame, ours = image[index], known[index]
+        seen, had = original[index][ours][:, :3].float(), frame[ours][:, :3].float()
+        shift[index] = strength * (seen.mean(dim=0) - had.mean(dim=0))
         low, high = _range(frame)
         for channel in range(3):
-            had, wanted = frame[..., channel].float(), original[index, ..., channel].float()
-            changed = _mean_std(had, wanted, ours) if method == "mean-std" else _field(had, wanted, ours, ring * BLOCK)
-            shift[index, channel] = strength * (wanted[ours] - had[ours]).mean()
-            mixed = torch.lerp(had, changed, strength).clamp_(low, high)
-            frame[..., channel] = torch.where(had.isfinite(), mixed, had)
+            plane = frame[..., channel]
+            if method == "mean-std":
+                gain, added = _mean_std(had[:, channel], seen[:, channel])
+            else:
+                gain, added = 1.0, _field(original[index, ..., channel].float() - plane.float(), ours, ring * BLOCK)
+            added = added.expand(plane.shape)
+            for rows in bands(*plane.shape):
+                values = plane[rows].float()
+                changed = values * gain + added[rows]
+                mixed = torch.lerp(values, changed, strength).clamp_(low, high)
+                plane[rows] = torch.where(values.isfinite(), mixed, values)
     return Matched(image, tuple(pixels), shift)
 
 
-def _mean_std(had: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
-    """A channel [H, W] with the mean and the spread of the wanted one, both over known pixels."""
-    seen, ours = wanted[known], had[known]
+def _mean_std(had: Tensor, wanted: Tensor) -> tuple[float, Tensor]:
+    """What to multiply [N] values by and then to add to them, to give them the mean and the spread of the others."""
     gain = 1.0
-    if len(seen) >= FEWEST and (spread := float(ours.std())) > 0:
-        gain = min(max(float(seen.std()) / spread, 1 / MOST_GAIN), MOST_GAIN)
-    return (had - ours.mean()) * gain + seen.mean()
+    if len(had) >= FEWEST and (spread := float(had.std())) > 0:
+        gain = min(max(float(wanted.std()) / spread, 1 / MOST_GAIN), MOST_GAIN)
+    return gain, wanted.mean() - gain * had.mean()
 
 
-def _field(had: Tensor, wanted: Tensor, known: Tensor, block: float) -> Tensor:
-    """A channel [H, W] with a smooth surface added: the means over blocks of what it lacks at known pixels, and on
-    from there."""
-    values, weight = torch.where(known, wanted - had, 0)[None, None], known[None, None].float()
+def _field(difference: Tensor, known: Tensor, block: float) -> Tensor:
+    """A smooth surface [H, W] through the means, over blocks, of a difference where it is known, and on from there."""
+    values, weight = torch.where(known, difference, 0)[None, None], known[None, None].float()
     sizes = []
     for _ in range(round(math.log2(max(block, 1)))):
         sizes.append(weight.shape[-2:])
@@ -135,7 +141,7 @@ def _field(had: Tensor, wanted: Tensor, known: Tensor, block: float) -> Tensor:
     field = torch.where(sure, blocks, harmonic(blocks, sure)) + shift
     for height, width in reversed(sizes):
         field = double(field, height, width)
-    return had + field[0, 0]
+    return field[0, 0]
 
 
 def _range(picture: Tensor) -> tuple[float, float]:

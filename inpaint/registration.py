@@ -24,6 +24,8 @@ SURE, EXACT = 0.7, 0.1
 ALIKE = 4.0
 # The search goes from pixels made of 2 ** (LEVELS - 1) to single ones.
 LEVELS, STEPS = 5, 12
+# A picture of more pixels is not gone down to single ones: on some twice as large the place is found as well.
+LARGE = 2**22
 # Steps in pixels of the level: after one shorter than the first it is nearly there, one shorter than the second is the
 # last.
 NEAR, ENOUGH = 0.1, 0.002
@@ -134,14 +136,18 @@ def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
     known = known & all_finite(original) & all_finite(repainted)
     grey = (picture[..., 0].float() + picture[..., 1] + picture[..., 2] for picture in (original, repainted))
     # Little is calculated from here on, and in float64, which some cards do not have.
-    levels = [torch.stack([*(each.nan_to_num_(0, 0, 0) for each in grey), known.float()]).cpu()]
+    planes = torch.stack([*(each.nan_to_num_(0, 0, 0) for each in grey), known.float()]).cpu()
+    finest = 0
+    while known.numel() >> 2 * finest > LARGE:
+        planes, finest = halve(planes), finest + 1
+    levels = [planes]
     while len(levels) < LEVELS and min(levels[-1].shape[1:]) > 1:
         levels.append(halve(levels[-1]))
 
     height, width = known.shape
     centre, corner = torch.tensor([width / 2, height / 2]).double(), math.hypot(width, height) / 2
     found = _Found(torch.zeros(3).double(), 0.0, math.inf, 0.0)
-    for number, planes in reversed(list(enumerate(levels))):
+    for number, planes in reversed(list(enumerate(levels, finest))):
         found = _refined(found, planes, 2**number, centre, corner)
 
     dx, dy, growth = found.motion.tolist()

@@ -28,17 +28,21 @@ def mix(result: Tensor, pair: Pair, correction: Tensor | None) -> None:
     """
     height, width = pair.weight.shape
     for rows in pair.bands():
-        weight = pair.weight[rows]
-        inside = weight > 0
+        inside = pair.weight[rows] > 0
+        columns = inside.view(torch.uint8).amax(dim=0).nonzero()
+        if not len(columns):
+            continue
+        here = rows, slice(int(columns[0]), int(columns[-1]) + 1)
+        weight, inside = pair.weight[here], inside[:, here[1]]
         for channel in range(3):
-            place = result[rows, :, channel]
-            colour = pair.repainted[rows, :, channel].float()
+            place = result[here][..., channel]
+            colour = pair.repainted[here][..., channel].float()
             if correction is not None:
                 added = correction[channel]
                 if added.shape == (height, width):
-                    added = added[rows]
+                    added = added[here]
                 else:
-                    added = double_rows(added, rows.start, rows.stop, width)
+                    added = double_rows(added, rows.start, rows.stop, width)[:, here[1]]
                 colour = (colour + added).clamp_(pair.low, pair.high)
-            mixed = torch.lerp(pair.original[rows, :, channel].float(), colour, weight).to(result.dtype)
+            mixed = torch.lerp(pair.original[here][..., channel].float(), colour, weight).to(result.dtype)
             torch.where(inside, mixed, place, out=place)

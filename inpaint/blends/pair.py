@@ -68,14 +68,18 @@ class Pair:
         return kept if self.sound is None else kept.mul_(self.sound[rows])
 
     def bands(self) -> Iterator[slice]:
-        """Rows to work on at once, top to bottom. Each band begins at an even one."""
-        height, width = self.weight.shape
-        rows = 2 * max(BAND // (2 * width), 1)
-        return (slice(first, min(first + rows, height)) for first in range(0, height, rows))
+        """Rows to work on at once."""
+        return bands(*self.weight.shape)
 
     def difference(self, rows: slice, channel: int) -> Tensor:
         """[rows, w] float32: what leads from the repainted picture to the original."""
         return self.original[rows, :, channel].float() - self.repainted[rows, :, channel].float()
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Rows to work on at once, top to bottom. Each band begins at an even one."""
+    rows = 2 * max(BAND // (2 * width), 1)
+    return (slice(first, min(first + rows, height)) for first in range(0, height, rows))
 
 
 def all_finite(image: Tensor) -> Tensor:

@@ -139,6 +139,15 @@ def test_each_limit_counts(monkeypatch, limits):
     assert not register(tensor(picture), tensor(painted), hole_in(picture)).drifts[0].undone
 
 
+@pytest.mark.parametrize(("large", "within"), [(60_000, 0.02), (15_000, 0.04)])
+def test_a_large_picture_need_not_be_gone_down_to_single_pixels(monkeypatch, large, within):
+    monkeypatch.setattr(registration, "LARGE", large)
+    picture = photo("astronaut")
+    found = register(tensor(picture), tensor(drifted(picture, 2.3, -1.4, 1.006)), hole_in(picture)).drifts[0]
+    assert_found(found, 2.3, -1.4, 1.006, within)
+    assert found.undone
+
+
 def test_coarse_pixels_that_show_nothing_do_not_lead_astray():
     """Both hold the same fine texture, and each its own large blotches."""
     random = np.random.default_rng(2)
