@@ -1,0 +1,192 @@
+"""The networks of the demo's model, narrow: only the channels that were trained.
+
+Names and order of layers are those of the host's networks, so that `devtools.demo_model` only has to put each weight
+into the corner of a larger one. That changes nothing of what comes out, since
+
+- a channel whose weights are all 0 stays 0, through convolutions, ReLU and SiLU;
+- the host's GroupNorm has 32 groups of 10 of its 320 channels (of 20 after a skip is joined on), so that it treats
+  whole groups alike whether others are there or not: widths here are multiples of 20;
+- a residual block of TAESD's whose weights are all 0 is a ReLU.
+
+LayerNorm would see the added zeros, so there is no attention.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LATENT = 4  # channels
+RATIO = 8  # pixels to a latent cell, along each side
+
+# Of the VAE, from full size to an eighth: channels, and residual blocks (TAESD has 64 and 1, 3, 3, 3).
+ENCODER = ((32, 0), (32, 1), (48, 2), (64, 2))
+DECODER = ((16, 1), (32, 2), (64, 3), (64, 3))
+
+# Of the UNet, from the latent's size to a quarter: the host's is 320 wide on each.
+WIDTHS = (80, 120, 120)
+HOST_WIDTH = 320
+GROUP = HOST_WIDTH // 32
+TIME_WIDTH = 160
+
+
+def conv(inputs: int, outputs: int, **options: bool | int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, **options)  # type: ignore[arg-type]
+
+
+class TinyBlock(nn.Module):
+    """TAESD's residual block."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(conv(width, width), nn.ReLU(), conv(width, width), nn.ReLU(), conv(width, width))
+        self.conv[-1].weight.data *= 0.2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x) + x)
+
+
+class Clamp(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x / 3) * 3
+
+
+def _blocks(width: int, active: int, places: int = 3) -> list[nn.Module]:
+    return [TinyBlock(width) if place < active else nn.ReLU() for place in range(places)]
+
+
+def encoder() -> nn.Sequential:
+    """Pictures [B, 3, H, W] in 0..1 to latents [B, 4, H / 8, W / 8] of about unit spread."""
+    (width, active), *smaller = ENCODER
+    layers = [conv(3, width), *_blocks(width, active, places=1)]
+    for narrower, (width, active) in zip(ENCODER, smaller, strict=False):
+        layers += [conv(narrower[0], width, stride=2, bias=False), *_blocks(width, active)]
+    return nn.Sequential(*layers, conv(width, LATENT))
+
+
+def decoder() -> nn.Sequential:
+    """Latents to pictures, which may leave 0..1 a little."""
+    layers: list[nn.Module] = [Clamp(), conv(LATENT, DECODER[-1][0]), nn.ReLU()]
+    for level in range(len(DECODER) - 1, 0, -1):
+        width, active = DECODER[level]
+        layers += [*_blocks(width, active), nn.Upsample(scale_factor=2)]
+        layers += [conv(width, DECODER[level - 1][0], bias=False)]
+    width, active = DECODER[0]
+    last = conv(width, 3)
+    last.bias.data += 0.5  # type: ignore[union-attr]
+    return nn.Sequential(*layers, *_blocks(width, active, places=1), last)
+
+
+class VAE(nn.Module):
+    """Under TAESD's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taesd_encoder = encoder()
+        self.taesd_decoder = decoder()
+
+
+class ResBlock(nn.Module):
+    """inputs: of one or of two joined parts; then the host has the groups twice as wide."""
+
+    def __init__(self, *inputs: int, outputs: int) -> None:
+        super().__init__()
+        width = sum(inputs)
+        self.in_layers = nn.Sequential(
+            nn.GroupNorm(width // (GROUP * len(inputs)), width), nn.SiLU(), conv(width, outputs)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(TIME_WIDTH, outputs))
+        self.out_layers = nn.Sequential(
+            nn.GroupNorm(outputs // GROUP, outputs), nn.SiLU(), nn.Identity(), _quiet(conv(outputs, outputs))
+        )
+        # The host has one just where the width changes, and its width is the same everywhere else.
+        self.skip_connection = nn.Conv2d(width, outputs, 1) if len(inputs) > 1 else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        h = self.in_layers(x) + self.emb_layers(time)[..., None, None]
+        return self.skip_connection(x) + self.out_layers(h)
+
+
+class Down(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.op = conv(inputs, outputs, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.op(x)
+
+
+class Up(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = conv(inputs, outputs)
+
+    def forward(self, x: Tensor, like: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, size=like.shape[-2:]))
+
+
+class UNet(nn.Module):
+    """One residual block a level on the way down, two on the way up, one in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, *_ = WIDTHS
+        self.time_embed = nn.Sequential(nn.Linear(HOST_WIDTH, TIME_WIDTH), nn.SiLU(), nn.Linear(TIME_WIDTH, TIME_WIDTH))
+        down: list[nn.ModuleList] = [nn.ModuleList([conv(2 * LATENT + 1, first)])]
+        skips = [first]
+        for level, width in enumerate(WIDTHS):
+            if level:
+                down.append(nn.ModuleList([Down(WIDTHS[level - 1], width)]))
+                skips.append(width)
+            down.append(nn.ModuleList([ResBlock(width, outputs=width)]))
+            skips.append(width)
+        self.input_blocks = nn.ModuleList(down)
+        self.middle_block = nn.ModuleList([ResBlock(width, outputs=width)])
+        up: list[nn.ModuleList] = []
+        for level, width in reversed([*enumerate(WIDTHS)]):
+            up.append(nn.ModuleList([ResBlock(width, skips.pop(), outputs=width)]))
+            up.append(nn.ModuleList([ResBlock(width, skips.pop(), outputs=width)]))
+            if level:
+                up[-1].append(Up(width, WIDTHS[level - 1]))
+        self.output_blocks = nn.ModuleList(up)
+        self.out = nn.Sequential(nn.GroupNorm(first // GROUP, first), nn.SiLU(), _quiet(conv(first, LATENT)))
+
+    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        """The noise in noisy latents.
+
+        Args:
+            x: [B, 9, h, w]: noisy latent, mask (1 = repaint), latent of the picture without the masked area.
+            timesteps: [B] in 0..999.
+
+        Returns:
+            [B, 4, h, w].
+        """
+        time = self.time_embed(time_features(timesteps))
+        skips: list[Tensor] = []
+        for (block,) in self.input_blocks:
+            x = block(x, time) if isinstance(block, ResBlock) else block(x)
+            skips.append(x)
+        x = self.middle_block[0](x, time)
+        for block, *ups in self.output_blocks:
+            x = block(torch.cat([x, skips.pop()], dim=1), time)
+            for up in ups:
+                x = up(x, like=skips[-1])
+        return self.out(x)
+
+
+def time_features(timesteps: Tensor) -> Tensor:
+    """[B, 320]: cosines and sines of falling frequency, as the host has them."""
+    half = HOST_WIDTH // 2
+    frequencies = torch.exp(-math.log(10000) * torch.arange(half, device=timesteps.device) / half)
+    angles = timesteps[:, None].float() * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
+    """Begins at 0, so that each block begins as its skip."""
+    layer.weight.data.zero_()
+    layer.bias.data.zero_()  # type: ignore[union-attr]
+    return layer

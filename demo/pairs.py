@@ -1,0 +1,53 @@
+"""What the UNet is trained on: latents of crops, whole and with a hole, made once by the trained VAE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from demo.masks import random_mask
+from demo.networks import RATIO
+from demo.train_vae import GREY
+
+BATCH = 8
+
+
+class Pairs:
+    """latents, hidden: [N, 4, 32, 32] float16, of crops and of the same with their hole grey. cells: [N, 1, 32, 32]
+    bool, the latent cells that the hole touches."""
+
+    def __init__(self, latents: Tensor, hidden: Tensor, cells: Tensor) -> None:
+        self.latents, self.hidden, self.cells = latents, hidden, cells
+
+
+def pairs(path: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat16: bool) -> Pairs:
+    """From a file, which the first call makes: crops again and again, half of them mirrored, each with another hole."""
+    if not path.exists():
+        parts: list[tuple[Tensor, ...]] = []
+        for first in tqdm(range(0, number, BATCH), desc="latents"):
+            random = np.random.default_rng((2, first))
+            parts.append(_encoded(encoder, _batch(crops, range(first, first + BATCH), random), random, bfloat16))
+        torch.save([torch.cat(part) for part in zip(*parts, strict=True)], path)
+    return Pairs(*torch.load(path))
+
+
+def _batch(crops: np.ndarray, numbers: range, random: np.random.Generator) -> Tensor:
+    chosen = [crops[number % len(crops)][:, :: random.choice((-1, 1))] for number in numbers]
+    return torch.from_numpy(np.stack(chosen)).movedim(-1, 1).float() / 255
+
+
+@torch.inference_mode()
+def _encoded(
+    encoder: nn.Module, pictures: Tensor, random: np.random.Generator, bfloat16: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    side = pictures.shape[-1]
+    mask = torch.from_numpy(np.stack([random_mask(random, side) for _ in pictures]))[:, None]
+    both = torch.cat([pictures, torch.where(mask > 0, GREY, pictures)]).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        latents, hidden = encoder(both).half().chunk(2)
+    return latents, hidden, F.max_pool2d(mask.float(), RATIO) > 0

@@ -1,0 +1,70 @@
+"""First of the two trainings: the VAE, which is to give back pictures, their edges above all."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from demo.masks import random_mask
+from demo.networks import VAE
+
+CROP, PICTURES = 128, 4  # of each part of a batch
+GREY = 0.5
+
+
+class VAELoss:
+    """Of a step: how far the pictures that come back are off.
+
+    Args:
+        vae: in training.
+        crops: [N, 256, 256, 3] uint8.
+    """
+
+    def __init__(self, vae: VAE, crops: np.ndarray, bfloat16: bool) -> None:
+        self.vae, self.crops, self.bfloat16 = vae, crops, bfloat16
+
+    def __call__(self, step: int, part: int) -> Tensor:
+        random = np.random.default_rng((1, step, part))
+        pictures = self._batch(random)
+        # Its cache is not for two threads at once.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
+            latents = self.vae.taesd_encoder(pictures).float()
+            # What comes back must not hang on the last digit of a latent, of which diffusion knows nothing.
+            noisy = latents + 0.05 * torch.from_numpy(random.standard_normal(latents.shape, np.float32))
+            back = self.vae.taesd_decoder(noisy).float()
+        return difference(back, pictures) + 0.02 * oddity(latents)
+
+    def _batch(self, random: np.random.Generator) -> Tensor:
+        pictures = []
+        for number in range(PICTURES):
+            crop = self.crops[random.integers(len(self.crops))]
+            top, left = random.integers(0, len(crop) - CROP + 1, 2)
+            crop = crop[top : top + CROP, left : left + CROP, :] / np.float32(255)
+            if random.random() < 0.5:
+                crop = crop[:, ::-1]
+            if number % 4 == 0:  # so that it knows pictures with holes, too
+                crop = np.where(random_mask(random, CROP)[..., None], np.float32(GREY), crop)
+            pictures.append(crop)
+        return torch.from_numpy(np.stack(pictures)).movedim(-1, 1).contiguous(memory_format=torch.channels_last)
+
+
+def difference(ours: Tensor, theirs: Tensor) -> Tensor:
+    """Of pictures [B, 3, H, W]: of their colours and of their edges, in full and half size."""
+    total = ours.new_zeros(())
+    for _ in range(2):
+        total = total + (ours - theirs).abs().mean()
+        for dim in (-2, -1):
+            total = total + (ours.diff(dim=dim) - theirs.diff(dim=dim)).abs().mean()
+        ours, theirs = F.avg_pool2d(ours, 2), F.avg_pool2d(theirs, 2)
+    return total
+
+
+def oddity(latents: Tensor) -> Tensor:
+    """How far latents are from a mean of 0 and a spread of 1 in each channel, and from channels that tell different
+    things: what diffusion counts on."""
+    channels = latents.movedim(1, 0).flatten(1)
+    mean = channels.mean(dim=1)
+    covariance = (channels - mean[:, None]) @ (channels - mean[:, None]).T / channels.shape[1]
+    return mean.square().sum() + (covariance - torch.eye(len(covariance))).square().sum()

@@ -1,0 +1,106 @@
+"""What both trainings share: steps that can be interrupted and go on as if they had not been, and a log of the loss."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+SAVE_SECONDS = 180
+# Batches are cut into so many parts, each a thread's own: threads that had to wait for each other within every layer
+# would do next to nothing beside other work.
+PARTS = 2
+WARM_UP = 200  # steps
+LET_OUT = 0.3  # the share of the steps, at the end, in which the learning rate falls to 0
+
+
+class Trainer:
+    """Minimises a loss, and keeps a running mean of the weights, which is what gets used.
+
+    Args:
+        network: trained in place.
+        folder, name: of the state, `<name>.pt`, and of the log, `<name>.csv` with step, seconds and loss in a line.
+        rate: the highest learning rate.
+        keep: of the running mean, how much stays at each step.
+    """
+
+    def __init__(self, network: nn.Module, folder: Path, name: str, rate: float, keep: float = 0.998) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        self.mean = copy.deepcopy(network).requires_grad_(False)
+        self.path, self.log = folder / f"{name}.pt", folder / f"{name}.csv"
+        self.rate, self.keep = rate, keep
+        self.optimizer = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self.workers = ThreadPoolExecutor(PARTS, initializer=partial(torch.set_num_threads, 1))
+        self.step, self.seconds = 0, 0.0
+        if self.path.exists():
+            state = torch.load(self.path)
+            self.network.load_state_dict(state["network"])
+            self.mean.load_state_dict(state["mean"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    def run(self, loss: Callable[[int, int], Tensor], steps: int, minutes: float) -> bool:
+        """Go on training.
+
+        Args:
+            loss: the loss of a step, and of a part of its batch; all of its randomness comes from these two numbers.
+            steps: until there were so many. The learning rate falls over the last of them.
+            minutes: or for so long.
+
+        Returns:
+            whether all steps are done.
+        """
+        begun = saved = time.monotonic()
+        before, recent = self.seconds, []
+        with tqdm(total=steps, initial=self.step, desc=self.path.stem, mininterval=5) as bar:
+            while self.step < steps and time.monotonic() - begun < 60 * minutes:
+                value = self._step(loss, steps)
+                recent.append(value)
+                self.seconds = before + time.monotonic() - begun
+                bar.update()
+                if self.step % 20 == 0:
+                    average = sum(recent) / len(recent)
+                    recent.clear()
+                    bar.set_postfix_str(f"loss {average:.4f}")
+                    with self.log.open("a") as file:
+                        file.write(f"{self.step},{self.seconds:.0f},{average:.5f}\n")
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
+        self.save()
+        return self.step >= steps
+
+    def save(self) -> None:
+        partial = self.path.with_suffix(".part")
+        state = {"network": self.network.state_dict(), "mean": self.mean.state_dict()}
+        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        torch.save(state, partial)
+        partial.replace(self.path)
+
+    def _step(self, loss: Callable[[int, int], Tensor], steps: int) -> float:
+        rate = self.rate * min(1, (self.step + 1) / WARM_UP, (1 - self.step / steps) / LET_OUT)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        weights = [*self.network.parameters()]
+
+        def part(number: int) -> tuple[float, tuple[Tensor, ...]]:
+            value = loss(self.step, number)
+            return value.item(), torch.autograd.grad(value, weights)
+
+        values, slopes = zip(*self.workers.map(part, range(PARTS)), strict=True)
+        for weight, *parts in zip(weights, *slopes, strict=True):
+            weight.grad = torch.stack(parts).mean(dim=0)
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        self.optimizer.step()
+        self.step += 1
+        keep = min(self.keep, self.step / (self.step + 20))
+        with torch.no_grad():
+            torch._foreach_lerp_([*self.mean.parameters()], weights, 1 - keep)
+        return sum(values) / PARTS

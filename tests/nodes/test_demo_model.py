@@ -1,0 +1,81 @@
+"""The demo's trained model on the host: the narrow networks as they were trained, and the same file expanded.
+
+Mutations seen to fail here: PENDING
+"""
+
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from demo.networks import VAE, UNet
+from devtools import demo_model
+from devtools.demo_model import write_demo_model
+
+TOLERANCE = 1e-4  # of the largest value
+
+
+@pytest.fixture(scope="module")
+def narrow() -> tuple[VAE, UNet]:
+    weights = load_file(demo_model.WEIGHTS)
+    networks = VAE(), UNet()
+    for network, prefix in zip(networks, (demo_model.VAE, demo_model.UNET), strict=True):
+        own = {name.removeprefix(prefix): w.float() for name, w in weights.items() if name.startswith(prefix)}
+        network.load_state_dict(own)
+    return networks
+
+
+@pytest.fixture(scope="module")
+def loaded(base, run, tmp_path_factory):
+    """MODEL, CLIP and VAE by the host's own loader."""
+    write_demo_model(base / "models" / "checkpoints" / "demo.safetensors")
+    return run("CheckpointLoaderSimple", ckpt_name="demo.safetensors").outputs
+
+
+def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    return float((ours - theirs).abs().max()) <= TOLERANCE * float(theirs.abs().max())
+
+
+def test_it_is_sd15_inpainting(loaded):
+    model = loaded[0].model
+    assert type(model.model_config).__name__ == "SD15"
+    assert model.model_type.name == "EPS"
+    assert model.diffusion_model.in_channels == 9
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (27, 18)], ids=["even", "odd"])
+@pytest.mark.parametrize("timestep", [999.0, 500.0, 3.0])
+def test_the_unet_is_the_narrow_one(narrow, loaded, height, width, timestep):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 9, height, width, generator=random)
+    timesteps = torch.full((2,), timestep)
+    words = torch.randn(2, 77, 768, generator=random)
+    with torch.inference_mode():
+        expected = narrow[1](x, timesteps)
+        got = loaded[0].model.diffusion_model.float()(x, timesteps, context=words)
+    assert expected.std() > 0.05
+    assert close(got, expected)
+
+
+def test_the_vae_is_the_narrow_one(narrow, loaded):
+    vae = loaded[2]
+    picture = torch.rand(2, 64, 96, 3, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        latent = narrow[0].taesd_encoder(picture.movedim(-1, 1))
+        given = loaded[0].model.process_latent_in(vae.encode(picture))
+        assert close(given, latent)
+        back = narrow[0].taesd_decoder(latent).movedim(1, -1).clamp(0, 1)
+        assert close(vae.decode(vae.encode(picture)), back)
+    assert back.std() > 0.01
+
+
+def test_the_prompt_says_nothing(run, loaded):
+    texts = [run("CLIPTextEncode", clip=loaded[1], text=text).outputs[0][0][0] for text in ("a meadow", "")]
+    assert not any(text.any() for text in texts)
+
+
+def test_it_is_small(base, loaded):
+    """In the project, and on the disk: what was not trained costs nothing."""
+    assert demo_model.WEIGHTS.stat().st_size <= 10e6
+    stat = (base / "models" / "checkpoints" / "demo.safetensors").stat()
+    assert stat.st_blocks * 512 < 100e6 < stat.st_size
