@@ -18,8 +18,8 @@ HELD_OUT = (
     *("BytheWater", "Dune", "FallenLeaf", "Kleiber_by_Lukas_Baubkus", "LadyBird", "Storm"),
     *("aitzgorri_by_Aitzol_Berasategi", "life_by_Aitzol_Berasategi"),
 )
-# Photographs in scikit-image's wheel; the last three are grey.
-SCIKIT_IMAGE = ("astronaut", "chelsea", "coffee", "motorcycle_left", "brick", "grass", "gravel")
+# Photographs in scikit-image's wheel that are free (CC0, public domain); the last three are grey.
+SCIKIT_IMAGE = ("astronaut", "chelsea", "coffee", "brick", "grass", "gravel")
 # A crop's side is from 1 / LARGEST of the picture's shorter side to all of it.
 LARGEST = 3.5
 

@@ -26,6 +26,9 @@ RATIO = 8  # pixels to a latent cell, along each side
 ENCODER = ((32, 0), (32, 1), (48, 2), (64, 2))
 DECODER = ((16, 1), (32, 2), (64, 3), (64, 3))
 
+# Three of a latent's channels begin as brightness, red over blue and green over both, of about unit spread.
+COLOURS = ((1.3, 1.3, 1.3), (5.0, 0.0, -5.0), (-2.5, 5.0, -2.5))
+
 # Of the UNet, from the latent's size to a quarter: the host's is 320 wide on each.
 WIDTHS = (80, 120, 120)
 HOST_WIDTH = 320
@@ -75,18 +78,43 @@ def decoder() -> nn.Sequential:
         layers += [*_blocks(width, active), nn.Upsample(scale_factor=2)]
         layers += [conv(width, DECODER[level - 1][0], bias=False)]
     width, active = DECODER[0]
-    last = conv(width, 3)
-    last.bias.data += 0.5  # type: ignore[union-attr]
-    return nn.Sequential(*layers, *_blocks(width, active, places=1), last)
+    return nn.Sequential(*layers, *_blocks(width, active, places=1), conv(width, 3))
 
 
 class VAE(nn.Module):
-    """Under TAESD's names."""
+    """Under TAESD's names. Before training it gives each 8x8 block its mean colour, but for some noise.
+
+    Colours go through the first three channels of every layer, untouched; the others are random.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.taesd_encoder = encoder()
         self.taesd_decoder = decoder()
+        mix = torch.tensor(COLOURS)
+        for layer in self.modules():
+            if isinstance(layer, TinyBlock):
+                layer.conv[-1].weight.data[:3] = 0
+                layer.conv[-1].bias.data[:3] = 0
+            elif isinstance(layer, nn.Conv2d) and layer.bias is None:
+                halving = layer.stride == (2, 2)
+                layer.weight.data[:3] = 0
+                for colour in range(3):
+                    place = slice(1, 3) if halving else slice(1, 2)
+                    layer.weight.data[colour, colour, place, place] = 0.25 if halving else 1.0
+        _set(self.taesd_encoder[0], torch.eye(3), torch.zeros(3))
+        _set(self.taesd_encoder[-1], mix, -mix.sum(dim=1) / 2)
+        _set(self.taesd_decoder[1], mix.inverse(), torch.full((3,), 0.5))
+        _set(self.taesd_decoder[-1], torch.eye(3), torch.zeros(3))
+
+
+def _set(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """The first three outputs of a convolution from the first three inputs alone."""
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    layer.weight.data[:3] = 0
+    layer.weight.data[:3, :3, 1, 1] = weight
+    layer.bias.data[:3] = bias
 
 
 class ResBlock(nn.Module):

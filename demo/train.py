@@ -1,13 +1,20 @@
-"""Train the demo's model: `python -m demo.train vae`, then `python -m demo.train unet`. Goes on where it was stopped."""
+"""Train the demo's model: `python -m demo.train vae`, then the same with `unet`, `decoder` and `keep`.
+
+Each goes on where it was stopped. `decoder` is the VAE's, trained further while the latents stay as the UNet knows
+them. What they make on the way stays in .host/training; `keep` writes the weights that the project ships, and the curve
+of the losses.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
+import numpy as np
 import torch
 
+from benchmarks._chart import Panel, draw_chart
+from demo import weights
 from demo.crops import training_crops
 from demo.networks import VAE, UNet
 from demo.pairs import pairs
@@ -16,34 +23,58 @@ from demo.train_vae import VAELoss
 from demo.trainer import Trainer
 from devtools.environment import Environment
 
-PAIRS = 12000
+PAIRS = 9000
 FOLDER = Environment().state / "training"
+STEPS = {"vae": 2200, "unet": 14000, "decoder": 3000}
+TEXTURED_FROM = 1100
 
 
 def main() -> None:
     options = _options()
     os.nice(19)  # whoever else works here goes first
     torch.set_num_threads(1)  # of each part of a batch
+    torch.manual_seed(0)
     FOLDER.mkdir(parents=True, exist_ok=True)
     crops = training_crops(FOLDER / "crops.npy")
     bfloat16 = torch.cpu._is_avx512_bf16_supported()
-    torch.manual_seed(0)
-    vae = VAE()
-    trainer = Trainer(vae, FOLDER, "vae", rate=2e-3)
+    steps = options.steps or STEPS.get(options.what, 0)
+    vae, unet = VAE(), UNet()
+    of_vae = Trainer(vae, FOLDER, "vae", rate=2e-3)
+    if options.what == "vae":
+        of_vae.run(VAELoss(vae, crops, TEXTURED_FROM, bfloat16), steps, options.minutes)
+        return
+    settled = of_vae.mean
+    vae.load_state_dict(settled.state_dict())
     if options.what == "unet":
-        unet, vae_mean = UNet(), trainer.mean
-        data = pairs(FOLDER / "pairs.pt", vae_mean.taesd_encoder, crops, PAIRS, bfloat16)
-        trainer = Trainer(unet, FOLDER, "unet", rate=1e-3, keep=0.999)
-        loss = UNetLoss(unet, data, options.steps, bfloat16)
-    else:
-        loss = VAELoss(vae, crops, bfloat16)
-    trainer.run(loss, options.steps, options.minutes)
+        data = pairs(FOLDER / "pairs.pt", settled.taesd_encoder, crops, PAIRS, bfloat16)
+        of_unet = Trainer(unet, FOLDER, "unet", rate=1e-3, keep=0.999)
+        of_unet.run(UNetLoss(unet, data, steps, bfloat16), steps, options.minutes)
+        return
+    of_decoder = Trainer(vae.taesd_decoder, FOLDER, "decoder", rate=1e-3)
+    if options.what == "decoder":
+        loss = VAELoss(vae, crops, 0, bfloat16, decoder_alone=True)
+        of_decoder.run(loss, steps, options.minutes)
+        return
+    settled.taesd_decoder.load_state_dict(of_decoder.mean.state_dict())
+    weights.save(settled, Trainer(unet, FOLDER, "unet", rate=0).mean)
+    _draw_curve()
+
+
+def _draw_curve() -> None:
+    panels = []
+    for name in STEPS:
+        step, _, loss = np.loadtxt(FOLDER / f"{name}.csv", delimiter=",").T
+        cuts = np.unique(np.searchsorted(step, np.geomspace(step[0], step[-1], 40)[1:-1]))
+        parts = zip(np.split(step, cuts), np.split(loss, cuts), strict=True)
+        panels.append(Panel({"mean loss": [(part.mean(), loss.mean()) for part, loss in parts if len(part)]}, floor=0))
+    title = "Losses over the steps of the trainings"
+    draw_chart(weights.FILE.parent / "losses.png", title, "steps", [*STEPS], {"loss": panels}, [100, 1000, 10000])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("vae", "unet"))
-    parser.add_argument("--steps", type=int, required=True, help="in all")
+    parser.add_argument("what", choices=(*STEPS, "keep"))
+    parser.add_argument("--steps", type=int, help=f"in all; without it {STEPS}")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so many; a later run goes on")
     return parser.parse_args()
 

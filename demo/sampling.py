@@ -1,0 +1,60 @@
+"""Inpainting with the narrow networks alone, as the shipped workflow `sd15-inpaint` does it with the host.
+
+Encode for Inpainting, 20 steps of euler on the scheduler `normal`, Decode and Composite, with their defaults.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from demo.networks import RATIO, VAE, UNet
+from demo.train_unet import alphas
+from inpaint.blends import composite_mask, paste
+from inpaint.conditioning import prepare
+from inpaint.masks import grow_cells, pool
+
+STEPS, FEATHER = 20, 8.0
+
+
+@torch.inference_mode()
+def inpaint(vae: VAE, unet: UNet, image: Tensor, mask: Tensor, seed: int = 1, steps: int = STEPS) -> Tensor:
+    """The picture with its hole repainted, and everything beyond a soft edge as it was.
+
+    Args:
+        image: [B, H, W, 3] in 0..1.
+        mask: [B, H, W], 1 = repaint.
+    """
+    prepared = prepare(image, mask, RATIO)
+    hidden = vae.taesd_encoder(prepared.hidden.movedim(-1, 1))
+    cells = pool(prepared.hard, hidden.shape)
+    noise = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(seed))
+    latent = sample(unet, hidden, cells, grow_cells(cells, 1), noise, steps)
+    decoded = vae.taesd_decoder(latent).clamp(0, 1).movedim(1, -1)[:, : image.shape[1], : image.shape[2]]
+    return paste(image, decoded, composite_mask(mask, FEATHER)).image
+
+
+def sample(unet: UNet, hidden: Tensor, cells: Tensor, repaint: Tensor, noise: Tensor, steps: int) -> Tensor:
+    """Latents whose hole is made from noise.
+
+    Args:
+        hidden: [B, 4, h, w], of the picture without the masked area.
+        cells: [B, 1, h, w] of 0 and 1, what is masked.
+        repaint: the same for what is sampled; the rest stays as it is.
+        noise: [B, 4, h, w].
+    """
+    # Noise for each part of the picture, at times that are evenly spread, as the host has it.
+    ratios = ((1 - alphas()) / alphas()).sqrt()
+    times = torch.linspace(len(ratios) - 1, 0, steps)
+    sigmas = [*torch.from_numpy(np.interp(times, np.arange(len(ratios)), ratios.log())).exp().tolist(), 0.0]
+    x = noise * (1 + sigmas[0] ** 2) ** 0.5
+    for time, (sigma, lower) in zip(times, pairwise(sigmas), strict=True):
+        x = x * repaint + (hidden + sigma * noise) * (1 - repaint)
+        given = torch.cat([x / (1 + sigma**2) ** 0.5, cells, hidden], 1)
+        picture = x - sigma * unet(given, time.expand(len(x)))
+        picture = picture * repaint + hidden * (1 - repaint)
+        x = picture + (x - picture) * (lower / sigma)
+    return x

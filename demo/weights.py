@@ -1,0 +1,33 @@
+"""The trained weights: float16, both networks in one file, under the names of a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from demo.networks import VAE, UNet
+
+FILE = Path(__file__).resolve().parent / "weights.safetensors"
+PREFIXES = {"vae": "first_stage_model.", "unet": "model.diffusion_model."}
+
+
+def save(vae: VAE, unet: UNet, path: Path = FILE) -> None:
+    weights = {
+        PREFIXES[name] + key: tensor.half().contiguous()
+        for name, network in (("vae", vae), ("unet", unet))
+        for key, tensor in network.state_dict().items()
+    }
+    save_file(weights, path)
+
+
+def load(path: Path = FILE) -> tuple[VAE, UNet]:
+    """Both networks with the weights of a file, in float32."""
+    weights = load_file(path)
+    vae, unet = VAE(), UNet()
+    for name, network in (("vae", vae), ("unet", unet)):
+        prefix = PREFIXES[name]
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        network.load_state_dict(own)
+        network.eval().requires_grad_(False)
+    return vae, unet
