@@ -42,7 +42,7 @@ def parser():
             "--comfyui", metavar="PATH", help="use this ComfyUI and this Python; nothing is installed there"
         )
     serve.add_argument("--models", metavar="DIR", help="a folder with your checkpoints, vae, loras, ...")
-    demo.add_argument("--checkpoint", metavar="FILE", help="your checkpoint, instead of a small untrained one")
+    demo.add_argument("--checkpoint", metavar="FILE", help="your checkpoint, instead of the small one of the demo")
     demo.add_argument("--image", metavar="FILE", help="your picture")
     demo.add_argument("--mask", metavar="FILE", help="your mask: white is repainted")
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")

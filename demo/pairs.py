@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from tqdm import tqdm
 from demo.masks import random_mask
 from demo.networks import RATIO
 from demo.train_vae import GREY
+from demo.trainer import PARTS
 
 BATCH = 8
 
@@ -28,10 +31,14 @@ class Pairs:
 def pairs(path: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat16: bool) -> Pairs:
     """From a file, which the first call makes: crops again and again, half of them mirrored, each with another hole."""
     if not path.exists():
-        parts: list[tuple[Tensor, ...]] = []
-        for first in tqdm(range(0, number, BATCH), desc="latents"):
+
+        def made(first: int) -> tuple[Tensor, ...]:
             random = np.random.default_rng((2, first))
-            parts.append(_encoded(encoder, _batch(crops, range(first, first + BATCH), random), random, bfloat16))
+            return _encoded(encoder, _batch(crops, range(first, first + BATCH), random), random, bfloat16)
+
+        starts = range(0, number, BATCH)
+        with ThreadPoolExecutor(PARTS, initializer=partial(torch.set_num_threads, 1)) as workers:
+            parts = [*tqdm(workers.map(made, starts), total=len(starts), desc="latents", mininterval=5)]
         torch.save([torch.cat(part) for part in zip(*parts, strict=True)], path)
     return Pairs(*torch.load(path))
 
@@ -48,6 +55,6 @@ def _encoded(
     side = pictures.shape[-1]
     mask = torch.from_numpy(np.stack([random_mask(random, side) for _ in pictures]))[:, None]
     both = torch.cat([pictures, torch.where(mask > 0, GREY, pictures)]).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16, cache_enabled=False):
         latents, hidden = encoder(both).half().chunk(2)
     return latents, hidden, F.max_pool2d(mask.float(), RATIO) > 0

@@ -23,9 +23,9 @@ from demo.train_vae import VAELoss
 from demo.trainer import Trainer
 from devtools.environment import Environment
 
-PAIRS = 9000
+PAIRS = 4000
 FOLDER = Environment().state / "training"
-STEPS = {"vae": 2200, "unet": 14000, "decoder": 3000}
+STEPS = {"vae": 1700, "unet": 14000, "decoder": 3000}
 TEXTURED_FROM = 1100
 
 

@@ -13,7 +13,7 @@ from demo.networks import VAE
 CROP, PICTURES = 128, 4  # of each part of a batch
 GREY = 0.5
 TEXTURE = 0.7  # the weight of what cannot be told exactly and is to look right at least
-FILTERS, FILTER, PATCH = 12, 5, 32  # how many, pixels along a side of each, and of what is compared as a whole
+FILTERS, FILTER, PATCH = 6, 5, 32  # how many, pixels along a side of each, and of what is compared as a whole
 
 
 class VAELoss:

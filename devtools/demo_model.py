@@ -6,6 +6,7 @@ demo/networks.py. The text encoder is all zeros, so the prompt says nothing.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -23,6 +24,8 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights.safetensors
 TEXT = "cond_stage_model.transformer.text_model."
 # Three levels. The host tells SD 1.5 by a transformer, so there is one, of zeros, where it costs least.
 LAYOUT = UNet(depths=((0,), (0,), (1,)), depths_up=(0, 0, 0), text_width=768, linear=False)
+# Weights of layers with inputs from below and, after them, from a skip.
+JOINING = re.compile(r"output_blocks\.(\d+)\.0\.(in_layers|skip_connection\.weight)")
 SCALE = ("vae_scale", "vae_shift")
 
 
@@ -65,12 +68,8 @@ def _ends_input_block(name: str) -> bool:
 
 def _joined(name: str, skips: list[int]) -> int:
     """How many of the trained inputs of a layer come over a skip; they are the last."""
-    if not name.startswith(f"{UNET}output_blocks."):
-        return 0
-    _, block, place, layer, *_ = name.removeprefix(UNET).split(".")
-    if place != "0" or not name.split(f".{block}.0.")[1].startswith(("in_layers", "skip_connection.weight")):
-        return 0
-    return skips[-1 - int(block)]
+    found = JOINING.match(name.removeprefix(UNET))
+    return skips[-1 - int(found[1])] if found else 0
 
 
 def _placed(narrow: Tensor, shape: tuple[int, ...], joined: int) -> Tensor:

@@ -1,4 +1,7 @@
-"""Small untrained models in the place of those that the shipped workflows name: for tests on a running host."""
+"""Small models in the place of those that the shipped workflows name: for tests on a running host.
+
+That of SD 1.5 inpainting is the demo's trained one, the others are untrained.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from pathlib import Path
 
 from devtools import prompts
 from devtools.checkpoints import write_flux_fill, write_sd2_inpaint, write_sd15_inpaint, write_sdxl
+from devtools.demo_model import write_demo_model
 
 SD15, SD15_GENERAL = "small-sd15-inpaint.safetensors", "small-sd15.safetensors"
 SD2, SDXL = "small-sd2-inpaint.safetensors", "small-sdxl-inpaint.safetensors"
 CHECKPOINTS: dict[str, Callable[[Path], object]] = {
-    SD15: write_sd15_inpaint,
+    SD15: write_demo_model,
     SD15_GENERAL: partial(write_sd15_inpaint, in_channels=4),
     SD2: write_sd2_inpaint,
     SDXL: write_sdxl,
