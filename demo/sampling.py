@@ -21,40 +21,52 @@ STEPS, FEATHER = 20, 8.0
 
 
 @torch.inference_mode()
-def inpaint(vae: VAE, unet: UNet, image: Tensor, mask: Tensor, seed: int = 1, steps: int = STEPS) -> Tensor:
+def inpaint(
+    vae: VAE, unet: UNet, image: Tensor, mask: Tensor, filled: Tensor | None = None, denoise: float = 1.0, seed: int = 1
+) -> Tensor:
     """The picture with its hole repainted, and everything beyond a soft edge as it was.
 
     Args:
         image: [B, H, W, 3] in 0..1.
         mask: [B, H, W], 1 = repaint.
+        filled: the picture with something in its hole that is to stay in part; None begins from nothing.
+        denoise: how much of that is made new; 1 for all.
+        seed: another gives another fill.
     """
-    prepared = prepare(image, mask, RATIO)
+    prepared = prepare(image, mask, RATIO, filled=filled is not None)
     hidden = vae.taesd_encoder(prepared.hidden.movedim(-1, 1))
     cells = pool(prepared.hard, hidden.shape)
     noise = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(seed))
-    latent = sample(unet, hidden, cells, grow_cells(cells, 1), noise, steps)
+    if filled is None:
+        latent, repaint = hidden, grow_cells(cells, 1)
+    else:
+        latent, repaint = vae.taesd_encoder(prepare(filled, mask, RATIO).pixels.movedim(-1, 1)), cells
+    latent = sample(unet, latent, hidden, cells, repaint, noise, denoise)
     decoded = vae.taesd_decoder(latent).clamp(0, 1).movedim(1, -1)[:, : image.shape[1], : image.shape[2]]
     return paste(image, decoded, composite_mask(mask, FEATHER)).image
 
 
-def sample(unet: UNet, hidden: Tensor, cells: Tensor, repaint: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """Latents whose hole is made from noise.
+def sample(
+    unet: UNet, latent: Tensor, hidden: Tensor, cells: Tensor, repaint: Tensor, noise: Tensor, denoise: float = 1.0
+) -> Tensor:
+    """Latents whose hole is made anew.
 
     Args:
-        hidden: [B, 4, h, w], of the picture without the masked area.
+        latent: [B, 4, h, w], what is kept, and begun from where not all is made anew.
+        hidden: the same of the picture without the masked area.
         cells: [B, 1, h, w] of 0 and 1, what is masked.
-        repaint: the same for what is sampled; the rest stays as it is.
+        repaint: the same for what is sampled.
         noise: [B, 4, h, w].
     """
     # Noise for each part of the picture, at times that are evenly spread, as the host has it.
     ratios = ((1 - alphas()) / alphas()).sqrt()
-    times = torch.linspace(len(ratios) - 1, 0, steps)
+    times = torch.linspace(len(ratios) - 1, 0, int(STEPS / denoise))[-STEPS:]
     sigmas = [*torch.from_numpy(np.interp(times, np.arange(len(ratios)), ratios.log())).exp().tolist(), 0.0]
-    x = noise * (1 + sigmas[0] ** 2) ** 0.5
+    x = latent + noise * (sigmas[0] ** 2 + (denoise == 1)) ** 0.5
     for time, (sigma, lower) in zip(times, pairwise(sigmas), strict=True):
-        x = x * repaint + (hidden + sigma * noise) * (1 - repaint)
+        x = x * repaint + (latent + sigma * noise) * (1 - repaint)
         given = torch.cat([x / (1 + sigma**2) ** 0.5, cells, hidden], 1)
         picture = x - sigma * unet(given, time.expand(len(x)))
-        picture = picture * repaint + hidden * (1 - repaint)
+        picture = picture * repaint + latent * (1 - repaint)
         x = picture + (x - picture) * (lower / sigma)
     return x

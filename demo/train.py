@@ -1,8 +1,7 @@
-"""Train the demo's model: `python -m demo.train vae`, then the same with `unet`, `decoder` and `keep`.
+"""Train the demo's model: `python -m demo.train vae`, then the same with `unet` and `keep`.
 
-Each goes on where it was stopped. `decoder` is the VAE's, trained further while the latents stay as the UNet knows
-them. What they make on the way stays in .host/training; `keep` writes the weights that the project ships, and the curve
-of the losses.
+Each goes on where it was stopped. What they make on the way stays in .host/training; `keep` writes the weights that the
+project ships, and the curve of the losses.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from devtools.environment import Environment
 
 PAIRS = 4000
 FOLDER = Environment().state / "training"
-STEPS = {"vae": 1700, "unet": 14000, "decoder": 3000}
+STEPS = {"vae": 1700, "unet": 5700}
 TEXTURED_FROM = 1100
 
 
@@ -40,24 +39,15 @@ def main() -> None:
     steps = options.steps or STEPS.get(options.what, 0)
     vae, unet = VAE(), UNet()
     of_vae = Trainer(vae, FOLDER, "vae", rate=2e-3)
+    of_unet = Trainer(unet, FOLDER, "unet", rate=1e-3, keep=0.999)
     if options.what == "vae":
         of_vae.run(VAELoss(vae, crops, TEXTURED_FROM, bfloat16), steps, options.minutes)
-        return
-    settled = of_vae.mean
-    vae.load_state_dict(settled.state_dict())
-    if options.what == "unet":
-        data = pairs(FOLDER / "pairs.pt", settled.taesd_encoder, crops, PAIRS, bfloat16)
-        of_unet = Trainer(unet, FOLDER, "unet", rate=1e-3, keep=0.999)
+    elif options.what == "unet":
+        data = pairs(FOLDER / "pairs.pt", of_vae.mean.taesd_encoder, crops, PAIRS, bfloat16)
         of_unet.run(UNetLoss(unet, data, steps, bfloat16), steps, options.minutes)
-        return
-    of_decoder = Trainer(vae.taesd_decoder, FOLDER, "decoder", rate=1e-3)
-    if options.what == "decoder":
-        loss = VAELoss(vae, crops, 0, bfloat16, decoder_alone=True)
-        of_decoder.run(loss, steps, options.minutes)
-        return
-    settled.taesd_decoder.load_state_dict(of_decoder.mean.state_dict())
-    weights.save(settled, Trainer(unet, FOLDER, "unet", rate=0).mean)
-    _draw_curve()
+    else:
+        weights.save(of_vae.mean, of_unet.mean)
+        _draw_curve()
 
 
 def _draw_curve() -> None:
@@ -67,7 +57,7 @@ def _draw_curve() -> None:
         cuts = np.unique(np.searchsorted(step, np.geomspace(step[0], step[-1], 40)[1:-1]))
         parts = zip(np.split(step, cuts), np.split(loss, cuts), strict=True)
         panels.append(Panel({"mean loss": [(part.mean(), loss.mean()) for part, loss in parts if len(part)]}, floor=0))
-    title = "Losses over the steps of the trainings"
+    title = "Losses over the steps of the two trainings"
     draw_chart(weights.FILE.parent / "losses.png", title, "steps", [*STEPS], {"loss": panels}, [100, 1000, 10000])
 
 

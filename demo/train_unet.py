@@ -12,11 +12,11 @@ from demo.pairs import Pairs
 
 TIMES = 1000
 # Most steps are on windows of the latents, which cost less; the last see them whole.
-WINDOW, WINDOWS = 16, 16  # cells along a side, windows to a part of a batch
-WHOLE_FROM, WHOLE = 0.75, 4
+WINDOW, WINDOWS = 16, 8  # cells along a side, windows to a part of a batch
+WHOLE_FROM, WHOLE = 0.75, 2
 # Of what the sampler throws away: the noise outside the hole.
 OUTSIDE = 0.1
-HIGHEST_RATIO = 5.0
+HIGHEST_RATIO, LOWEST_RATIO = 5.0, 0.1  # of picture to noise, in variance
 
 
 def alphas() -> Tensor:
@@ -29,7 +29,8 @@ class UNetLoss:
     """Of a step: how far the predicted noise is off, mostly in the hole.
 
     Times at which little noise hides the picture count for less, by min(SNR, 5) / SNR: Hang et al. 2023,
-    arXiv:2303.09556.
+    arXiv:2303.09556. Those at which much noise does count for more, since there a small error of the noise is a large
+    one of the picture, and what the hole is to be is decided there.
 
     Args:
         unet: in training.
@@ -53,7 +54,7 @@ class UNetLoss:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             predicted = self.unet(x, times).float()
         ratio = alpha / (1 - alpha)
-        weight = ratio.clamp(max=HIGHEST_RATIO) / ratio
+        weight = ratio.clamp(max=HIGHEST_RATIO) / ratio * (1 + 1 / ratio.clamp(min=LOWEST_RATIO))
         # Beside the hole the grey shows through, so there the sampler repaints one cell more.
         weight = weight * F.max_pool2d(cells, 3, stride=1, padding=1).clamp(min=OUTSIDE)
         return (weight * (predicted - noise).square()).sum() / (weight.sum() * latents.shape[1])

@@ -23,28 +23,21 @@ class VAELoss:
         vae: in training.
         crops: [N, 256, 256, 3] uint8.
         textured_from: the step from which textures count.
-        decoder_alone: the latents are settled, as the UNet knows them by now.
     """
 
-    def __init__(
-        self, vae: VAE, crops: np.ndarray, textured_from: int, bfloat16: bool, decoder_alone: bool = False
-    ) -> None:
+    def __init__(self, vae: VAE, crops: np.ndarray, textured_from: int, bfloat16: bool) -> None:
         self.vae, self.crops, self.textured_from, self.bfloat16 = vae, crops, textured_from, bfloat16
-        self.decoder_alone = decoder_alone
 
     def __call__(self, step: int, part: int) -> Tensor:
         random = np.random.default_rng((1, step, part))
         pictures = self._batch(random)
         # Its cache is not for two threads at once.
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
-            with torch.set_grad_enabled(not self.decoder_alone):
-                latents = self.vae.taesd_encoder(pictures).float()
+            latents = self.vae.taesd_encoder(pictures).float()
             # What comes back must not hang on the last digit of a latent, of which diffusion knows nothing.
             noisy = latents + 0.05 * torch.from_numpy(random.standard_normal(latents.shape, np.float32))
             back = self.vae.taesd_decoder(noisy).float()
-        loss = difference(back, pictures)
-        if not self.decoder_alone:
-            loss = loss + 0.02 * oddity(latents)
+        loss = difference(back, pictures) + 0.02 * oddity(latents)
         if step >= self.textured_from:
             loss = loss + TEXTURE * texture_difference(back, pictures, random)
         return loss

@@ -18,7 +18,7 @@ SAVE_SECONDS = 180
 # would do next to nothing beside other work.
 PARTS = 2
 WARM_UP = 200  # steps
-LET_OUT = 0.3  # the share of the steps, at the end, in which the learning rate falls to 0
+LET_OUT = 0.55  # the share of the steps, at the end, in which the learning rate falls to 0
 
 
 class Trainer:

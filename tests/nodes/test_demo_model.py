@@ -1,29 +1,25 @@
 """The demo's trained model on the host: the narrow networks as they were trained, and the same file expanded.
 
-Mutations seen to fail here: skips in the other order, or put beside what comes from below; groups of another size after a
-skip, or everywhere; sines before cosines; another scale of the VAE; a text encoder that is not zeros; zeros written
+Mutations seen to fail here: skips in the other order, or put beside what comes from below; groups of another size after
+a skip, or everywhere; sines before cosines; another scale of the VAE; a text encoder that is not zeros; zeros written
 out.
 """
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
+from demo import weights
 from demo.networks import VAE, UNet
-from devtools import demo_model
+from demo.sampling import STEPS, inpaint
 from devtools.demo_model import write_demo_model
+from inpaint.fills import fill_harmonic
 
 TOLERANCE = 1e-4  # of the largest value
 
 
 @pytest.fixture(scope="module")
 def narrow() -> tuple[VAE, UNet]:
-    weights = load_file(demo_model.WEIGHTS)
-    networks = VAE(), UNet()
-    for network, prefix in zip(networks, (demo_model.VAE, demo_model.UNET), strict=True):
-        own = {name.removeprefix(prefix): w.float() for name, w in weights.items() if name.startswith(prefix)}
-        network.load_state_dict(own)
-    return networks
+    return weights.load()
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +66,30 @@ def test_the_vae_is_the_narrow_one(narrow, loaded):
     assert back.std() > 0.01
 
 
+@pytest.mark.parametrize("denoise", [1.0, 0.6], ids=["from nothing", "over a fill"])
+def test_it_is_judged_by_what_the_nodes_make_with_it(run, narrow, loaded, denoise):
+    """demo/figures.md is of `demo.sampling`, which is to do what the workflow does."""
+    model, clip, vae = loaded
+    picture = torch.rand(1, 12, 12, 3, generator=torch.Generator().manual_seed(0))
+    picture = torch.nn.functional.interpolate(picture.movedim(-1, 1), (92, 100), mode="bicubic").clamp(0, 1)
+    picture = picture.movedim(1, -1)
+    mask = torch.zeros(1, 92, 100)
+    mask[:, 30:75, 20:61] = 1
+    filled = None if denoise == 1 else fill_harmonic(picture, mask)
+    (prompt,) = run("CLIPTextEncode", clip=clip, text="a meadow").outputs
+    content = {"masked_content": "auto"} if filled is None else {"masked_content": "prefilled"}
+    encoded = {"model": model, "vae": vae, "positive": prompt, "negative": prompt, "mask": mask, **content}
+    image = picture if filled is None else filled
+    positive, negative, latent = run("MendEncodeInpaint", image=image, **encoded).outputs
+    sampling = {"seed": 1, "steps": STEPS, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"}
+    sampling |= {"positive": positive, "negative": negative, "latent": latent, "denoise": denoise}
+    sampled = run("MendMaskedSampler", model=model, **sampling).outputs[0]
+    pasted, _ = run("MendDecodeComposite", vae=vae, latent=sampled, image=picture, mask=mask).outputs
+    ours = inpaint(*narrow, picture, mask, filled, denoise)
+    assert float((pasted - ours).abs().max()) < 1e-3
+    assert float((ours - picture).abs().max()) > 0.1
+
+
 def test_the_prompt_says_nothing(run, loaded):
     texts = [run("CLIPTextEncode", clip=loaded[1], text=text).outputs[0][0][0] for text in ("a meadow", "")]
     assert not any(text.any() for text in texts)
@@ -77,6 +97,6 @@ def test_the_prompt_says_nothing(run, loaded):
 
 def test_it_is_small(base, loaded):
     """In the project, and on the disk: what was not trained costs nothing."""
-    assert demo_model.WEIGHTS.stat().st_size <= 10e6
+    assert weights.FILE.stat().st_size <= 10e6
     stat = (base / "models" / "checkpoints" / "demo.safetensors").stat()
     assert stat.st_blocks * 512 < 100e6 < stat.st_size
