@@ -10,6 +10,9 @@ SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]
 
+# What tests set in Pad for Outpainting: the shares of a picture that it ships with would be sampled slowly.
+ROOM = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
+
 
 def names() -> list[str]:
     """Names of the shipped workflows."""
@@ -32,6 +35,13 @@ def node_of(prompt: Prompt, *class_types: str) -> str:
     """Id of the one node of these classes."""
     (found,) = (key for key, node in prompt.items() if node["class_type"] in class_types)
     return found
+
+
+def room_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows above and below, columns on the left and the right, that a prompt with `ROOM` adds to its picture."""
+    added = ROOM if any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values()) else {}
+    top, bottom, left, right = (int(added.get(side, 0)) for side in ("top", "bottom", "left", "right"))
+    return (top, bottom), (left, right)
 
 
 def show_support(prompt: Prompt) -> None:

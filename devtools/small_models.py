@@ -24,6 +24,7 @@ CHECKPOINT_OF = {
     "sdxl-inpaint": SDXL,
     "crop-and-stitch": SD15,
     "several-regions": SD15,
+    "outpaint": SD15,
     "any-model-inpaint": SD15_GENERAL,
     "any-model-coherent": SD15_GENERAL,
     "any-model-soft-inpaint": SD15_GENERAL,
