@@ -180,8 +180,8 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     across, down = crop.shape[2] / box.width, crop.shape[1] / box.height
     x, y = part.x - box.x, part.y - box.y
     if across == down == 1:
-        rows, columns = part.moved(-box.x, -box.y).slices
-        return colours[:, rows, columns].to(torch.promote_types(crop.dtype, torch.float32))
+        inside = part.moved(-box.x, -box.y).slices
+        return colours[:, inside[0], inside[1]].to(torch.promote_types(crop.dtype, torch.float32))
     # What was enlarged to become a crop comes back as it was.
     rows, columns = Span(y * down, part.height * down), Span(x * across, part.width * across)
     return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)

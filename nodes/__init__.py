@@ -21,6 +21,7 @@ from .mask_parts import CombineMasks, SplitMask
 from .outpaint import PadForOutpaint
 from .remove import RemoveObject
 from .sample import MaskedSampler
+from .seam import SeamScore
 from .soft import SoftCompositeMask, SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
@@ -54,6 +55,7 @@ NODES: list[type[io.ComfyNode]] = [
     DecodeComposite,
     Composite,
     SoftCompositeMask,
+    SeamScore,
     FillMasked,
 ]
 

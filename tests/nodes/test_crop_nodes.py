@@ -219,3 +219,17 @@ def test_room_for_outpainting(run, photo, settings, size, fill):
 def test_the_picture_can_have_a_mask_of_its_own(run, photo):
     _, denoise, _ = run("MendPadForOutpaint", image=photo, mask=_mask(photo)).outputs
     assert (denoise[:, 100:140, 128 + 180 : 128 + 240] == 1).all()
+
+
+def test_a_seam_is_scored_by_the_worst_picture(run):
+    smooth = torch.linspace(0.2, 0.6, 96).expand(2, 64, 96)[..., None].repeat(1, 1, 1, 3)
+    mask = torch.zeros(1, 64, 96)
+    mask[:, 16:48, 24:72] = 1
+    seamless = run("MendSeamScore", image=smooth, mask=mask)
+    assert seamless.outputs[0] == pytest.approx(1, abs=0.05)
+    assert seamless.text.startswith("Seam not to be seen")
+    smooth[1] = torch.where(mask[0, ..., None] > 0, smooth[1] + 0.1, smooth[1])
+    visible = run("MendSeamScore", image=smooth, mask=mask)
+    assert visible.outputs[0] > 5
+    assert visible.outputs[1] > 5
+    assert visible.text.startswith("Seam visible")

@@ -371,11 +371,18 @@ def outpaint(run, odd):
     same(told[..., 8:], (odd.means >= 0.5).float())
 
 
+def seam_score(run, odd):
+    scored = run("MendSeamScore", image=odd.picture, mask=odd.mask)
+    assert scored.outputs == run("MendSeamScore", image=odd.picture, mask=odd.means).outputs
+    assert ("No seam to measure" in scored.text) == (scored.outputs == (1.0, 0.0))
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendCropForInpaint": crop_and_stitch,
     "MendStitchCrop": stitch_by_mask,
     "MendCropRegions": regions,
     "MendPadForOutpaint": outpaint,
+    "MendSeamScore": seam_score,
     "MendSoftInpaint": soft_inpaint,
     "MendRemoveObject": remove_object,
     "MendSoftCompositeMask": soft_composite,

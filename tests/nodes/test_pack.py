@@ -43,6 +43,7 @@ NODES = [
     "MendDecodeComposite",
     "MendComposite",
     "MendSoftCompositeMask",
+    "MendSeamScore",
     "MendFillMasked",
 ]
 
