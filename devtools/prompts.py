@@ -11,7 +11,7 @@ SUPPORT_NODE = "support"
 Prompt = dict[str, Any]
 
 # What tests set in Pad for Outpainting: the shares of a picture that it ships with would be sampled slowly.
-ROOM = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
+ROOM: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
 
 
 def names() -> list[str]:
@@ -39,8 +39,8 @@ def node_of(prompt: Prompt, *class_types: str) -> str:
 
 def room_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows above and below, columns on the left and the right, that a prompt with `ROOM` adds to its picture."""
-    added = ROOM if any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values()) else {}
-    top, bottom, left, right = (int(added.get(side, 0)) for side in ("top", "bottom", "left", "right"))
+    padded = any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values())
+    top, bottom, left, right = (int(ROOM[side]) if padded else 0 for side in ("top", "bottom", "left", "right"))
     return (top, bottom), (left, right)
 
 
