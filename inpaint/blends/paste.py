@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -60,9 +61,11 @@ def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """The largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
-    for was, now in zip(before.unbind(-1), after.unbind(-1), strict=True):
-        same = (was == now) | (was.isnan() & now.isnan())
-        if not (same | ~where).all():
-            change = (now.float() - was.float()).abs().nan_to_num(nan=torch.inf).masked_fill(same | ~where, 0.0)
-            largest = max(largest, float(change.amax()))
+    # Frame by frame: a film is not held a second time.
+    for was, now, there in zip(before, after, where, strict=True):
+        apart = reduce(torch.logical_or, was.ne(now).unbind(-1)).logical_and_(there)
+        if apart.any():
+            was, now = was[apart].float(), now[apart].float()
+            change = (now - was).abs().masked_fill(was.isnan() & now.isnan(), 0.0)
+            largest = max(largest, float(change.nan_to_num(nan=torch.inf).amax()))
     return largest
