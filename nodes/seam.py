@@ -4,7 +4,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..inpaint.checks import match
-from ..inpaint.seam import seam
+from ..inpaint.seam import seam, worst
 
 
 class SeamScore(io.ComfyNode):
@@ -35,5 +35,5 @@ class SeamScore(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, mask: Tensor) -> io.NodeOutput:
-        worst = max(seam(*match(image, mask)), key=lambda each: each.jump)
-        return io.NodeOutput(worst.jump, worst.delta_e, ui={"text": (worst.report(),)})
+        found = worst(seam(*match(image, mask)))
+        return io.NodeOutput(found.jump, found.delta_e, ui={"text": (found.report(),)})

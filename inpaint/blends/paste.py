@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import reduce
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ..masks import feather as feather_edge
 from .blend import blend
-from .pair import all_finite
+from .pair import all_finite, bands
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """The largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
-    # Frame by frame: a film is not held a second time.
-    for was, now, there in zip(before, after, where, strict=True):
+    # Band by band: nothing of a film's or a large picture's size is held besides.
+    rows = list(bands(*where.shape[1:]))
+    for number, band in itertools.product(range(len(where)), rows):
+        was, now, there = before[number, band], after[number, band], where[number, band]
         apart = reduce(torch.logical_or, was.ne(now).unbind(-1)).logical_and_(there)
         if apart.any():
             was, now = was[apart].float(), now[apart].float()
