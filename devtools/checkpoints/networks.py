@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from devtools.checkpoints.weights import Maker, Weights, under
+from devtools.checkpoints.weights import Maker, Weights
 
 
 def write_lama(path: str | Path, seed: int = 0) -> Path:
@@ -26,7 +26,7 @@ def write_lama(path: str | Path, seed: int = 0) -> Path:
         seed: picks the random weights.
     """
     prefix = "model.generator." if Path(path).suffix == ".pt" else "model."
-    return write_network(path, under(prefix, lama(Maker(seed, torch.float32))))
+    return write_network(path, {prefix + name: weight for name, weight in lama(Maker(seed, torch.float32)).items()})
 
 
 def write_migan(path: str | Path, side: int = 512, width: int = 512, seed: int = 0) -> Path:

@@ -32,6 +32,7 @@ NODES = [
     "MendLoadCheckpoint",
     "MendLoadModel",
     "MendLoadFooocusPatch",
+    "MendLoadNetwork",
     "MendEstimateVram",
     "MendEncodeInpaint",
     "MendInpaintControlImage",
@@ -44,6 +45,7 @@ NODES = [
     "MendComposite",
     "MendSoftCompositeMask",
     "MendFillMasked",
+    "MendInpaintWithNetwork",
 ]
 
 

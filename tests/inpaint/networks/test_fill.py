@@ -214,7 +214,7 @@ def test_pixels_that_are_no_numbers():
     image[0, 50, 100] = torch.nan  # beside the hole: it spoils nothing, and is left
     network = Painter()
     filled = fill_with(network, ANY, image, hole, **HARD)
-    ((shown, there),) = network.shown
+    ((_, there),) = network.shown
     assert there.sum() == 20 * 10 + 1
     assert filled.image[0, 50, 100].isnan().all()
     assert (filled.image[hole > 0] == 10).all()
@@ -264,13 +264,13 @@ def test_the_share_that_is_done_and_an_end_before_it():
 
 def test_settings_that_cannot_be():
     hole = mask(Box(1, 1, 5, 5))
-    with pytest.raises(InpaintError, match="^max_size: expected 64 pixels or more, got 8"):
+    with pytest.raises(InpaintError, match=r"^max_size: expected 64 pixels or more, got 8"):
         fill_with(Painter(), ANY, picture(), hole, most=8)
-    with pytest.raises(InpaintError, match="^grow: expected 0 or more, got -1"):
+    with pytest.raises(InpaintError, match=r"^grow: expected 0 or more, got -1"):
         fill_with(Painter(), ANY, picture(), hole, grow=-1)
-    with pytest.raises(InpaintError, match="^context factor: expected 1 or more, got 0.5"):
+    with pytest.raises(InpaintError, match=r"^context factor: expected 1 or more, got 0.5"):
         fill_with(Painter(), ANY, picture(), hole, context=0.5)
-    with pytest.raises(InpaintError, match="^mask: expected .* to fit the image"):
+    with pytest.raises(InpaintError, match=r"^mask: expected .* to fit the image"):
         fill_with(Painter(), ANY, picture(), hole[:, 1:])
 
 

@@ -1,8 +1,8 @@
 """Networks loaded from their files: each against a forward of its own, and every other file refused.
 
-LaMa is held against spandrel's own loader; MI-GAN against the formulas of its paper, traced and saved as people have it;
-MAT against a stand-in for the package that holds it, which the pack does not bring. It was compared once with the real
-one, spandrel_extra_arches 0.2.0: equal to the bit in float32, from .pth of both kinds and from float16 safetensors.
+LaMa is held against spandrel's own loader; MI-GAN against the formulas of its paper, traced and saved as people have
+it; MAT against a stand-in for the package that holds it, which the pack does not bring. It was compared once with the
+real one, spandrel_extra_arches 0.2.0: equal to the bit in float32, from .pth of both kinds and float16 safetensors.
 
 Mutations seen to fail here: tensors beside the network's read; a prefix not taken off; weights left in float16; MI-GAN
 without its noise, without the clamp, with the mask turned round, with the picture in 0..1; half allowed for LaMa; a
@@ -148,8 +148,8 @@ def test_the_written_file_is_laid_out_as_the_one_people_have(tmp_path):
 
 
 class Plain(nn.Module):
-    """MI-GAN by its formulas, on weights by name, with blurs written out. It takes what the traced file takes: 4 planes,
-    0.5 where known and -0.5 in the hole, and the known pixels in -1..1; and gives pictures in -1..1."""
+    """MI-GAN by its formulas, on weights by name, with blurs written out. It takes what the traced file takes: a plane
+    of 0.5 where known and -0.5 in the hole, and the known pixels in -1..1; and it gives pictures in -1..1."""
 
     def __init__(self, weights: dict[str, Tensor], side: int):
         super().__init__()
@@ -350,7 +350,8 @@ def test_mat_without_its_package(monkeypatch, mat_file):
         load(mat_file)
     assert str(error.value) == (
         "MAT.pth: this is MAT, which needs a package that is not installed. Run this with ComfyUI's Python, and start "
-        "ComfyUI again: python -m pip install spandrel_extra_arches\nMAT's licence (CC BY-NC 4.0) allows no commercial use."
+        "ComfyUI again: python -m pip install spandrel_extra_arches\n"
+        "MAT's licence (CC BY-NC 4.0) allows no commercial use."
     )
 
 
@@ -390,7 +391,7 @@ def test_files_without_tensors_by_name(tmp_path, held, zipped):
 def test_a_frozen_torchscript(tmp_path):
     frozen = torch.jit.freeze(torch.jit.script(nn.Conv2d(3, 3, 1).eval()))
     frozen.save(str(tmp_path / "net.pt"))
-    with pytest.raises(InpaintError, match="got a file without tensors by name, such as .* a frozen TorchScript"):
+    with pytest.raises(InpaintError, match=r"got a file without tensors by name, such as .* a frozen TorchScript"):
         load(tmp_path / "net.pt")
 
 
