@@ -18,6 +18,7 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .network import InpaintWithNetwork, LoadNetwork
 from .outpaint import PadForOutpaint
 from .remove import RemoveObject
 from .sample import MaskedSampler
@@ -44,6 +45,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadCheckpoint,
     LoadModel,
     LoadFooocusPatch,
+    LoadNetwork,
     EstimateVram,
     EncodeInpaint,
     InpaintControlImage,
@@ -57,6 +59,7 @@ NODES: list[type[io.ComfyNode]] = [
     SoftCompositeMask,
     SeamScore,
     FillMasked,
+    InpaintWithNetwork,
 ]
 
 

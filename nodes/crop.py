@@ -151,7 +151,7 @@ class StitchCrop(io.ComfyNode):
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
         composite = on_picture(made.weights, stitch.plans)
-        return stitched(stitch.image, made.image, composite, made.unusable, finish)
+        return stitched(stitch.image, made.image, composite, made.unusable, finish.told)
 
 
 class CropByBox(io.ComfyNode):

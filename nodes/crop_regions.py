@@ -117,4 +117,4 @@ class StitchRegions(io.ComfyNode):
     ) -> io.NodeOutput:
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = stitch_regions(stitch, image, feather, finish)
-        return stitched(stitch.image, made.image, made.mask, made.unusable, finish)
+        return stitched(stitch.image, made.image, made.mask, made.unusable, finish.told)

@@ -8,7 +8,6 @@ from torch import Tensor
 from .. import host
 from ..inpaint import colour
 from ..inpaint.blends import METHODS, max_change
-from ..inpaint.finish import Finish
 from ..inpaint.geometry import Area, Context, Size, Target
 from ..inpaint.native_size import native_side, side_multiple
 from ..inpaint.padding import BORDERS
@@ -96,12 +95,12 @@ def planned(
     return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
 
 
-def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, finish: Finish) -> io.NodeOutput:
+def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, done: list[str]) -> io.NodeOutput:
     """Picture and mask of a stitch, with its proof, what was done to the crops, and its seam score."""
     original, composite = original.expand(len(made), -1, -1, -1), composite.expand(len(made), -1, -1)
     outside = max_change(original, made, composite == 0)
     pasted = float((composite > 0).float().mean())
-    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *finish.told]
+    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
     if unusable:
         told.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
     told.append(worst(seam(made, composite)).report())

@@ -220,6 +220,19 @@ def fill(run, odd):
         untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, method=method).outputs[0], odd)
 
 
+def with_network(run, odd):
+    """A network for pictures of 16 pixels, so that most masks are filled in several crops, and some are reduced."""
+    network = run.network
+    hard = {"grow": 0, "feather": 0}
+    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask, **hard).outputs
+    untouched_outside(filled, odd)
+    same(weight, odd.means)
+    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask).outputs
+    plausible(weight, odd.means.shape)
+    assert bool((weight[odd.means > 0] == 1).all())
+    assert torch.equal(filled[weight == 0], odd.picture.expand_as(filled)[weight == 0])
+
+
 def composite(run, odd):
     other = 1 - picture()
     pasted, weight = run("MendComposite", repainted=other, image=odd.picture, mask=odd.mask, feather=0).outputs
@@ -394,6 +407,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendCombineMasks": combine_masks,
     "MendPreviewMask": preview_mask,
     "MendFillMasked": fill,
+    "MendInpaintWithNetwork": with_network,
     "MendComposite": composite,
     "MendEncodeInpaint": encode,
     "MendInpaintControlImage": control_image,
@@ -424,6 +438,10 @@ class Runner:
     @property
     def sdxl(self):
         return self.request.getfixturevalue("bare_sdxl").model
+
+    @property
+    def network(self):
+        return self.request.getfixturevalue("tiny_network")
 
     @property
     def fooocus_patch(self):

@@ -32,6 +32,7 @@ NODES = [
     "MendLoadCheckpoint",
     "MendLoadModel",
     "MendLoadFooocusPatch",
+    "MendLoadNetwork",
     "MendEstimateVram",
     "MendEncodeInpaint",
     "MendInpaintControlImage",
@@ -45,6 +46,7 @@ NODES = [
     "MendSoftCompositeMask",
     "MendSeamScore",
     "MendFillMasked",
+    "MendInpaintWithNetwork",
 ]
 
 
