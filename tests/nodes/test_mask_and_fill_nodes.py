@@ -1,7 +1,8 @@
 """Clean Mask, Fill Masked Area and Composite Masked on the host, with every odd input people connect.
 
 Mutations seen to fail here: mask inverted; mask not matched to the picture; alpha dropped; the preview left out; the
-composite fed the unfeathered mask.
+composite fed the unfeathered mask; a fill's radius, seed, color or falloff dropped; its progress not told; a fill that
+cannot be cancelled.
 """
 
 import pytest
@@ -64,7 +65,10 @@ def test_a_mask_that_is_none_is_refused_in_words(run, InpaintError):
         run("MendCleanMask", mask=torch.zeros(3, 8, 8), image=torch.zeros(2, 8, 8, 3))
 
 
-@pytest.mark.parametrize("method", ["harmonic", "neutral"])
+METHODS = ["harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("channels", [3, 4])
 def test_fill_changes_the_hole_and_nothing_else(run, method, channels):
     image = torch.rand(2, 61, 83, channels)
@@ -76,6 +80,72 @@ def test_fill_changes_the_hole_and_nothing_else(run, method, channels):
     assert torch.equal(filled[..., 3:], image[..., 3:])
     assert (filled[hole][:, :3] != image[hole][:, :3]).any(dim=-1).float().mean() > 0.99
     assert torch.equal(image, given)
+
+
+def test_fill_lists_its_methods_the_first_ones_first(host_nodes):
+    options = host_nodes.NODE_CLASS_MAPPINGS["MendFillMasked"].INPUT_TYPES()["required"]["method"][1]
+    assert options["options"] == METHODS
+    assert options["default"] == "harmonic"
+
+
+def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
+    image, mask = torch.rand(1, 40, 50, 3), _disc(40, 50, 9)
+    node = host_nodes.NODE_CLASS_MAPPINGS["MendFillMasked"]
+    assert list(node.INPUT_TYPES()["required"]) == ["image", "mask", "method"]
+    (filled,) = node.PREPARE_CLASS_CLONE({}).execute(image=image, mask=mask, method="harmonic").result
+    assert torch.equal(filled, run("MendFillMasked", image=image, mask=mask).outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        ("colour", {"color": "red"}),
+        ("noise", {"seed": 1}),
+        ("telea", {"radius": 9.0}),
+        ("navier-stokes", {"radius": 9.0}),
+        *((method, {"falloff": 6.0}) for method in METHODS),
+    ],
+)
+def test_each_setting_of_a_fill_counts(run, method, setting):
+    image, mask = torch.rand(1, 61, 83, 3), _disc(61, 83)
+    (plain,) = run("MendFillMasked", image=image, mask=mask, method=method).outputs
+    (other,) = run("MendFillMasked", image=image, mask=mask, method=method, **setting).outputs
+    assert torch.equal(other[mask == 0], image[mask == 0])
+    assert not torch.equal(other, plain)
+    if method == "colour" and "color" in setting:
+        assert bool((other[mask > 0] == torch.tensor([1.0, 0.0, 0.0])).all())
+    if "falloff" in setting:
+        deep = torch.from_numpy(distance_transform_edt(mask[0].numpy()))[None] >= 6.5
+        assert torch.equal(other[deep], plain[deep])
+
+
+def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack):
+    host = pack("host.progress").comfy
+    told = []
+    before = host.utils.PROGRESS_BAR_HOOK
+    host.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: told.append(value / total))
+    try:
+        run("MendFillMasked", image=torch.rand(4, 30, 30, 3), mask=_disc(30, 30, 8), method="blur")
+        assert told == [0.25, 0.5, 0.75, 1]
+        host.model_management.interrupt_current_processing()
+        with pytest.raises(host.model_management.InterruptProcessingException):
+            run("MendFillMasked", image=torch.rand(4, 30, 30, 3), mask=_disc(30, 30, 8), method="blur")
+    finally:
+        host.model_management.interrupt_current_processing(False)
+        host.utils.PROGRESS_BAR_HOOK = before
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"method": "colour", "color": "reddish"}, r"^color: expected #rrggbb"),
+        ({"falloff": -1.0}, r"^falloff: expected 0 or more, got -1\.0\."),
+    ],
+)
+def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, told):
+    with pytest.raises(InpaintError, match=told):
+        run("MendFillMasked", image=torch.rand(1, 8, 8, 3), mask=torch.ones(1, 8, 8), **setting)
 
 
 def test_composite_pastes_inside_only_and_proves_it(run):
