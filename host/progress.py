@@ -7,18 +7,16 @@ from collections.abc import Callable
 import comfy.model_management
 import comfy.utils
 
-STEPS = 1000
 
-
-def progress_bar() -> Callable[[float], None]:
-    """To be called now and then with the share that is done, 0..1.
+def progress_bar() -> Callable[[int, int], None]:
+    """To be called now and then with how much is done, and how much there is.
 
     Each call moves the running node's progress bar, and raises the host's interrupt once the user has cancelled.
     """
-    bar = comfy.utils.ProgressBar(STEPS)
+    bar = comfy.utils.ProgressBar(1)
 
-    def tell(share: float) -> None:
+    def tell(done: int, total: int) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        bar.update_absolute(round(share * STEPS))
+        bar.update_absolute(done, total)
 
     return tell

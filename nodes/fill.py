@@ -10,20 +10,23 @@ from torch import Tensor
 
 from .. import host
 from ..inpaint import fills
-from ..inpaint.checks import match
+from ..inpaint.checks import match, match_mask
 from ..inpaint.colour_names import parse_colour
+from ..inpaint.patchmatch import fill_patchmatch
 from .choices import check_choices
 from .widgets import all_advanced, pixels
 
 
 @dataclass(frozen=True)
 class _Settings:
-    """What is chosen beside the method. progress: takes the share that is done."""
+    """What is chosen beside the method. source: [B, H, W]. progress: takes how much is done, and how much there is."""
 
+    source: Tensor | None
     color: str
     radius: float
     seed: int
-    progress: Callable[[float], None]
+    patch: int
+    progress: Callable[[int, int], None]
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
@@ -35,6 +38,7 @@ METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
     "noise": lambda image, mask, how: fills.fill_noise(image, mask, how.seed, how.progress),
     "telea": lambda image, mask, how: fills.fill_telea(image, mask, how.radius, how.progress),
     "navier-stokes": lambda image, mask, how: fills.fill_navier_stokes(image, mask, how.radius, how.progress),
+    "patchmatch": lambda image, mask, how: fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress),
 }
 
 
@@ -58,7 +62,8 @@ class FillMasked(io.ComfyNode):
                     default="harmonic",
                     tooltip="harmonic: the smoothest surface that meets the surroundings at the border. neutral: mid "
                     "grey. colour: one color. edge: the nearest pixel. blur: wide means of what is around. noise: "
-                    "harmonic with the grain of what is around. telea, navier-stokes: OpenCV's, for scratches.",
+                    "harmonic with the grain of what is around. telea, navier-stokes: OpenCV's, for scratches. "
+                    "patchmatch: pieces of the picture itself, for texture.",
                 ),
                 io.Float.Input(
                     "falloff",
@@ -86,8 +91,22 @@ class FillMasked(io.ComfyNode):
                         min=0,
                         max=0xFFFFFFFFFFFFFFFF,
                         control_after_generate=False,
-                        tooltip="For noise: another seed gives another grain.",
+                        tooltip="For noise and patchmatch: another seed gives another fill.",
                     ),
+                    io.Int.Input(
+                        "patch",
+                        default=7,
+                        min=3,
+                        max=31,
+                        step=2,
+                        tooltip="For patchmatch: side of the pieces in pixels. Larger ones keep larger structures, and "
+                        "take longer.",
+                    ),
+                ),
+                io.Mask.Input(
+                    "source",
+                    optional=True,
+                    tooltip="For patchmatch: take texture from here only. Without it, from all that is not filled.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The filled picture.")],
@@ -107,7 +126,12 @@ class FillMasked(io.ComfyNode):
         color: str = "#808080",
         radius: float = fills.RADIUS,
         seed: int = 0,
+        patch: int = 7,
+        source: Tensor | None = None,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
-        filled = METHODS[method](image, mask, _Settings(color, radius, seed, host.progress_bar()))
+        if source is not None:
+            source = match_mask(source, *image.shape[1:3], len(image), "source")
+        how = _Settings(source, color, radius, seed, patch, host.progress_bar())
+        filled = METHODS[method](image, mask, how)
         return io.NodeOutput(fills.fade_in(image, filled, mask, falloff))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from inpaint import fills
+from inpaint.patchmatch import fill_patchmatch
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 
@@ -41,6 +42,7 @@ OURS: dict[str, Fill] = {
     "noise": fills.fill_noise,
     "telea": fills.fill_telea,
     "navier-stokes": fills.fill_navier_stokes,
+    "patchmatch": fill_patchmatch,
 }
 OTHERS: dict[str, Fill] = {
     "OpenCV Telea": partial(bare_opencv, method=cv2.INPAINT_TELEA),

@@ -37,7 +37,7 @@ def fill_noise(image: Tensor, mask: Tensor, seed: int = 0, progress: Progress | 
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
         seed: of the noise; frame i of a batch has that of seed + i. The same on every device.
-        progress: called with the share that is done, 0..1; may raise, to stop.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.

@@ -33,7 +33,7 @@ def fill_telea(image: Tensor, mask: Tensor, radius: float = RADIUS, progress: Pr
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
         radius: how far a pixel looks for others, in pixels; rounded, 1 to 100.
-        progress: called with the share that is done, 0..1; may raise, to stop.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32 on the CPU.

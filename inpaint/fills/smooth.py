@@ -40,7 +40,7 @@ def fill_blur(image: Tensor, mask: Tensor, progress: Progress | None = None) -> 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
-        progress: called with the share that is done, 0..1; may raise, to stop.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.

@@ -12,7 +12,8 @@ from ..blends.pair import all_finite
 from ..checks import check_fits
 from ..room import copy_of
 
-Progress = Callable[[float], None]
+# Takes how much is done, and how much there is.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def fill_from_surroundings(
             range of what is known. It is called only where there is a hole.
         reach: how far from the hole it looks, in pixels; 1 or more.
         together: give it all frames at once, rather than one after the other.
-        progress: called with the share that is done, 0..1; may raise, to stop.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device.
@@ -93,7 +94,7 @@ def fill_from_surroundings(
         if hole[frames].any():
             _fill(filled[frames], hole[frames], make, reach, first)
         if progress is not None:
-            progress((first + step) / len(image))
+            progress(first + step, len(image))
     return filled
 
 

@@ -208,11 +208,11 @@ def test_tells_how_far_it_is_and_can_be_stopped(fill):
     image, mask, told = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
     mask[1] = 0
     mask[:, 0, 0] = 0
-    fill(image, mask, progress=told.append)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    fill(image, mask, progress=lambda *parts: told.append(parts))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
-    def stop(share):
-        if share == 0.5:
+    def stop(done, total):
+        if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -65,7 +65,7 @@ def test_a_mask_that_is_none_is_refused_in_words(run, InpaintError):
         run("MendCleanMask", mask=torch.zeros(3, 8, 8), image=torch.zeros(2, 8, 8, 3))
 
 
-METHODS = ["harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes"]
+METHODS = ["harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -103,6 +103,8 @@ def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
         ("noise", {"seed": 1}),
         ("telea", {"radius": 9.0}),
         ("navier-stokes", {"radius": 9.0}),
+        ("patchmatch", {"seed": 1}),
+        ("patchmatch", {"patch": 3}),
         *((method, {"falloff": 6.0}) for method in METHODS),
     ],
 )
@@ -119,17 +121,18 @@ def test_each_setting_of_a_fill_counts(run, method, setting):
         assert torch.equal(other[deep], plain[deep])
 
 
-def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack):
+@pytest.mark.parametrize("method", ["blur", "patchmatch"])
+def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method):
     host = pack("host.progress").comfy
-    told = []
+    told, four = [], {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
     before = host.utils.PROGRESS_BAR_HOOK
     host.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: told.append(value / total))
     try:
-        run("MendFillMasked", image=torch.rand(4, 30, 30, 3), mask=_disc(30, 30, 8), method="blur")
+        run("MendFillMasked", **four, method="blur")
         assert told == [0.25, 0.5, 0.75, 1]
         host.model_management.interrupt_current_processing()
         with pytest.raises(host.model_management.InterruptProcessingException):
-            run("MendFillMasked", image=torch.rand(4, 30, 30, 3), mask=_disc(30, 30, 8), method="blur")
+            run("MendFillMasked", **four, method=method)
     finally:
         host.model_management.interrupt_current_processing(False)
         host.utils.PROGRESS_BAR_HOOK = before
@@ -146,6 +149,29 @@ def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack):
 def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, told):
     with pytest.raises(InpaintError, match=told):
         run("MendFillMasked", image=torch.rand(1, 8, 8, 3), mask=torch.ones(1, 8, 8), **setting)
+
+
+def test_patchmatch_takes_from_its_source_alone(run):
+    """The source is stretched to the picture and stands for every picture, as a mask does."""
+    image = torch.rand(2, 60, 80, 3) * 0.2
+    image[:, :, 40:] += 0.8
+    mask = torch.zeros(1, 60, 80)
+    mask[:, 20:40, 10:30] = 1
+    source = torch.zeros(30, 40)
+    source[:, 20:] = 1
+    filled = {
+        name: run("MendFillMasked", image=image, mask=mask, method="patchmatch", **given).outputs[0]
+        for name, given in {"anywhere": {}, "right": {"source": source}}.items()
+    }
+    inside = (mask > 0).expand(2, -1, -1)
+    assert filled["anywhere"][inside].mean() < 0.25
+    assert filled["right"][inside].mean() > 0.7
+
+
+def test_a_source_that_does_not_fit_is_refused_by_its_name(run, InpaintError):
+    inputs = {"image": torch.rand(2, 30, 30, 3), "mask": _disc(30, 30, 8)[0], "method": "patchmatch"}
+    with pytest.raises(InpaintError, match=r"^source: expected 1 mask or 2 \(one per picture\), got 3\."):
+        run("MendFillMasked", source=torch.ones(3, 30, 30), **inputs)
 
 
 def test_composite_pastes_inside_only_and_proves_it(run):
