@@ -28,7 +28,8 @@ from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs,
 from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
-from .networks import HeldNetwork, hold_network, progress, runner
+from .networks import HeldNetwork, hold_network, runner
+from .progress import progress_bar
 from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
@@ -73,7 +74,7 @@ __all__ = [
     "network_names",
     "noise_levels",
     "predicts_by_itself",
-    "progress",
+    "progress_bar",
     "ram",
     "reads_soft_masks",
     "redirectable_blocks",

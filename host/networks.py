@@ -8,7 +8,6 @@ from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
-import comfy.utils
 import torch
 from torch import Tensor
 
@@ -74,16 +73,3 @@ def _run(held: HeldNetwork, image: Tensor, hole: Tensor) -> Tensor:
     held.network.module.to(device)
     with torch.no_grad():
         return held.network.module(image.to(device, held.dtype), hole.to(device, held.dtype)).float()
-
-
-def progress() -> Callable[[float], None]:
-    """Shows in the running node what share of its work is done, 0..1, each time it is called; there the host ends the
-    work, by raising its own interruption, where the user asked for that."""
-    steps = 1000
-    bar = comfy.utils.ProgressBar(steps)
-
-    def step(share: float) -> None:
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        bar.update_absolute(round(share * steps), steps)
-
-    return step

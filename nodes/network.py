@@ -126,7 +126,7 @@ class InpaintWithNetwork(io.ComfyNode):
             feather=feather,
             context=context_factor,
             most=max_size,
-            step=host.progress(),
+            progress=host.progress_bar(),
         )
         told = [f"{network.network.label}: {sentence}" for sentence in filled.told()]
         return stitched(image, filled.image, filled.mask, filled.unusable, told)

@@ -68,7 +68,7 @@ def fill_with(
     feather: float = 8.0,
     context: float = 2.0,
     most: int = 1024,
-    step: Callable[[float], None] = lambda share: None,
+    progress: Callable[[float, int], None] = lambda done, total: None,
 ) -> Filled:
     """Fill what is masked (above 0), each hole seen in a crop at the picture's own scale where that fits the network.
 
@@ -88,8 +88,8 @@ def fill_with(
         feather: width of the soft edge around that, in pixels; 0 mixes by the mask's own values.
         context: how much is shown: 2 is twice as wide and high as the hole.
         most: the longest side of a crop, where the network takes several sizes; larger ones are reduced to it.
-        step: called before each crop with the share of the work that is done, and with 1 at the end. What it raises
-            ends the work.
+        progress: called before each crop, and at the end, with pictures done and pictures in all; what it raises ends
+            the work.
 
     Raises:
         InpaintError: if image and mask do not fit, or memory runs out with the smallest crop.
@@ -109,7 +109,7 @@ def fill_with(
         parts = parts_of(waiting[0], windows)
         holes += parts.holes
         for number, box in enumerate(parts.boxes, 1):
-            step((index + (number - 1) / len(parts.boxes)) / count)
+            progress(index + (number - 1) / len(parts.boxes), count)
             plan, made, windows = _filled(run, place, waiting, windows, box)
             rows, columns = plan.inside.slices
             own = parts.numbers[None, rows, columns] == number
@@ -118,7 +118,7 @@ def fill_with(
             unusable += paste_crop(into, before, made, there, _within(plan), False, None)
             waiting[:, rows, columns] &= ~own
             plans.append(plan)
-    step(1.0)
+    progress(count, count)
     return Filled(result, weights.expand(count, -1, -1), unusable, tuple(plans), holes, most, windows.most)
 
 

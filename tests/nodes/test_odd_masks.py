@@ -216,8 +216,9 @@ def untouched_outside(image: Tensor, odd: Odd) -> None:
 
 
 def fill(run, odd):
-    for method in ("harmonic", "neutral"):
+    for method in ("harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"):
         untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, method=method).outputs[0], odd)
+    untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, falloff=9.0).outputs[0], odd)
 
 
 def with_network(run, odd):

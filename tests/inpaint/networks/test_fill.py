@@ -244,21 +244,21 @@ def test_no_room_for_the_smallest_crop(grid, crop):
 
 
 def test_the_share_that_is_done_and_an_end_before_it():
-    told: list[float] = []
+    told: list[tuple[float, int]] = []
     images, holes = picture(batch=2), mask(Box(10, 10, 5, 5), Box(200, 150, 5, 5)).expand(2, -1, -1)
-    fill_with(Painter(), ANY, images, holes, step=told.append)
-    assert told == [0, 0.25, 0.5, 0.75, 1]
+    fill_with(Painter(), ANY, images, holes, progress=lambda *parts: told.append(parts))
+    assert told == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
 
     class Stopped(BaseException):
         pass
 
-    def stop(share: float) -> None:
-        if share > 0.4:
+    def stop(done: float, total: int) -> None:
+        if done > 0.8:
             raise Stopped
 
     network = Painter()
     with pytest.raises(Stopped):
-        fill_with(network, ANY, images, holes, step=stop)
+        fill_with(network, ANY, images, holes, progress=stop)
     assert len(network.shown) == 2
 
 
