@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
-COMPOSITES = ("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions")
+COMPOSITES = (
+    *("MendDecodeComposite", "MendComposite"),
+    *("MendStitchCrop", "MendStitchRegions"),
+    "MendInpaintWithNetwork",
+)
 SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import comfy.model_management
 import comfy.utils
 
-
 # In how many steps the page is told.
 STEPS = 1000
 

@@ -24,7 +24,10 @@ NAMES = (
     "any-model-soft-inpaint",
     "crop-and-stitch",
     "flux-fill",
+    "object-removal",
     "outpaint",
+    "photo-repair",
+    "remove-with-network",
     "remove-without-model",
     "sd15-inpaint-denoise-075",
     "sd15-inpaint",
@@ -39,6 +42,7 @@ PROMISED = {
     "any-model-soft-inpaint": (30, 7, 1),
     "crop-and-stitch": (20, 7, 1),
     "flux-fill": (20, 1, 1),
+    "object-removal": (30, 4, 0.5),
     "outpaint": (20, 7, 1),
     "sd15-inpaint": (20, 7, 1),
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
@@ -46,7 +50,7 @@ PROMISED = {
     "sdxl-inpaint": (20, 7, 1),
     "several-regions": (20, 7, 1),
 }
-LOADERS = ("MendLoadCheckpoint", "MendLoadModel")
+LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork")
 # Further than any shipped workflow grows and feathers its mask.
 MARGIN = 60
 ALERTS = ".p-toast-message-error, .p-toast-message-warn"
