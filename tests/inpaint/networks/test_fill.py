@@ -2,7 +2,7 @@
 
 Mutations seen to fail here: holes filled already not shown to the next crop; holes still to be filled shown; a crop
 pasted over another's hole; the mirror image shown without its holes; what is erased let into a reduced crop; the soft
-edge shown as known; the mask not grown; the working copy given instead of the original under the soft edge; float16
+edge shown as known; the mask not grown; what the network makes of the known mixed into a reduced crop's fill; float16
 brought to the network; a crop not made smaller where memory runs out, or only that one.
 """
 
@@ -102,6 +102,17 @@ def test_each_crop_sees_what_was_filled_before_it_and_no_hole():
     assert (last[0, :, rows, columns][:, -4:] == 10).all()
 
 
+def test_soft_edges_of_several_holes_are_mixed_once():
+    image, hole = picture(), mask(Box(100, 60, 20, 20), Box(100, 95, 20, 20))
+    filled = fill_with(Painter(), ANY, image, hole, context=2.5, grow=0, feather=5)
+    assert len(filled.plans) == 2
+    assert filled.plans[0].box.meet(Box(95, 90, 30, 30))  # where the other's are seen
+    colour = torch.full((1, 200, 300, 1), 10.0)
+    colour[:, 88:] = 20
+    expected = image + (colour - image) * filled.mask[..., None]
+    torch.testing.assert_close(filled.image, torch.where(filled.mask[..., None] > 0, expected, image))
+
+
 def test_a_thin_hole_across_the_picture_goes_on_from_cell_to_cell():
     image, hole = picture(width=400), mask(Box(0, 100, 400, 4), width=400)
     network = Painter()
@@ -128,6 +139,7 @@ def test_what_is_erased_never_shows_in_a_reduced_crop():
         assert "1 crop reduced, the most to" in filled.told()[1]
         untouched(filled, image)
         assert (filled.image[0, 230:370, 180:420] - 10).abs().max() < 1e-3
+        assert filled.image[hole > 0].min() >= 0  # nothing of what the network made of the known
 
 
 @pytest.mark.parametrize("grid", [ANY, FIXED])

@@ -4,9 +4,9 @@ LaMa is held against spandrel's own loader; MI-GAN against the formulas of its p
 it; MAT against a stand-in for the package that holds it, which the pack does not bring. It was compared once with the
 real one, spandrel_extra_arches 0.2.0: equal to the bit in float32, from .pth of both kinds and float16 safetensors.
 
-Mutations seen to fail here: tensors beside the network's read; a prefix not taken off; weights left in float16; MI-GAN
-without its noise, without the clamp, with the mask turned round, with the picture in 0..1; half allowed for LaMa; a
-picture's noise drawn anew for MAT, or torch's own left seeded.
+Mutations seen to fail here: tensors beside the network's read; a prefix not taken off; weights left in float16; a
+network left in training; MI-GAN without its noise, without the clamp, with the mask turned round, with the picture in
+0..1; half allowed for LaMa; a picture's noise drawn anew for MAT, or torch's own left seeded.
 """
 
 from __future__ import annotations
