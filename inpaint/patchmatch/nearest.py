@@ -5,16 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .first_guess import AWAY
-from .patch import Patch
+from .patch import AWAY, Patch
 from .space import COLOURS, OPPONENT, PatchSpace
 
 # How far away the neighbours are whose finds are tried, in pixels.
 JUMPS = (1, 3)
-# A source's mean colour may be shifted by this much, of the picture's range along the axes of opponent colours, to be
-# like what is wanted: so light that fades across a wall or a sky goes on. Such a shift counts this much of itself.
-SHADE = (0.1, 0.015, 0.015)
-SHADE_COUNTS = 0.6
+# A source's mean colour may be shifted along the opponent axes by this much, of the picture's range, to be like what is
+# wanted: so light that fades across a wall or a sky goes on. Until there such a difference counts a little less.
+SHADE = (0.1, 0.03, 0.03)
+SHADE_COUNTS = 0.8
 
 
 class NearestPatches:

@@ -13,8 +13,8 @@ from .patch import Patch
 AXES = 16
 # Patches that the axes are found from, and values that are worked on at once.
 SAMPLE, AT_ONCE = 4096, 2**22
-# Light and dark, green and magenta, yellow and blue; one unit along each is one unit of colour.
-OPPONENT = torch.tensor([[1, 1, 1], [1, -1, 1], [1, 0, -2]]) / torch.tensor([3.0, 2.0, 6.0]).sqrt()
+# Axes of colour, each of length 1: dark to light, green to red, blue to yellow.
+OPPONENT = F.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]))
 COLOURS = len(OPPONENT)
 
 
@@ -36,7 +36,7 @@ class PatchSpace:
         values = patch.values(picture, some)
         count = patch.height * patch.width
         means = torch.zeros(count, picture.shape[-1], COLOURS, device=picture.device)
-        means[:, :COLOURS] = OPPONENT.to(means) / count**0.5
+        means[:, :COLOURS] = OPPONENT.T.to(means) / count**0.5
         means = means.flatten(0, 1)
         # On the processor, for not every device has it; there is little of it.
         covariance = torch.cov((values - values @ means @ means.T).T).reshape(len(means), -1).double().cpu()
