@@ -112,6 +112,16 @@ def test_blur_weighs_known_pixels_alone_and_more_of_them_the_deeper_it_is():
     assert counted[depth > 4].min() > 2 * counted[depth < 2].mean()
 
 
+def test_blur_looks_further_than_the_rim():
+    """A bright rim around the hole, as a badly cut mask leaves it, is all that the harmonic surface knows."""
+    image, mask = torch.zeros(1, 65, 65, 3), torch.zeros(1, 65, 65)
+    image[:, 19:46, 19:46] = 1
+    mask[:, 20:45, 20:45] = 1
+    deep = (slice(None), slice(28, 37), slice(28, 37))
+    assert fill_harmonic(image, mask)[deep].min() > 0.99
+    assert fill_blur(image, mask)[deep].max() < 0.7
+
+
 def test_grain_at_the_edge_reaches_less_far_into_the_blur_than_into_the_harmonic_surface():
     image, mask = torch.rand(1, 129, 129, 3), disc(129, 40)
     depth = torch.from_numpy(ndimage.distance_transform_edt(mask[0].numpy()))
