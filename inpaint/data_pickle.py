@@ -70,7 +70,8 @@ class Foreign:
     __slots__ = ("arguments", "name", "state")
 
     def __init__(self, name: str, arguments: Any = None):
-        self.name, self.arguments, self.state = name, arguments, None
+        self.name, self.arguments = name, arguments
+        self.state: Any = None
 
 
 def read_data_pickle(data: bytes, storages: Mapping[str, int], known: Callable[[str], bool] = lambda name: True) -> Any:

@@ -48,7 +48,7 @@ class Mat(nn.Module):
 
     def forward(self, image: Tensor, hole: Tensor) -> Tensor:
         """image: [B, 3, 512, 512] in 0..1. hole: [B, 1, 512, 512], 1 where to fill. Returns pictures in 0..1."""
-        style, label = self.style.expand(len(image), -1), image.new_zeros(len(image), 0)
+        style, label = self.get_buffer("style").expand(len(image), -1), image.new_zeros(len(image), 0)
         with torch.random.fork_rng([image.device] if image.is_cuda else []):
             torch.manual_seed(0)
             made = self.generator(image * 2 - 1, 1 - hole, style, label, truncation_psi=1, noise_mode="none")

@@ -154,7 +154,7 @@ class Separable(nn.Module):
         if self.upsample is not None:
             x = self.upsample(x)
         if self.noise:
-            x = x + self.noise_const * self.noise_strength
+            x = x + self.get_buffer("noise_const") * self.noise_strength
         return activated(x)
 
 
