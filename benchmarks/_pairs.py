@@ -53,11 +53,15 @@ class Pairs:
         return Quartiles.of([ours / other for ours, other in zip(self.ours, self.others, strict=True)])
 
 
-def measure(ours: Callable[[], object], other: Callable[[], object]) -> Pairs:
-    """Time both back to back, again and again. Each goes first in every second pair, and was run once before."""
+def measure(ours: Callable[[], object], other: Callable[[], object], count: int | None = None) -> Pairs:
+    """Time both back to back, again and again. Each goes first in every second pair, and was run once before.
+
+    Args:
+        count: how many pairs; None takes as many as suit how long they take.
+    """
     slowest = max(seconds_of(ours), seconds_of(other))
     pairs = Pairs([], [])
-    for number in range(SLOW_PAIRS if slowest > SLOW_SECONDS else PAIRS):
+    for number in range(count or (SLOW_PAIRS if slowest > SLOW_SECONDS else PAIRS)):
         for run, times in ((ours, pairs.ours), (other, pairs.others))[:: -1 if number % 2 else 1]:
             times.append(seconds_of(run))
     return pairs

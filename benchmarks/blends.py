@@ -177,7 +177,9 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
         "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. colour: 7 % "
         "less contrast, +0.05, +0.01, -0.03 in red, green and blue, and brighter to one side. drift: 1.6 pixels to the "
         "right, 1.1 up and 0.6 % larger. both: both. Each figure is seam score / PSNR inside the mask in dB. A seam "
-        "score of 1 is that of the picture's own steps; the first rows are what is reached where nothing is wrong."
+        "score of 1 is that of the picture's own steps; the first rows are what is reached where nothing is wrong. "
+        "blends.jpg shows five of them side by side, with both wrong; all steps are drift undone, colour by mean and "
+        "spread, and multiband."
     )
     made = {name: list(photos.cases(wrong))[:count] for name, wrong in WRONG.items()}
 
@@ -233,7 +235,7 @@ def keep_pictures(made: dict[str, list[Case]], folder: Path) -> None:
                     for title, tile in tiles
                 ]
                 rows.append((case.name, small))
-    photos.sheet(rows, folder / "sheet.jpg")
+    photos.sheet(rows, folder / "blends.jpg")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,19 @@ from benchmarks._host import extra_nodes, host_folder
 from benchmarks._pairs import PAIRS, SLOW_PAIRS, measure
 from benchmarks._peak import peak_bytes
 from benchmarks._report import Report, machine
+from inpaint.blends import max_change
 from inpaint.box_path import plan_path
+from inpaint.checks import match
 from inpaint.crop import Cropped, crop
-from inpaint.geometry import Area, Context, Plan, Size, plan_box
+from inpaint.finish import Finish
+from inpaint.geometry import Area, Context, Plan, Size, join, plan_box
 from inpaint.kernels import Span
 from inpaint.mask_boxes import mask_boxes
 from inpaint.regions import crop_regions, stitch_regions
 from inpaint.resample import resample
 from inpaint.room import copy_of
-from inpaint.stitch import Stitched, stitch
+from inpaint.seam import seam, worst
+from inpaint.stitch import Stitched, on_picture, stitch
 from inpaint.threads import one_thread
 
 BOUND_REACH = 1.5
@@ -103,6 +107,20 @@ class Case:
         """Without a feather to make."""
         return stitch(self.cropped.stitch, self.cropped.image, 0)
 
+    def crop_node(self) -> Cropped:
+        """All that the crop node does."""
+        image, mask = match(self.image, self.mask)
+        box = join(mask_boxes(mask))
+        return crop(image, mask, plan_box(box, self.picture, CONTEXT, NATIVE if self.native else None))
+
+    def stitch_node(self, blend: str, colour: str) -> tuple:
+        """All that the stitch node does: the finish, the mask of the whole picture, the proof, and the seam score."""
+        record = self.cropped.stitch
+        made = stitch(record, self.cropped.image, FEATHER, Finish(blend, colour))
+        composite = on_picture(made.weights, record.plans).expand(self.frames, -1, -1)
+        change = max_change(record.image, made.image, composite == 0)
+        return made, composite, change, worst(seam(made.image, composite))
+
 
 class Host:
     """The host's own chain. It does not crop the mask, and its composite is given the feathered weight."""
@@ -156,6 +174,7 @@ def main() -> None:
         missed = _beside_bound(report, cases)
         _beside_resize(report, cases)
         _films(report, cases)
+        _nodes(report, cases)
         over = _memory(report, cases, host)
         _quality(report)
     report.heading("Reach")
@@ -287,6 +306,21 @@ def _films(report: Report, cases: list[Case]) -> None:
 
         report.row(f"crop {names}", case, measure(cropped_apart, lambda: None).our_ms)
         report.row(f"stitch {names}", case, measure(stitched_together, lambda: None).our_ms)
+
+
+def _nodes(report: Report, cases: list[Case]) -> None:
+    report.heading("The nodes as a whole")
+    report.say("With what they tell: the share that is masked or pasted, the proof that nothing else changed, and the")
+    report.say("seam score. Memory is the most that is held beside the input, results and composite mask included; the")
+    report.say("limit is that of two crops and one output.")
+    report.table(what=26, picture=13, target=11, ms=22, MiB=8, limit=8)
+    for case in cases:
+        rows: dict[str, Callable[[], object]] = {"crop": case.crop_node}
+        for blend, colour in (("feather", "none"), ("multiband", "none"), ("multiband", "mean-std")):
+            rows[f"stitch, {blend}, colour {colour}"] = partial(case.stitch_node, blend, colour)
+        for what, work in rows.items():
+            sizes = (f"{size / 2**20:.1f}" for size in (peak_bytes(work), case.limit))
+            report.row(what, case, case.plan.target, measure(work, lambda: None).our_ms, *sizes)
 
 
 def _memory(report: Report, cases: list[Case], host: Host) -> list[str]:

@@ -159,7 +159,7 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 
 
 def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
-    names = _benchmarks("[!_]*.py")
+    names = _benchmarks("[!_]*.py") + _benchmarks("fills/[!_]*.py")
     # These need an NVIDIA card, so they run only by name.
     on_card = _benchmarks("gpu/[!_]*.py")
     if not names:

@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
-COMPOSITES = ("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions")
+COMPOSITES = (
+    *("MendDecodeComposite", "MendComposite"),
+    *("MendStitchCrop", "MendStitchRegions"),
+    "MendInpaintWithNetwork",
+)
 SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]
+
+# What tests set in Pad for Outpainting: the shares of a picture that it ships with would be sampled slowly.
+ROOM: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
 
 
 def names() -> list[str]:
@@ -32,6 +39,13 @@ def node_of(prompt: Prompt, *class_types: str) -> str:
     """Id of the one node of these classes."""
     (found,) = (key for key, node in prompt.items() if node["class_type"] in class_types)
     return found
+
+
+def room_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows above and below, columns on the left and the right, that a prompt with `ROOM` adds to its picture."""
+    padded = any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values())
+    top, bottom, left, right = (int(ROOM[side]) if padded else 0 for side in ("top", "bottom", "left", "right"))
+    return (top, bottom), (left, right)
 
 
 def show_support(prompt: Prompt) -> None:

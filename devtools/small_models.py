@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from devtools import prompts
-from devtools.checkpoints import write_flux_fill, write_sd2_inpaint, write_sd15_inpaint, write_sdxl
+from devtools.checkpoints import write_flux_fill, write_migan, write_sd2_inpaint, write_sd15_inpaint, write_sdxl
 from devtools.demo_model import write_demo_model
 
 SD15, SD15_GENERAL = "small-sd15-inpaint.safetensors", "small-sd15.safetensors"
@@ -28,10 +28,13 @@ CHECKPOINT_OF = {
     "sdxl-inpaint": SDXL,
     "crop-and-stitch": SD15,
     "several-regions": SD15,
+    "outpaint": SD15,
+    "object-removal": SD15,
     "any-model-inpaint": SD15_GENERAL,
     "any-model-coherent": SD15_GENERAL,
     "any-model-soft-inpaint": SD15_GENERAL,
 }
+NETWORK = "small-migan.pt"
 # Flux's own text encoder is left out for its size: a node of tests/host_pack gives what it would.
 TEXT_NODE, TEST_TEXT_NODE = "CLIPTextEncode", "TestFluxConditioning"
 
@@ -44,18 +47,22 @@ class SmallModels:
         for name, write in CHECKPOINTS.items():
             write(models / "checkpoints" / name)
         self.fill = write_flux_fill(models)
+        (models / "inpaint").mkdir(exist_ok=True)
+        write_migan(models / "inpaint" / NETWORK, side=256, width=32)
 
     def files(self, workflow: str) -> dict[str, str]:
         """Values for the loader of a workflow, by the name of its widget; {} where it needs no model."""
         if workflow == "flux-fill":
             names = {"model_name": self.fill.diffusion_model, "vae_name": self.fill.vae}
             return {**names, "text_encoder": self.fill.text_encoder, "text_encoder_2": "none"}
+        if workflow == "remove-with-network":
+            return {"network_name": NETWORK}
         return {"ckpt_name": CHECKPOINT_OF[workflow]} if workflow in CHECKPOINT_OF else {}
 
     def use(self, prompt: prompts.Prompt, workflow: str) -> None:
         """Put these models into a workflow's prompt, and say what was replaced."""
         files = self.files(workflow)
-        for loader in ("MendLoadCheckpoint", "MendLoadModel"):
+        for loader in ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork"):
             prompts.set_input(prompt, loader, **files)
         replaced = [f"{widget}: {name}" for widget, name in files.items()]
         if workflow == "flux-fill":

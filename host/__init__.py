@@ -18,6 +18,7 @@ from .files import (
     load_weights,
     missing,
     model_path,
+    network_names,
     share_inpaint_folder,
     text_encoder_names,
     vae_names,
@@ -27,6 +28,8 @@ from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs,
 from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models import detect_model, facts_of, with_facts
+from .networks import HeldNetwork, hold_network, runner
+from .progress import progress_bar
 from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .server import add_get_route
@@ -36,6 +39,7 @@ from .window import window_of, with_window
 __all__ = [
     "COHERENT",
     "Computer",
+    "HeldNetwork",
     "ModelInputs",
     "Worked",
     "add_get_route",
@@ -53,6 +57,7 @@ __all__ = [
     "from_model_scale",
     "gguf_names",
     "has_fooocus",
+    "hold_network",
     "in_model_scale",
     "inpaint_names",
     "is_general_sdxl",
@@ -66,11 +71,14 @@ __all__ = [
     "missing",
     "model_inputs",
     "model_path",
+    "network_names",
     "noise_levels",
     "predicts_by_itself",
+    "progress_bar",
     "ram",
     "reads_soft_masks",
     "redirectable_blocks",
+    "runner",
     "sample",
     "sampler_names",
     "sampling_memory",

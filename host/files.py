@@ -19,7 +19,8 @@ from .memory import with_room
 
 # Not a folder of the host's own: packs for inpainting share it.
 INPAINT = "inpaint"
-INPAINT_SUFFIXES = {".pth", ".pt", ".safetensors", ".patch"}
+INPAINT_SUFFIXES = {".pth", ".pt", ".ckpt", ".safetensors", ".patch"}
+PATCH_SUFFIX = ".patch"
 
 
 def checkpoint_names() -> list[str]:
@@ -74,6 +75,11 @@ def inpaint_names() -> list[str]:
     share_inpaint_folder()
     names = folder_paths.get_filename_list(INPAINT)
     return [name for name in names if Path(name).suffix.lower() in INPAINT_SUFFIXES]
+
+
+def network_names() -> list[str]:
+    """Those that may hold a network."""
+    return [name for name in inpaint_names() if Path(name).suffix.lower() != PATCH_SUFFIX]
 
 
 def model_path(folder: str, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import comfy.model_base
 import node_helpers
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
 InpaintInputs = Literal["channels", "fill"]
@@ -16,13 +17,15 @@ InpaintInputs = Literal["channels", "fill"]
 class ModelInputs:
     """What matters of a MODEL to whoever prepares its inputs.
 
-    kind: the host's name of its family. inpaint: its inputs for inpainting, see `_inpaint_inputs`. own_pictures:
-    whether it has inputs for pictures or masks that are not for inpainting, as image-to-video models have. mask_times:
-    whether the host tells it how noisy a frame is by how much of it the noise mask covers. format: the host's name of
-    its latents. channels: of these. frames: whether they have frames, [B, C, T, h, w].
+    kind: the host's name of its family. unet: whether its network is a U-Net. inpaint: its inputs for inpainting, see
+    `_inpaint_inputs`. own_pictures: whether it has inputs for pictures or masks that are not for inpainting, as
+    image-to-video models have. mask_times: whether the host tells it how noisy a frame is by how much of it the noise
+    mask covers. format: the host's name of its latents. channels: of these. frames: whether they have frames,
+    [B, C, T, h, w].
     """
 
     kind: str
+    unet: bool
     inpaint: InpaintInputs | None
     own_pictures: bool
     mask_times: bool
@@ -36,6 +39,7 @@ def model_inputs(model: Any) -> ModelInputs:
     latents, inpaint = base.latent_format, _inpaint_inputs(base)
     return ModelInputs(
         kind=type(base.model_config).__name__,
+        unet=isinstance(base.diffusion_model, UNetModel),
         inpaint=inpaint,
         own_pictures=inpaint is None and _own_pictures(base),
         mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),

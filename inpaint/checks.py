@@ -172,12 +172,14 @@ def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "m
             "Give one mask for all pictures, or as many masks as pictures."
         )
     if mask.shape[1:] != (height, width):
-        # The filter's weights add up to 1 only after rounding. In float64 that rounding vanishes on the way back,
-        # so a full mask stays exactly full and its complement exactly empty.
-        stretched = F.interpolate(
-            mask[:, None].double(), size=(height, width), mode="bilinear", align_corners=False, antialias=True
-        )
-        mask = stretched[:, 0].clamp(0, 1).to(mask.dtype)
+        given, mask = mask, mask.new_empty(len(mask), height, width)
+        for one, frame in zip(given.split(1), mask, strict=True):
+            # The filter's weights add up to 1 only after rounding. In float64 that rounding vanishes on the way back,
+            # so a full mask stays exactly full and its complement exactly empty.
+            stretched = F.interpolate(
+                one[None].double(), size=(height, width), mode="bilinear", align_corners=False, antialias=True
+            )
+            frame.copy_(stretched[0, 0].clamp(0, 1))
     return mask.expand(batch, -1, -1)
 
 
@@ -193,12 +195,13 @@ def without_haze(mask: Tensor) -> Tensor:
     return torch.nn.functional.threshold(mask, HAZE, 0)
 
 
-def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tensor]:
     """Check a picture, read its mask, and bring both to one batch: one of either serves many of the other.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: anything `as_mask` reads.
+        name: the mask's name, for the message.
 
     Returns:
         the image [N, H, W, C] and the mask [N, H, W] in 0..1 and without haze, N the larger of the two batches.
@@ -209,8 +212,8 @@ def match(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     check_image(image)
     batch, height, width = image.shape[:3]
     if batch == 1:
-        batch = len(as_planes(mask))
-    mask = match_mask(mask, height, width, batch)
+        batch = len(as_planes(mask, name))
+    mask = match_mask(mask, height, width, batch, name)
     return image.expand(batch, -1, -1, -1), without_haze(mask)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,18 +43,21 @@ class Matched:
 
     def report(self) -> str:
         """A line."""
-        if not self.asked:
-            return "Colour was left as it was."
-        if not any(self.pixels):
-            return "Colour was not corrected: no known pixels lie around the mask to fit it on."
-        fitted = [index for index, count in enumerate(self.pixels) if count]
-        red, green, blue = (self.shift[fitted].mean(dim=0) * 255).tolist()
-        unfitted = len(self.pixels) - len(fitted)
-        rest = f" {unfitted} of {len(self.pixels)} pictures have no known pixels to fit on." if unfitted else ""
-        return (
-            f"Colour fitted on {sum(self.pixels):,} known pixels: red {red:+.1f}, green {green:+.1f}, "
-            f"blue {blue:+.1f} of 255.{rest}"
-        )
+        return colour_report(self.pixels, self.shift) if self.asked else "Colour was left as it was."
+
+
+def colour_report(pixels: Sequence[int], shift: Tensor) -> str:
+    """A line for pictures whose colour was corrected: `pixels` and `shift` as in `Matched`."""
+    fitted = [index for index, count in enumerate(pixels) if count]
+    if not fitted:
+        return "Colour was not corrected: no known pixels lie around the mask to fit it on."
+    red, green, blue = (shift[fitted].mean(dim=0) * 255).tolist()
+    unfitted = len(pixels) - len(fitted)
+    rest = f" {unfitted} of {len(pixels)} pictures have no known pixels to fit on." if unfitted else ""
+    return (
+        f"Colour fitted on {sum(pixels):,} known pixels: red {red:+.1f}, green {green:+.1f}, "
+        f"blue {blue:+.1f} of 255.{rest}"
+    )
 
 
 def match_colour(

@@ -102,12 +102,26 @@ def crop_like(image: Tensor, plans: Sequence[Plan], border: str = "reflect", lin
         [N, target's height, its width, C], N the larger of the two numbers, dtype of the image.
 
     Raises:
-        InpaintError: if `image` is not a picture, or neither number is 1 and they differ.
+        InpaintError: if `image` is not a picture or of another aspect, or neither number is 1 and they differ.
     """
-    check_image(image)
+    check_whole(image, plans[0].picture)
     image = one_of_equal(image)
     count = common_count("crop", images=image, boxes=plans)
     return stacked(count, lambda index: scaled(pick(image, index), pick(plans, index), border, linear))
+
+
+def check_whole(image: Tensor, picture: Size) -> None:
+    """Accept pictures [B, H, W, C] that may show all of a picture of this size, enlarged or reduced.
+
+    Raises:
+        InpaintError: if it is not a picture, or of another aspect.
+    """
+    check_image(image)
+    if not _size(image).is_like(picture):
+        raise InpaintError(
+            f"image: expected {picture}, as the picture that was cropped, or that enlarged or reduced, got "
+            f"{_size(image)}. Connect a picture of the whole scene."
+        )
 
 
 @overload

@@ -40,6 +40,24 @@ class Storage(NamedTuple):
     bytes: int
 
 
+class Placed(NamedTuple):
+    """A tensor, where it lies in its storage. offset, stride: in elements of its dtype."""
+
+    storage: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * DTYPE_BITS[self.dtype] // 8
+
+    @property
+    def stored(self) -> Stored:
+        return Stored(self.dtype, self.shape, self.bytes)
+
+
 class Global(NamedTuple):
     """A class or function by its name, never looked up."""
 
@@ -52,21 +70,24 @@ class Foreign:
     __slots__ = ("arguments", "name", "state")
 
     def __init__(self, name: str, arguments: Any = None):
-        self.name, self.arguments, self.state = name, arguments, None
+        self.name, self.arguments = name, arguments
+        self.state: Any = None
 
 
-def read_data_pickle(data: bytes, storages: Mapping[str, int]) -> Any:
-    """What a data.pkl describes: dicts with str keys only, lists, tuples, numbers, texts, None; `Stored` for a tensor,
+def read_data_pickle(data: bytes, storages: Mapping[str, int], known: Callable[[str], bool] = lambda name: True) -> Any:
+    """What a data.pkl describes: dicts with str keys only, lists, tuples, numbers, texts, None; `Placed` for a tensor,
     `Storage`, `Global` and `Foreign` for the rest. Nothing in it is imported, called, compared or hashed but for texts.
 
     Args:
         data: the pickle.
         storages: bytes of each storage in the archive, by key.
+        known: whether a class or function of this name may be named at all.
 
     Raises:
-        InpaintError: if it is no pickle, is too long, or describes a tensor that its storage does not hold.
+        InpaintError: if it is no pickle, is too long, describes a tensor that its storage does not hold, or names what
+            is not known.
     """
-    machine = _Machine(storages)
+    machine = _Machine(storages, known)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count >= MAX_OPCODES:
@@ -79,14 +100,19 @@ def read_data_pickle(data: bytes, storages: Mapping[str, int]) -> Any:
         damaged("a pickle", f"{type(error).__name__}: {error}"[:200])
 
 
+def is_storage_or_dtype(name: str) -> bool:
+    """Whether a name is one of PyTorch's storages or dtypes that are known here."""
+    return name in _DTYPES
+
+
 class _Machine:
     """The pickle machine's stack, with the places of its marks, and its memo."""
 
-    def __init__(self, storages: Mapping[str, int]):
+    def __init__(self, storages: Mapping[str, int], known: Callable[[str], bool]):
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        self.storages = storages
+        self.storages, self.known = storages, known
 
     def above_mark(self) -> list[Any]:
         start = self.marks.pop()
@@ -132,7 +158,15 @@ class _Machine:
     def stack_global(self, name: Any, module: Any) -> None:
         if type(name) is not str or type(module) is not str or len(name) + len(module) > _MAX_GLOBAL:
             damaged(f"a class named in at most {_MAX_GLOBAL:,} characters", "something else")
-        self.push(Global(f"{module}.{name}"))
+        self.push(self.named(f"{module}.{name}"))
+
+    def named(self, name: str) -> Global:
+        if not self.known(name):
+            raise InpaintError(
+                f"expected nothing but containers and tensors, got a file that asks for {name[:200]!r}. It was not "
+                "run. Such a file may be made to do harm: delete it, and download it from its author."
+            )
+        return Global(name)
 
     def build(self, state: Any) -> None:
         if type(self.stack[-1]) is Foreign:
@@ -164,7 +198,7 @@ def _made(name: str, arguments: Any) -> Any:
             return _tensor(storage, storage.dtype, arguments)
         case "torch._utils._rebuild_tensor_v3", (Storage() as storage, _, _, _, _, _, Global(dtype), *_):
             return _tensor(storage, _DTYPES.get(dtype), arguments)
-        case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state", (Stored() as tensor, *_):
+        case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state", (Placed() as tensor, *_):
             return tensor
         case "torch._tensor._rebuild_from_type_v2", (Global(inner), _, tuple(passed), *_) if inner != name:
             return _made(inner, passed)
@@ -173,7 +207,7 @@ def _made(name: str, arguments: Any) -> Any:
     return Foreign(name, arguments)
 
 
-def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Stored:
+def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Placed:
     """Of arguments that begin with storage, offset, shape and stride."""
     if dtype is None:
         damaged(
@@ -190,7 +224,7 @@ def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Stored:
     end = offset + sum((length - 1) * step for length, step in zip(shape, stride, strict=True)) + 1 if elements else 0
     if end * size > storage.bytes or elements * size >= 2**63:
         damaged(f"a tensor within the {storage.bytes:,} bytes of storage {storage.key[:200]!r}", f"shape {list(shape)}")
-    return Stored(dtype, shape, elements * size)
+    return Placed(storage, dtype, offset, shape, stride)
 
 
 # What each opcode does to a machine, given the opcode's argument.
@@ -226,12 +260,12 @@ _OPCODES: dict[str, Callable[[_Machine, Any], Any]] = {
     "EMPTY_SET": lambda m, a: m.push(Foreign("builtins.set")),
     "ADDITEMS": lambda m, a: m.above_mark(),
     "FROZENSET": lambda m, a: m.push(Foreign("builtins.frozenset", m.above_mark())),
-    "GLOBAL": lambda m, a: m.push(Global(a.replace(" ", ".", 1))),
+    "GLOBAL": lambda m, a: m.push(m.named(a.replace(" ", ".", 1))),
     "STACK_GLOBAL": lambda m, a: m.stack_global(m.stack.pop(), m.stack.pop()),
-    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), lambda m, a: m.push(Global(f"extension {a}"))),
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), lambda m, a: m.push(m.named(f"extension {a}"))),
     **dict.fromkeys(("REDUCE", "NEWOBJ"), lambda m, a: m.call(m.stack.pop(), m.stack.pop())),
     "NEWOBJ_EX": lambda m, a: m.call([m.stack.pop(), m.stack.pop()][1], m.stack.pop()),
-    "INST": lambda m, a: m.call(tuple(m.above_mark()), Global(a.replace(" ", ".", 1))),
+    "INST": lambda m, a: m.call(tuple(m.above_mark()), m.named(a.replace(" ", ".", 1))),
     "OBJ": _Machine.object,
     "BUILD": lambda m, a: m.build(m.stack.pop()),
     "PERSID": lambda m, a: m.push(Foreign("persistent")),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from .blends import blend
-from .colour import match_colour
-from .registration import register
+from .colour import colour_report, match_colour
+from .registration import Drift, register
 
 
 @dataclass
 class Finish:
-    """A `stitch.Blend` that notes what it did, a line for each crop and part of the work.
+    """A `stitch.Blend` that notes what it did to each crop.
 
     method: of `blends.blend`. colour, strength, ring: of `colour.match_colour`. align: whether drift is undone first.
+    drifts, pixels, shifts: what was found, of as many crops as there were.
     """
 
     method: str
@@ -23,14 +25,32 @@ class Finish:
     strength: float = 1.0
     ring: float = 32.0
     align: bool = False
-    told: list[str] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+    pixels: list[int] = field(default_factory=list)
+    shifts: list[Tensor] = field(default_factory=list)
 
     def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor) -> Tensor:
         if self.align:
             registered = register(original, repainted, weight, self.ring)
             repainted = registered.image
-            self.told += [drift.report() for drift in registered.drifts]
+            self.drifts += registered.drifts
         matched = match_colour(original, repainted, weight, self.colour, self.strength, self.ring)
         if matched.asked:
-            self.told.append(matched.report())
+            self.pixels += matched.pixels
+            self.shifts.append(matched.shift)
         return blend(original, matched.image, weight, self.method)
+
+    @property
+    def told(self) -> list[str]:
+        """What was done, a line for drift and one for colour."""
+        told = []
+        if len(self.drifts) == 1:
+            told.append(self.drifts[0].report())
+        elif self.drifts:
+            undone = [drift for drift in self.drifts if drift.undone]
+            most = f", by {max(drift.moved for drift in undone):.2f} px at the most" if undone else ""
+            unsure = sum(not drift.sure for drift in self.drifts)
+            told.append(f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; not sure in {unsure}.")
+        if self.shifts:
+            told.append(colour_report(self.pixels, torch.cat(self.shifts)))
+        return told

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from .errors import InpaintError
 
+# Two sizes are taken for the same picture, enlarged or reduced, up to this difference in aspect: as much as multiples
+# that models ask for explain.
+MOST_STRETCH = 0.05
 # Where a size is known by its area alone, its longer side is at most so many times the shorter, as models are trained,
 # as long as the picture is wide and high enough.
 MOST_ASPECT = 2
@@ -36,6 +39,10 @@ class Size:
         if self.width * of.height >= self.height * of.width:
             return Size(self.width, _rounded(self.width * of.height, of.width))
         return Size(_rounded(self.height * of.width, of.height), self.height)
+
+    def is_like(self, other: Size) -> bool:
+        """Whether it has the aspect of another, nearly."""
+        return abs(math.log((self.width / other.width) / (self.height / other.height))) <= MOST_STRETCH
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"

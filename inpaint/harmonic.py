@@ -15,6 +15,8 @@ TOLERANCE = 1e-4
 # Far more than any hole needs (8 to 25); it only bounds the loop if rounding keeps the estimate above the tolerance.
 MOST_STEPS = 100
 DAMPING = 0.8
+# Of so many values or fewer, all channels are solved for at once.
+TOGETHER = 2**18
 
 
 def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Tensor:
@@ -35,6 +37,10 @@ def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Ten
         of aggregation (Braess 1995, doi:10.1007/BF02238488) with their links halved, for blocks lie twice as far
         apart.
     """
+    if values.numel() <= TOGETHER:
+        # As frames of their own: for so few, operators take less time than calling them.
+        known = known.repeat_interleave(values.shape[1], dim=0)
+        return _solve(_grids(known), values.reshape(-1, 1, *values.shape[-2:]), known, tolerance).view_as(values)
     grids = _grids(known)
     # Channel by channel: memory that large is asked of the system, and cleared by it, for every single result.
     return torch.cat([_solve(grids, channel, known, tolerance) for channel in values.split(1, dim=1)], dim=1)
@@ -96,7 +102,7 @@ class _Grid:
         return _Grid.of(
             0.5 * _pair_rows(self.right[..., 1::2]),
             0.5 * _pair_columns(self.down[..., 1::2, :]),
-            0.75 * _pair_rows(_pair_columns(self.leak)),
+            0.75 * _pair_columns(_pair_rows(self.leak)),
         )
 
 
@@ -121,7 +127,7 @@ def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
     if not coarser:
         return grid.local_solution(current)
     voltage = grid.local_solution(current).mul_(DAMPING)
-    blocks = _cycle(coarser, _pair_rows(_pair_columns(grid.missing(current, voltage))))
+    blocks = _cycle(coarser, _pair_columns(_pair_rows(grid.missing(current, voltage))))
     for row, column in itertools.product((0, 1), repeat=2):
         quarter = voltage[..., row::2, column::2]
         quarter += blocks[..., : quarter.shape[-2], : quarter.shape[-1]]

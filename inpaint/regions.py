@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice, check_fits, check_image
-from .crop import common_count, one_of_equal, pick, scaled, scaled_mask
+from .crop import check_whole, common_count, one_of_equal, pick, scaled, scaled_mask
 from .errors import InpaintError
 from .geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, place, target_size
 from .padding import BORDERS
@@ -81,27 +81,30 @@ def crop_regions(
         mask: [M, H, W] float in 0..1; of the two, one serves many.
         context, target, multiple: as in `geometry.plan_box`; an area takes the aspect in the middle of the regions'.
         border, linear: as in `crop.crop`.
-        limit: more regions than this are refused.
+        limit: more regions of one picture than this are refused.
 
     Returns:
         the crops; of an empty mask one, the whole of the first picture.
 
     Raises:
-        InpaintError: if sizes or numbers do not fit, or there are more than `limit` regions.
+        InpaintError: if sizes or numbers do not fit, or there are more than `limit` regions in a picture.
     """
     check_choice("border", border, BORDERS)
     image, mask = one_of_equal(image), one_of_equal(mask)
     check_fits(image[:1], mask[:1])
     count = common_count("crop", images=image, masks=mask)
     picture = Size(image.shape[2], image.shape[1])
-    found = [region for frame in range(count) for region in _regions(pick(mask, frame)[0], frame, context, picture)]
-    if len(found) > limit:
-        raise InpaintError(
-            f"mask: expected at most {limit} regions, got {len(found)}. Remove specks with Clean Mask, widen the "
-            "context so that near ones are taken together, or raise the limit."
-        )
+    found = []
+    for frame in range(count):
+        regions = _regions(pick(mask, frame)[0], frame, context, picture)
+        if len(regions) > limit:
+            raise InpaintError(
+                f"mask: expected at most {limit} regions, got {len(regions)}. Remove specks with Clean Mask, widen the "
+                "context so that near ones are taken together, or raise the limit."
+            )
+        found += regions
     if not found:
-        found = [_Region(0, Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:]), 1)]
+        found = [_Region(0, Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))]
 
     shown = [context.around(region.box, picture) for region in found]
     size = target_size([box.size for box in shown], picture, target, multiple)
@@ -115,6 +118,34 @@ def crop_regions(
     boxes, frames = tuple(region.box for region in found), tuple(region.frame for region in found)
     stitch = RegionStitch(image, tuple(masks), tuple(plans), boxes, frames, count, linear)
     return CroppedRegions(crops, crop_masks, stitch)
+
+
+def regions_like(image: Tensor, record: RegionStitch, border: str = "reflect") -> Tensor:
+    """Crop other pictures where the regions were taken: control images, another pass of the same scene.
+
+    Args:
+        image: [B, H, W, C] float, as in `crop.crop_like`: one for each picture that was cropped, or one for all.
+        record: from `crop_regions`.
+        border: as in `crop.crop`.
+
+    Returns:
+        [R, h, w, C], one for each region.
+
+    Raises:
+        InpaintError: if `image` is not a picture, of another aspect, or there is another number of them.
+    """
+    check_choice("border", border, BORDERS)
+    check_whole(image, record.plans[0].picture)
+    if len(image) not in (1, record.count):
+        raise InpaintError(
+            f"image: expected 1 or {record.count}, as there were pictures, got {len(image)}. Connect one for each "
+            "picture, or one for all."
+        )
+
+    def cropped(index: int) -> Tensor:
+        return scaled(pick(image, record.frames[index]), record.plans[index], border, record.linear)
+
+    return stacked(len(record.plans), cropped)
 
 
 def stitch_regions(
@@ -157,18 +188,20 @@ def stitch_regions(
 
 @dataclass(frozen=True)
 class _Region:
-    """Some patches of one frame's mask: the smallest box around them, and their number among the labels [H, W]."""
+    """Some patches of one frame's mask: the smallest box around them, and which of its pixels are theirs, bool."""
 
     frame: int
     box: Box
-    labels: np.ndarray
-    number: int
+    own: np.ndarray
 
     def mask(self, mask: Tensor, inside: Box) -> Tensor:
-        """The part of a frame's mask [1, H, W] in a box, without other regions: [1, h, w] in memory of its own."""
-        rows, columns = inside.slices
-        own = torch.from_numpy(self.labels[rows, columns] == self.number).to(mask.device)
-        return torch.where(own, mask[:, rows, columns], 0)
+        """The part of a frame's mask [1, H, W] in a box around this one, without other regions: [1, h, w]."""
+        cut = mask.new_zeros(1, inside.height, inside.width)
+        rows, columns = self.box.slices
+        own = torch.from_numpy(self.own).to(mask.device)
+        there, across = self.box.moved(-inside.x, -inside.y).slices
+        cut[:, there, across] = torch.where(own, mask[:, rows, columns], 0)
+        return cut
 
 
 def _regions(mask: Tensor, frame: int, context: Context, picture: Size) -> list[_Region]:
@@ -195,8 +228,7 @@ def _regions(mask: Tensor, frame: int, context: Context, picture: Size) -> list[
             break
         # Numbered from 1, as the labels are that OpenCV gives.
         boxes = [together[number] for number in sorted(together)]
-    labels = region_of[np.asarray(labels, np.intp)]
-    found = [_Region(frame, box, labels, number) for number, box in together.items()]
+    found = [_Region(frame, box, region_of[labels[box.slices]] == number) for number, box in together.items()]
     return sorted(found, key=lambda region: (region.box.y, region.box.x))
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .checks import check_fits
+from .geometry import Box
+from .mask_boxes import mask_boxes
 from .pyramid import halve
 
 # Each line across the edge goes this many pixels to either side.
@@ -74,21 +78,37 @@ def seam(image: Tensor, mask: Tensor) -> tuple[Seam, ...]:
     return tuple(_seam(*frame) for frame in zip(image, mask.to(image.device), strict=True))
 
 
+def worst(seams: Iterable[Seam]) -> Seam:
+    """The one that stands out most, of those that were there to be measured."""
+    return max(seams, key=lambda each: (each.lines > 0, each.jump))
+
+
 def _seam(image: Tensor, mask: Tensor) -> Seam:
-    full = mask.max()
-    planes, weight = image[..., :3].movedim(-1, 0).float(), mask[None].float()
-    fine = _Steps.across(planes, weight[0] > full / 2)
-    if fine is None:
+    around = mask_boxes(mask[None])[0]
+    fine = None if around is None else _steps(image, mask, around)
+    if around is None or fine is None:
         return Seam()
     jump = fine.jump()
-    soft = int(((mask > 0) & (mask < full)).sum()) / fine.lines
+    part = mask[around.slices]
+    soft = int(((part > 0) & (part < part.max())).sum()) / fine.lines
     halvings = round(math.log2(max(soft, 1)))
-    for _ in range(halvings):
-        planes, weight = halve(planes), halve(weight)
-    coarse = _Steps.across(planes, weight[0] > full / 2) if halvings else None
+    coarse = _steps(image, mask, around, halvings) if halvings else None
     if coarse is not None and coarse.lines >= FEWEST:
         jump = max(jump, coarse.jump(doubt=DOUBT))
     return Seam(jump, float(fine.at_edge.mean()), float(fine.beside.mean()), fine.lines)
+
+
+def _steps(image: Tensor, mask: Tensor, around: Box, halvings: int = 0) -> _Steps | None:
+    """Steps across the edge of a mask [H, W] on pixels 2 ** halvings times as large, seen in the window around it."""
+    cell = 2**halvings
+    # As far as lines go, and on whole cells of the picture.
+    room = (SIDE + 2) * cell
+    top, left = (max(first - room, 0) // cell * cell for first in (around.y, around.x))
+    window = np.s_[top : around.bottom + room, left : around.right + room]
+    planes, weight = image[window][..., :3].movedim(-1, 0).float(), mask[window][None].float()
+    for _ in range(halvings):
+        planes, weight = halve(planes), halve(weight)
+    return _Steps.across(planes, weight[0] > mask.max() / 2)
 
 
 @dataclass(frozen=True)

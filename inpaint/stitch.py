@@ -21,12 +21,9 @@ from .room import repeated
 from .threads import one_thread
 
 # original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1 -> blended [1, h, w, 3]. All show the box in
-# pixels of the picture; what comes is finite, float32 or wider, and not to be changed. Of what is returned only that
-# counts which lies where the weight is above 0.
+# pixels of the picture; what comes is float32 or wider, may hold what is no number, and is not to be changed. Of what
+# is returned only that counts which lies where the weight is above 0 and the repainted pixel is a number.
 Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-# A crop that comes back with another aspect, by more than a model's multiple explains, may show another part.
-MOST_STRETCH = 0.05
 
 
 class Stitched(NamedTuple):
@@ -115,11 +112,10 @@ def check_aspect(crops: Tensor, target: Size) -> None:
     Raises:
         InpaintError: if it is another.
     """
-    height, width = crops.shape[1:3]
-    stretch = (width / target.width) / (height / target.height)
-    if abs(math.log(stretch)) > MOST_STRETCH:
+    size = Size(crops.shape[2], crops.shape[1])
+    if not size.is_like(target):
         raise InpaintError(
-            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {width}x{height}. "
+            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {size}. "
             "What changed its aspect may have cut it: give it back as it was, or resize it to that."
         )
 
@@ -160,11 +156,10 @@ def paste_crop(
             usable = repainted.isfinite().all(dim=-1, keepdim=True)
             unusable = int((taken[..., :1] & ~usable).sum())
             taken &= usable
-            repainted = torch.where(usable, repainted, base).nan_to_num(0.0, 0.0, 0.0)
-        if not base.sum().isfinite():
-            # It may well be what the mask is there for.
-            base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
         if blend is None:
+            if not base.sum().isfinite():
+                # It may well be what the mask is there for.
+                base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
             blended = torch.lerp(base, repainted, weights, out=weights)
     if blend is not None:
         blended = blend(base, repainted, weight)
@@ -180,8 +175,8 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     across, down = crop.shape[2] / box.width, crop.shape[1] / box.height
     x, y = part.x - box.x, part.y - box.y
     if across == down == 1:
-        rows, columns = part.moved(-box.x, -box.y).slices
-        return colours[:, rows, columns].to(torch.promote_types(crop.dtype, torch.float32))
+        inside = part.moved(-box.x, -box.y).slices
+        return colours[:, inside[0], inside[1]].to(torch.promote_types(crop.dtype, torch.float32))
     # What was enlarged to become a crop comes back as it was.
     rows, columns = Span(y * down, part.height * down), Span(x * across, part.width * across)
     return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)

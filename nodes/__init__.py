@@ -18,9 +18,11 @@ from .mask import CleanMask, GrowFeatherMask, InpaintMasks
 from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
 from .mask_look import InspectMask, PreviewMaskOverImage
 from .mask_parts import CombineMasks, SplitMask
+from .network import InpaintWithNetwork, LoadNetwork
 from .outpaint import PadForOutpaint
 from .remove import RemoveObject
 from .sample import MaskedSampler
+from .seam import SeamScore
 from .soft import SoftCompositeMask, SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
@@ -43,6 +45,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadCheckpoint,
     LoadModel,
     LoadFooocusPatch,
+    LoadNetwork,
     EstimateVram,
     EncodeInpaint,
     InpaintControlImage,
@@ -54,7 +57,9 @@ NODES: list[type[io.ComfyNode]] = [
     DecodeComposite,
     Composite,
     SoftCompositeMask,
+    SeamScore,
     FillMasked,
+    InpaintWithNetwork,
 ]
 
 

@@ -13,10 +13,13 @@ from ..inpaint.finish import Finish
 from ..inpaint.geometry import Size, join, plan_box
 from ..inpaint.mask_boxes import mask_boxes
 from ..inpaint.padding import BORDERS
+from ..inpaint.regions import RegionStitch, regions_like
 from ..inpaint.stitch import on_picture
 from ..inpaint.stitch import stitch as put_back
 from .choices import check_choices
 from .crop_shared import (
+    RegionStitchType,
+    StitchType,
     context_inputs,
     finish_inputs,
     model_inputs,
@@ -28,7 +31,6 @@ from .crop_shared import (
 )
 from .widgets import advanced, all_advanced
 
-StitchType = io.Custom("MEND_STITCH")
 ONE_BOX, PATH = "one box for all", "smooth path"
 
 
@@ -93,8 +95,11 @@ class CropForInpaint(io.ComfyNode):
         linear_light: bool = False,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
+        if context_mask is not None:
+            image, context_mask = match(image, context_mask, "context_mask")
+            mask = mask.expand(len(image), -1, -1)
         picture, boxes = Size(image.shape[2], image.shape[1]), mask_boxes(mask)
-        also = [] if context_mask is None else mask_boxes(match(image, context_mask)[1])
+        also = [] if context_mask is None else mask_boxes(context_mask)
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         if film == PATH:
             plans = plan_path(boxes, picture, also=also, **settings)
@@ -146,7 +151,7 @@ class StitchCrop(io.ComfyNode):
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
         composite = on_picture(made.weights, stitch.plans)
-        return stitched(stitch.image, made.image, composite, made.unusable, finish)
+        return stitched(stitch.image, made.image, composite, made.unusable, finish.told)
 
 
 class CropByBox(io.ComfyNode):
@@ -156,10 +161,12 @@ class CropByBox(io.ComfyNode):
             node_id="MendCropByBox",
             display_name="Crop by Box",
             category="Mend/Crop",
-            description="Crops another picture where Crop for Inpainting cropped: a control image, a depth map, "
-            "another pass of the same scene, of any size.",
+            description="Crops another picture where Crop for Inpainting or Crop Regions cropped: a control image, a "
+            "depth map, another pass of the same scene, of any size.",
             inputs=[
-                StitchType.Input("stitch", tooltip="From Crop for Inpainting."),
+                io.MultiType.Input(
+                    "stitch", [StitchType, RegionStitchType], tooltip="From Crop for Inpainting or Crop Regions."
+                ),
                 io.Image.Input("image", tooltip="A picture of the whole scene, at any size."),
                 advanced(
                     io.Combo.Input(
@@ -178,5 +185,7 @@ class CropByBox(io.ComfyNode):
         return check_choices(cls, border=border)
 
     @classmethod
-    def execute(cls, stitch: Stitch, image: Tensor, border: str = "reflect") -> io.NodeOutput:
+    def execute(cls, stitch: Stitch | RegionStitch, image: Tensor, border: str = "reflect") -> io.NodeOutput:
+        if isinstance(stitch, RegionStitch):
+            return io.NodeOutput(regions_like(image, stitch, border))
         return io.NodeOutput(crop_like(image, stitch.plans, border, stitch.linear))

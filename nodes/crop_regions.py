@@ -10,6 +10,7 @@ from ..inpaint.finish import Finish
 from ..inpaint.regions import RegionStitch, crop_regions, stitch_regions
 from .choices import check_choices
 from .crop_shared import (
+    RegionStitchType,
     context_inputs,
     finish_inputs,
     model_inputs,
@@ -20,8 +21,6 @@ from .crop_shared import (
     stitched,
 )
 from .widgets import all_advanced, count
-
-RegionStitchType = io.Custom("MEND_REGION_STITCH")
 
 
 class CropRegions(io.ComfyNode):
@@ -41,13 +40,13 @@ class CropRegions(io.ComfyNode):
                 *all_advanced(
                     *size_inputs(),
                     *scaling_inputs(),
-                    count("limit", 64, "More regions than this are refused: specks, most likely.", most=4096),
+                    count("limit", 64, "More regions of a picture are refused: specks, most likely.", most=4096),
                 ),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="One crop for each region, top to bottom."),
                 io.Mask.Output(display_name="mask", tooltip="Of each crop the mask of its own region alone."),
-                RegionStitchType.Output(display_name="stitch", tooltip="For Stitch Regions."),
+                RegionStitchType.Output(display_name="stitch", tooltip="For Stitch Regions and Crop by Box."),
                 io.Int.Output(display_name="count", tooltip="How many there are."),
             ],
         )
@@ -118,4 +117,4 @@ class StitchRegions(io.ComfyNode):
     ) -> io.NodeOutput:
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = stitch_regions(stitch, image, feather, finish)
-        return stitched(stitch.image, made.image, made.mask, made.unusable, finish)
+        return stitched(stitch.image, made.image, made.mask, made.unusable, finish.told)

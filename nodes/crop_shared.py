@@ -1,6 +1,5 @@
 """What the crop nodes share: how large a crop is to be, how it is made to fit again, and what is told of the result."""
 
-import math
 from typing import Any
 
 from comfy_api.latest import io
@@ -9,13 +8,13 @@ from torch import Tensor
 from .. import host
 from ..inpaint import colour
 from ..inpaint.blends import METHODS, max_change
-from ..inpaint.finish import Finish
 from ..inpaint.geometry import Area, Context, Size, Target
-from ..inpaint.native_size import MULTIPLE, native_side
+from ..inpaint.native_size import native_side, side_multiple
 from ..inpaint.padding import BORDERS
-from ..inpaint.seam import seam
+from ..inpaint.seam import seam, worst
 from .widgets import all_advanced, count, pixels, share
 
+StitchType, RegionStitchType = io.Custom("MEND_STITCH"), io.Custom("MEND_REGION_STITCH")
 OWN, MEGAPIXELS, GIVEN, KEEP = "model's own", "megapixels", "width and height", "keep"
 
 
@@ -42,8 +41,10 @@ def context_inputs() -> list[io.Input]:
 
 def model_inputs() -> list[io.Input]:
     return [
-        io.Model.Input("model", optional=True, tooltip="Tells the size it was trained on."),
-        io.Vae.Input("vae", optional=True, tooltip="Tells the multiple that its latents ask for."),
+        io.Model.Input(
+            "model", optional=True, tooltip="Tells the size it was trained on, and the multiple it asks for."
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="Tells how many pixels a latent cell has; 8 without."),
     ]
 
 
@@ -82,27 +83,27 @@ def planned(
     height: int = 1024,
 ) -> dict[str, Any]:
     """Context, target and multiple, for the functions that plan boxes."""
-    kind = None if model is None else host.model_inputs(model).kind
+    inputs = None if model is None else host.model_inputs(model)
     targets: dict[str, Target] = {
-        OWN: Area.square(native_side(kind)),
+        OWN: Area.square(native_side(inputs.kind if inputs else None)),
         MEGAPIXELS: Area.megapixels(megapixels),
         GIVEN: Size(width, height),
         KEEP: None,
     }
-    multiple = MULTIPLE if vae is None else math.lcm(MULTIPLE, 2 * host.vae_ratio(vae))
+    ratio = {} if vae is None else {"vae_ratio": host.vae_ratio(vae)}
+    multiple = side_multiple(**ratio, unet=inputs.unet if inputs else None)
     return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
 
 
-def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, finish: Finish) -> io.NodeOutput:
+def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, done: list[str]) -> io.NodeOutput:
     """Picture and mask of a stitch, with its proof, what was done to the crops, and its seam score."""
     original, composite = original.expand(len(made), -1, -1, -1), composite.expand(len(made), -1, -1)
     outside = max_change(original, made, composite == 0)
     pasted = float((composite > 0).float().mean())
-    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *finish.told]
+    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
     if unusable:
         told.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
-    seams = seam(made, composite)
-    told.append(max(seams, key=lambda each: each.jump).report())
+    told.append(worst(seam(made, composite)).report())
     return io.NodeOutput(made, composite, ui={"text": ("\n".join(told),)})
 
 

@@ -1,13 +1,45 @@
 """Menu Mend/Fill: plausible content without a model."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import match
-from ..inpaint.fills import fill_harmonic, fill_neutral
+from .. import host
+from ..inpaint import fills
+from ..inpaint.checks import match, match_mask
+from ..inpaint.colour_names import parse_colour
+from ..inpaint.patchmatch import fill_patchmatch
 from .choices import check_choices
+from .widgets import all_advanced, pixels
 
-METHODS = {"harmonic": fill_harmonic, "neutral": fill_neutral}
+
+@dataclass(frozen=True)
+class _Settings:
+    """What is chosen beside the method. source: [B, H, W]. progress: takes how much is done, and how much there is."""
+
+    source: Tensor | None
+    color: str
+    radius: float
+    seed: int
+    patch: int
+    progress: Callable[[int, int], None]
+
+
+METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
+    "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask),
+    "neutral": lambda image, mask, how: fills.fill_neutral(image, mask),
+    "colour": lambda image, mask, how: fills.fill_colour(image, mask, parse_colour(how.color)),
+    "edge": lambda image, mask, how: fills.fill_edge(image, mask, how.progress),
+    "blur": lambda image, mask, how: fills.fill_blur(image, mask, how.progress),
+    "noise": lambda image, mask, how: fills.fill_noise(image, mask, how.seed, how.progress),
+    "telea": lambda image, mask, how: fills.fill_telea(image, mask, how.radius, how.progress),
+    "navier-stokes": lambda image, mask, how: fills.fill_navier_stokes(image, mask, how.radius, how.progress),
+    "patchmatch": lambda image, mask, how: fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress),
+}
 
 
 class FillMasked(io.ComfyNode):
@@ -17,8 +49,8 @@ class FillMasked(io.ComfyNode):
             node_id="MendFillMasked",
             display_name="Fill Masked Area",
             category="Mend/Fill",
-            description="Fills the masked area from its surroundings, without a model. For removals on smooth "
-            "ground, or as a start for a low-denoise inpaint.",
+            description="Fills the masked area from its surroundings, without a model. For removals that need no more, "
+            "or as a start for a low-denoise inpaint.",
             inputs=[
                 io.Image.Input(
                     "image", tooltip="The picture. Pixels outside the mask stay as they are, and so does alpha."
@@ -29,7 +61,52 @@ class FillMasked(io.ComfyNode):
                     options=list(METHODS),
                     default="harmonic",
                     tooltip="harmonic: the smoothest surface that meets the surroundings at the border. neutral: mid "
-                    "grey.",
+                    "grey. colour: one color. edge: the nearest pixel. blur: wide means of what is around. noise: "
+                    "harmonic with the grain of what is around. telea, navier-stokes: OpenCV's, for scratches. "
+                    "patchmatch: pieces of the picture itself, for texture.",
+                ),
+                io.Float.Input(
+                    "falloff",
+                    default=0.0,
+                    min=0.0,
+                    max=512.0,
+                    step=0.5,
+                    optional=True,
+                    tooltip="Over how many pixels inside the mask's edge the picture fades into the fill. It lets what "
+                    "the mask held show through there: 0 to remove something, more as a start for low denoise.",
+                ),
+                *all_advanced(
+                    io.String.Input("color", default="#808080", tooltip="For method colour: #rrggbb or a name."),
+                    pixels(
+                        "radius",
+                        fills.RADIUS,
+                        "For telea and navier-stokes: how far each pixel looks for others, in pixels. More is "
+                        "smoother, and slower.",
+                        least=1.0,
+                        most=100.0,
+                    ),
+                    io.Int.Input(
+                        "seed",
+                        default=0,
+                        min=0,
+                        max=0xFFFFFFFFFFFFFFFF,
+                        control_after_generate=False,
+                        tooltip="For noise and patchmatch: another seed gives another fill.",
+                    ),
+                    io.Int.Input(
+                        "patch",
+                        default=7,
+                        min=3,
+                        max=31,
+                        step=2,
+                        tooltip="For patchmatch: side of the pieces in pixels. Larger ones keep larger structures, and "
+                        "take longer.",
+                    ),
+                ),
+                io.Mask.Input(
+                    "source",
+                    optional=True,
+                    tooltip="For patchmatch: take texture from here only. Without it, from all that is not filled.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The filled picture.")],
@@ -40,5 +117,21 @@ class FillMasked(io.ComfyNode):
         return check_choices(cls, method=method)
 
     @classmethod
-    def execute(cls, image: Tensor, mask: Tensor, method: str) -> io.NodeOutput:
-        return io.NodeOutput(METHODS[method](*match(image, mask)))
+    def execute(
+        cls,
+        image: Tensor,
+        mask: Tensor,
+        method: str,
+        falloff: float = 0.0,
+        color: str = "#808080",
+        radius: float = fills.RADIUS,
+        seed: int = 0,
+        patch: int = 7,
+        source: Tensor | None = None,
+    ) -> io.NodeOutput:
+        image, mask = match(image, mask)
+        if source is not None:
+            source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
+        how = _Settings(source, color, radius, seed, patch, host.progress_bar())
+        filled = METHODS[method](image, mask, how)
+        return io.NodeOutput(fills.fade_in(image, filled, mask, falloff))

@@ -15,11 +15,22 @@ import torch
 
 from devtools.checkpoints import unets
 from devtools.checkpoints.flux_transformer import CHANNELS, FILL_CHANNELS, flux
+from devtools.checkpoints.networks import write_lama, write_migan
 from devtools.checkpoints.text_encoders import CLIP_G, CLIP_H, CLIP_L, clip, hollow_clip, hollow_open_clip
 from devtools.checkpoints.unets import unet
 from devtools.checkpoints.vaes import vae
 from devtools.checkpoints.weights import Maker, WithHoles, under
 from devtools.sparse_file import write_safetensors
+
+__all__ = [
+    "SeparateFiles",
+    "write_flux_fill",
+    "write_lama",
+    "write_migan",
+    "write_sd2_inpaint",
+    "write_sd15_inpaint",
+    "write_sdxl",
+]
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."

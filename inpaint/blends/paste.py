@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from ..masks import feather as feather_edge
 from .blend import blend
-from .pair import all_finite
+from .pair import all_finite, bands
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """The largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
-    for was, now in zip(before.unbind(-1), after.unbind(-1), strict=True):
-        same = (was == now) | (was.isnan() & now.isnan())
-        if not (same | ~where).all():
-            change = (now.float() - was.float()).abs().nan_to_num(nan=torch.inf).masked_fill(same | ~where, 0.0)
-            largest = max(largest, float(change.amax()))
+    # Band by band: nothing of a film's or a large picture's size is held besides.
+    rows = list(bands(*where.shape[1:]))
+    for number, band in itertools.product(range(len(where)), rows):
+        was, now, there = before[number, band], after[number, band], where[number, band]
+        apart = reduce(torch.logical_or, was.ne(now).unbind(-1)).logical_and_(there)
+        if apart.any():
+            was, now = was[apart].float(), now[apart].float()
+            change = (now - was).abs().masked_fill(was.isnan() & now.isnan(), 0.0)
+            largest = max(largest, float(change.nan_to_num(nan=torch.inf).amax()))
     return largest

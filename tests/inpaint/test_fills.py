@@ -1,10 +1,13 @@
-"""Model-free fills against exact solutions: a sparse direct solver, and functions that are harmonic on the grid.
+"""What every model-free fill keeps to, and the harmonic one against exact solutions: a sparse direct solver, and
+functions that are harmonic on the grid. The others' own tests are in test_fill_methods.py.
 
 Mutations seen to fail here: the mask inverted or ignored; filled only where the mask is 1; alpha filled; the hole's old
 values let in; known NaN let in; the window without its ring of known pixels; the picture's border held at 0; diagonal
 neighbours; one frame's range used for another; values not brought to 0..1 and back; no clamp to the known range;
 stopped after six steps; coarse links twice as strong, negative, or none to known pixels; the input changed in place.
 """
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,9 +18,20 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 from inpaint.errors import InpaintError
-from inpaint.fills import fill_harmonic, fill_neutral
+from inpaint.fills import (
+    fill_blur,
+    fill_colour,
+    fill_edge,
+    fill_harmonic,
+    fill_navier_stokes,
+    fill_neutral,
+    fill_noise,
+    fill_telea,
+)
 
-FILLS = [fill_neutral, fill_harmonic]
+FROM_SURROUNDINGS = [fill_harmonic, fill_edge, fill_blur, fill_noise, fill_telea, fill_navier_stokes]
+FILLS = [fill_neutral, partial(fill_colour, colour=(0.5, 0.5, 0.5)), *FROM_SURROUNDINGS]
+FRAME_BY_FRAME = FROM_SURROUNDINGS[1:]
 EIGHT_BIT_STEP = 1 / 255
 
 
@@ -67,7 +81,7 @@ def comb(size: int) -> np.ndarray:
     return hole
 
 
-# Both fills
+# Every fill
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -92,7 +106,7 @@ def test_known_pixels_and_alpha_are_bit_identical(fill, shape, channels, dtype, 
     assert torch.equal(mask, before[1])
     for index in range(len(image)):
         known = image[index, ..., :3][mask[index] == 0]
-        if len(known) and fill is fill_harmonic:
+        if len(known) and fill in FROM_SURROUNDINGS:
             assert bool((filled[index, ..., :3] >= known.amin(dim=0)).all())
             assert bool((filled[index, ..., :3] <= known.amax(dim=0)).all())
 
@@ -112,10 +126,11 @@ def test_what_the_hole_held_plays_no_part(fill):
     mask = torch.zeros(2, 9, 9)
     mask[0, 2:6, 3:9] = 0.01
     mask[1, 4:, 4:] = 1
-    poisoned = image.clone()
-    poisoned[mask > 0] = torch.nan
-    poisoned[0, 3, 4] = torch.inf
-    assert torch.equal(fill(poisoned, mask), fill(image, mask))
+    plain = fill(image, mask)
+    for value in (0.0, 1.0, -3.0, torch.nan, torch.inf):
+        other = image.clone()
+        other[mask > 0] = value
+        assert torch.equal(fill(other, mask), plain)
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -126,6 +141,82 @@ def test_a_picture_seen_many_times_can_have_many_masks(fill):
     filled = fill(image, mask)
     assert torch.equal(filled[1], image[1])
     assert not torch.equal(filled[0], image[0])
+
+
+@pytest.mark.parametrize("fill", FROM_SURROUNDINGS)
+def test_known_pixels_that_are_not_finite_are_kept_and_play_no_part(fill):
+    image, mask = torch.rand(1, 9, 9, 3), torch.zeros(1, 9, 9)
+    mask[0, 3:6, 3:6] = 1
+    image[0, 2, 4] = torch.nan
+    image[0, 6, 4, 1] = torch.inf
+    filled = fill(image, mask)
+    assert bool(filled[0, 2, 4].isnan().all())
+    torch.testing.assert_close(filled[0, 6, 4], image[0, 6, 4], rtol=0, atol=0)
+    assert bool(filled[mask > 0].isfinite().all())
+
+
+@pytest.mark.parametrize("fill", FROM_SURROUNDINGS)
+def test_a_hole_within_what_is_not_finite_is_filled_from_beyond_it(fill):
+    image, mask = torch.full((1, 15, 15, 3), 0.25), torch.zeros(1, 15, 15)
+    image[:, 3:12, 3:12] = torch.nan
+    mask[:, 6:9, 6:9] = 1
+    assert bool((fill(image, mask)[mask > 0] == 0.25).all())
+
+
+@pytest.mark.parametrize("fill", FROM_SURROUNDINGS)
+def test_a_flat_picture_stays_exactly_flat(fill):
+    image = torch.tensor([0.1, 0.7, 1.0]).expand(2, 30, 40, 3)
+    mask = torch.from_numpy(np.stack([blobs((30, 40), 3), blobs((30, 40), 4)])).float()
+    assert torch.equal(fill(image, mask), image)
+
+
+@pytest.mark.parametrize("fill", FROM_SURROUNDINGS)
+@pytest.mark.parametrize(("scale", "shift"), [(1000.0, 0.0), (1e-3, 5.0), (0.0, -2.0)])
+def test_the_range_of_values_does_not_matter(fill, scale, shift):
+    image = torch.rand(1, 20, 20, 3, generator=torch.Generator().manual_seed(0))
+    mask = torch.from_numpy(blobs((20, 20), 6))[None].float()
+    torch.testing.assert_close(
+        fill(image * scale + shift, mask),
+        fill(image, mask) * scale + shift,
+        rtol=1e-6,
+        atol=scale / 500,
+    )
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_half_precision_gives_the_same_as_single(fill):
+    image, mask = torch.rand(1, 20, 20, 3).half(), torch.from_numpy(blobs((20, 20), 7))[None].half()
+    torch.testing.assert_close(fill(image, mask), fill(image.float(), mask.float()).half())
+
+
+@pytest.mark.parametrize("fill", FRAME_BY_FRAME)
+def test_each_frame_is_filled_as_it_would_be_alone(fill):
+    image = torch.rand(4, 25, 25, 3) * torch.tensor([1.0, 1e-2, 50.0, 1.0])[:, None, None, None]
+    mask = torch.zeros(4, 25, 25)
+    mask[0, 3:9, 3:9] = 1
+    mask[1, 2:, 2:] = 1
+    mask[2, 10:, :20] = 1
+    together = fill(image, mask)
+    for index in range(4):
+        frame = slice(index, index + 1)
+        alone = fill(image[frame], mask[frame], **({"seed": index} if fill is fill_noise else {}))
+        assert torch.equal(together[frame], alone)
+
+
+@pytest.mark.parametrize("fill", FRAME_BY_FRAME)
+def test_tells_how_far_it_is_and_can_be_stopped(fill):
+    image, mask, told = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
+    mask[1] = 0
+    mask[:, 0, 0] = 0
+    fill(image, mask, progress=lambda *parts: told.append(parts))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(image, mask, progress=stop)
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -142,7 +233,7 @@ def test_what_does_not_fit_is_refused(fill):
         fill(torch.zeros(1, 4, 5, 3), torch.zeros(4, 5))
 
 
-# fill_neutral
+# fill_neutral, fill_colour
 
 
 def test_neutral_fills_with_one_value():
@@ -150,6 +241,16 @@ def test_neutral_fills_with_one_value():
     filled = fill_neutral(image, torch.tensor([[[0.0, 0.1], [1.0, 0.0]]]), value=0.25)
     assert bool((filled[0, [0, 1], [1, 0], :3] == 0.25).all())
     assert torch.equal(filled[0, [0, 1], [0, 1]], image[0, [0, 1], [0, 1]])
+    assert torch.equal(filled[..., 3], image[..., 3])
+
+
+def test_a_colour_is_that_colour_whatever_the_picture_holds():
+    image = torch.rand(2, 3, 3, 4).half() * 0.1
+    mask = torch.zeros(2, 3, 3)
+    mask[1, 2, 1] = 0.3
+    filled = fill_colour(image, mask, (1.0, 0.5, 0.0))
+    assert filled[1, 2, 1, :3].tolist() == [1.0, 0.5, 0.0]
+    assert torch.equal(filled[mask == 0], image[mask == 0])
     assert torch.equal(filled[..., 3], image[..., 3])
 
 
@@ -233,28 +334,6 @@ def test_values_at_the_border_meet_the_surroundings():
         assert neutral > 20 * largest
 
 
-def test_a_flat_picture_stays_exactly_flat():
-    image = torch.tensor([0.1, 0.7, 1.0]).expand(2, 30, 40, 3)
-    mask = torch.from_numpy(np.stack([blobs((30, 40), 3), blobs((30, 40), 4)])).float()
-    assert torch.equal(fill_harmonic(image, mask), image)
-
-
-@pytest.mark.parametrize(("scale", "shift"), [(1000.0, 0.0), (1e-3, 5.0), (0.0, -2.0)])
-def test_the_range_of_values_does_not_matter(scale, shift):
-    image, mask = torch.rand(1, 20, 20, 3), torch.from_numpy(blobs((20, 20), 6))[None].float()
-    torch.testing.assert_close(
-        fill_harmonic(image * scale + shift, mask),
-        fill_harmonic(image, mask) * scale + shift,
-        rtol=1e-6,
-        atol=scale / 500,
-    )
-
-
-def test_half_precision_gives_the_same_as_single():
-    image, mask = torch.rand(1, 20, 20, 3).half(), torch.from_numpy(blobs((20, 20), 7))[None].half()
-    torch.testing.assert_close(fill_harmonic(image, mask), fill_harmonic(image.float(), mask.float()).half())
-
-
 def test_frames_do_not_see_each_other():
     """Each frame is as exact as it would be alone, whatever the range of the others."""
     spans, shifts = torch.tensor([1.0, 1e-2, 50.0, 1.0]), torch.tensor([0.0, 20.0, -40.0, 0.5])
@@ -268,12 +347,3 @@ def test_frames_do_not_see_each_other():
     for index, span in enumerate(spans):
         alone = fill_harmonic(image[index : index + 1], mask[index : index + 1])
         torch.testing.assert_close(together[index : index + 1], alone, rtol=1e-6, atol=2 * EIGHT_BIT_STEP * float(span))
-
-
-def test_known_pixels_that_are_not_finite_are_kept_and_play_no_part():
-    image, mask = torch.rand(1, 9, 9, 3), torch.zeros(1, 9, 9)
-    mask[0, 3:6, 3:6] = 1
-    image[0, 2, 4] = torch.nan
-    filled = fill_harmonic(image, mask)
-    assert bool(filled[0, 2, 4].isnan().all())
-    assert bool(filled[mask > 0].isfinite().all())

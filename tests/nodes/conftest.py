@@ -18,6 +18,7 @@ import torch
 from devtools.checkpoints import (
     SeparateFiles,
     write_flux_fill,
+    write_migan,
     write_sd2_inpaint,
     write_sd15_inpaint,
     write_sdxl,
@@ -171,6 +172,27 @@ def inpaint_model(load_small) -> Loaded:
 @pytest.fixture(scope="session")
 def general_model(load_small) -> Loaded:
     return load_small("sd15")
+
+
+@pytest.fixture(scope="session")
+def network_file(base) -> Callable[..., str]:
+    """Writes untrained networks into the host's folder of them: `network_file("big-lama.pt", write_lama)`."""
+
+    def write(name: str, by: Callable[..., object], **sizes: int) -> str:
+        path = base / "models" / "inpaint" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            by(path, **sizes)
+        return name
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_network(run, network_file) -> Any:
+    """A MI-GAN for pictures of 16 pixels, held by the host."""
+    (network,) = run("MendLoadNetwork", network_name=network_file("tiny.pt", write_migan, side=16, width=16)).outputs
+    return network
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """The nodes that crop, stitch and pad, on the host.
 
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
-the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied.
+the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied;
+border or linear light dropped in any of the nodes; the VAE's or the model's multiple left out; the first seam told for
+the worst; an empty frame's seam told; what Pad for Outpainting is told of size, place, colour and feather ignored.
 """
 
 import pytest
@@ -219,3 +221,143 @@ def test_room_for_outpainting(run, photo, settings, size, fill):
 def test_the_picture_can_have_a_mask_of_its_own(run, photo):
     _, denoise, _ = run("MendPadForOutpaint", image=photo, mask=_mask(photo)).outputs
     assert (denoise[:, 100:140, 128 + 180 : 128 + 240] == 1).all()
+
+
+def test_a_seam_is_scored_by_the_worst_picture(run):
+    smooth = torch.linspace(0.2, 0.6, 96).expand(2, 64, 96)[..., None].repeat(1, 1, 1, 3)
+    mask = torch.zeros(1, 64, 96)
+    mask[:, 16:48, 24:72] = 1
+    seamless = run("MendSeamScore", image=smooth, mask=mask)
+    assert seamless.outputs[0] == pytest.approx(1, abs=0.05)
+    assert seamless.text.startswith("Seam not to be seen")
+    smooth[1] = torch.where(mask[0, ..., None] > 0, smooth[1] + 0.1, smooth[1])
+    visible = run("MendSeamScore", image=smooth, mask=mask)
+    assert visible.outputs[0] > 5
+    assert visible.outputs[1] > 5
+    assert visible.text.startswith("Seam visible")
+
+
+@pytest.mark.parametrize("node", ["MendCropForInpaint", "MendCropRegions"])
+def test_border_and_light_of_a_crop(run, photo, node):
+    stripes = photo.clone()
+    stripes[:, ::2] = 0
+    wide = {"size": "width and height", "width": 1024, "height": 256, "context_pixels": 256}
+    crops = {
+        (border, light): run(node, image=stripes, mask=_mask(photo), border=border, linear_light=light, **wide).outputs[
+            0
+        ]
+        for border in ("reflect", "edge")
+        for light in (False, True)
+    }
+    assert not torch.equal(crops["reflect", False], crops["edge", False])
+    # Light averaged is brighter than its code averaged.
+    assert crops["edge", True].mean() > crops["edge", False].mean() + 0.02
+    for (border, light), crop in crops.items():
+        stitch = run(node, image=stripes, mask=_mask(photo), linear_light=light, **wide).outputs[2]
+        assert torch.equal(run("MendCropByBox", stitch=stitch, image=stripes, border=border).outputs[0], crop)
+
+
+def test_sides_are_multiples_of_what_model_and_vae_ask_for(run, photo, general_model, inpaint_model, monkeypatch):
+    keep = {"image": photo, "mask": _mask(photo, width=80), "size": "width and height", "width": 200, "height": 100}
+    crop = run("MendCropForInpaint", **keep).outputs[0]
+    assert crop.shape[1:3] == (128, 256)
+    monkeypatch.setattr(inpaint_model.vae, "spacial_compression_encode", lambda: 16)
+    assert run("MendCropForInpaint", vae=inpaint_model.vae, **keep).outputs[0].shape[1:3] == (128, 224)
+    assert run("MendCropForInpaint", vae=inpaint_model.vae, model=general_model.model, **keep).outputs[0].shape[
+        1:3
+    ] == (
+        128,
+        256,
+    )
+
+
+def test_control_images_of_regions(run, photo):
+    crops, _, stitch, _ = run("MendCropRegions", image=photo, mask=_two(photo)).outputs
+    assert torch.equal(run("MendCropByBox", stitch=stitch, image=photo).outputs[0], crops)
+
+
+def test_a_picture_of_another_scene_is_refused_in_words(run, photo, InpaintError):
+    for node in ("MendCropForInpaint", "MendCropRegions"):
+        stitch = run(node, image=photo, mask=_mask(photo)).outputs[2]
+        with pytest.raises(InpaintError, match="Connect a picture of the whole scene"):
+            run("MendCropByBox", stitch=stitch, image=photo[:, :100])
+
+
+@pytest.mark.parametrize("film", ["one box for all", "smooth path"])
+def test_one_picture_with_a_film_of_context_masks(run, photo, InpaintError, film):
+    context = torch.cat([_mask(photo, left=100 + 50 * number, width=5) for number in range(4)])
+    settings = {"image": photo, "mask": _mask(photo), "size": "keep", "film": film}
+    crops, masks, *_, x, _, width, _ = run("MendCropForInpaint", context_mask=context, **settings).outputs
+    assert len(crops) == len(masks) == (1 if film == "one box for all" else 4)
+    assert x <= 100
+    assert x + width >= 240
+    with pytest.raises(InpaintError, match=r"^context_mask: expected 1 mask or 4 .* got 3"):
+        run("MendCropForInpaint", **{**settings, "image": photo.expand(4, -1, -1, -1)}, context_mask=context[:3])
+
+
+def test_what_is_told_of_a_film(run, photo):
+    frames, masks = photo.expand(3, -1, -1, -1).clone(), _mask(photo).expand(3, -1, -1).clone()
+    masks[1] = 0
+    crops, _, stitch, *_ = run("MendCropForInpaint", image=frames, mask=masks, size="keep", context_pixels=64).outputs
+    drifted = crops.clone()
+    drifted[2] = crops[2].roll((2, 3), (0, 1))
+    told = run("MendStitchCrop", stitch=stitch, image=drifted, align=True, ring=64).text.splitlines()
+    assert told[1] == "Drift undone in 1 of 2 crops, by 3.61 px at the most; not sure in 0."
+    assert told[2].startswith("Colour fitted on ")
+    assert told[3].startswith("Seam ")
+    assert len(told) == 4
+
+
+def test_the_worst_seam_of_those_there_are_is_told(run, photo):
+    masks = torch.cat([_mask(photo), torch.zeros(1, *photo.shape[1:3]), _mask(photo)])
+    images = photo.expand(3, -1, -1, -1).clone()
+    alone = run("MendSeamScore", image=photo, mask=_mask(photo)).outputs
+    assert run("MendSeamScore", image=images, mask=masks).outputs == alone
+    assert alone[0] != 1
+    images[2] = torch.where(masks[2, ..., None] > 0, images[2] + 0.2, images[2])
+    assert run("MendSeamScore", image=images, mask=masks).outputs[0] > 1.5
+    _, _, stitch, *_ = run("MendCropForInpaint", image=photo.expand(3, -1, -1, -1), mask=masks, size="keep").outputs
+    crops = torch.zeros(3, *(stitch.plans[0].target.height, stitch.plans[0].target.width), 3)
+    rows, columns = stitch.plans[0].box.slices
+    crops[:] = photo[0, rows, columns]
+    crops[2] += 0.3
+    told = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather", feather=0).text
+    assert "Seam visible" in told
+
+
+def test_where_the_picture_lies_and_what_is_around_it(run, photo):
+    settings = {"unit": "to a size", "width": 551, "height": 400, "fill": "colour", "color": "#ff0000"}
+    image, denoise, _ = run("MendPadForOutpaint", image=photo, x=0.25, y=1.0, feather=20, **settings).outputs
+    assert torch.equal(image[:, 100:, 25:476], photo)
+    assert image[0, 0, 0].tolist() == [1, 0, 0]
+    inside = denoise[0, 100:, 25:476]
+    assert (inside[25:, 25:-25] == 0).all()
+    assert (inside[:15] > 0).all()
+    image, *_ = run("MendPadForOutpaint", image=photo, unit="to an aspect", width=2, height=1, x=0.0, left=99).outputs
+    assert torch.equal(image[:, :, :451], photo)
+    assert image.shape[2] == 600
+    image, *_ = run("MendPadForOutpaint", image=photo, unit="percent", left=10, right=20, top=0, bottom=50).outputs
+    assert torch.equal(image[:, :300, 45:496], photo)
+    assert image.shape[1:3] == (450, 451 + 45 + 90)
+
+
+@pytest.mark.parametrize("colour", ["mean-std", "field"])
+@pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
+@pytest.mark.parametrize("where", ["crop", "picture"])
+def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, colour, where):
+    broken = photo.clone()
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
+    crop = crop + 0.1
+    if where == "crop":
+        crop[:, :, : crop.shape[2] // 4] = torch.nan
+    else:
+        broken[:, :99] = torch.nan
+        stitch = run("MendCropForInpaint", image=broken, mask=_mask(photo), size="keep").outputs[2]
+    whole = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, colour=colour, feather=0).outputs[0]
+    inside = _mask(photo) > 0
+    assert (whole - photo)[inside].abs().max() < 0.02
+
+
+def test_the_limit_of_regions_is_for_each_picture(run, photo):
+    masks = torch.cat([_two(photo)] * 3)
+    assert run("MendCropRegions", image=photo, mask=masks, limit=2).outputs[3] == 6

@@ -1,7 +1,8 @@
 """Clean Mask, Fill Masked Area and Composite Masked on the host, with every odd input people connect.
 
 Mutations seen to fail here: mask inverted; mask not matched to the picture; alpha dropped; the preview left out; the
-composite fed the unfeathered mask.
+composite fed the unfeathered mask; a fill's radius, seed, color or falloff dropped; its progress not told; a fill that
+cannot be cancelled.
 """
 
 import pytest
@@ -64,7 +65,10 @@ def test_a_mask_that_is_none_is_refused_in_words(run, InpaintError):
         run("MendCleanMask", mask=torch.zeros(3, 8, 8), image=torch.zeros(2, 8, 8, 3))
 
 
-@pytest.mark.parametrize("method", ["harmonic", "neutral"])
+METHODS = ["harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("channels", [3, 4])
 def test_fill_changes_the_hole_and_nothing_else(run, method, channels):
     image = torch.rand(2, 61, 83, channels)
@@ -76,6 +80,98 @@ def test_fill_changes_the_hole_and_nothing_else(run, method, channels):
     assert torch.equal(filled[..., 3:], image[..., 3:])
     assert (filled[hole][:, :3] != image[hole][:, :3]).any(dim=-1).float().mean() > 0.99
     assert torch.equal(image, given)
+
+
+def test_fill_lists_its_methods_the_first_ones_first(host_nodes):
+    options = host_nodes.NODE_CLASS_MAPPINGS["MendFillMasked"].INPUT_TYPES()["required"]["method"][1]
+    assert options["options"] == METHODS
+    assert options["default"] == "harmonic"
+
+
+def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
+    image, mask = torch.rand(1, 40, 50, 3), _disc(40, 50, 9)
+    node = host_nodes.NODE_CLASS_MAPPINGS["MendFillMasked"]
+    assert list(node.INPUT_TYPES()["required"]) == ["image", "mask", "method"]
+    (filled,) = node.PREPARE_CLASS_CLONE({}).execute(image=image, mask=mask, method="harmonic").result
+    assert torch.equal(filled, run("MendFillMasked", image=image, mask=mask).outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        ("colour", {"color": "red"}),
+        ("noise", {"seed": 1}),
+        ("telea", {"radius": 9.0}),
+        ("navier-stokes", {"radius": 9.0}),
+        ("patchmatch", {"seed": 1}),
+        ("patchmatch", {"patch": 3}),
+        *((method, {"falloff": 6.0}) for method in METHODS),
+    ],
+)
+def test_each_setting_of_a_fill_counts(run, method, setting):
+    image, mask = torch.rand(1, 61, 83, 3), _disc(61, 83)
+    (plain,) = run("MendFillMasked", image=image, mask=mask, method=method).outputs
+    (other,) = run("MendFillMasked", image=image, mask=mask, method=method, **setting).outputs
+    assert torch.equal(other[mask == 0], image[mask == 0])
+    assert not torch.equal(other, plain)
+    if method == "colour" and "color" in setting:
+        assert bool((other[mask > 0] == torch.tensor([1.0, 0.0, 0.0])).all())
+    if "falloff" in setting:
+        deep = torch.from_numpy(distance_transform_edt(mask[0].numpy()))[None] >= 6.5
+        assert torch.equal(other[deep], plain[deep])
+
+
+@pytest.mark.parametrize("method", ["blur", "patchmatch"])
+def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method):
+    host = pack("host.progress").comfy
+    told, four = [], {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
+    before = host.utils.PROGRESS_BAR_HOOK
+    host.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: told.append(value / total))
+    try:
+        run("MendFillMasked", **four, method="blur")
+        assert told == [0.25, 0.5, 0.75, 1]
+        host.model_management.interrupt_current_processing()
+        with pytest.raises(host.model_management.InterruptProcessingException):
+            run("MendFillMasked", **four, method=method)
+    finally:
+        host.model_management.interrupt_current_processing(False)
+        host.utils.PROGRESS_BAR_HOOK = before
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"method": "colour", "color": "reddish"}, r"^color: expected #rrggbb"),
+        ({"falloff": -1.0}, r"^falloff: expected 0 or more, got -1\.0\."),
+    ],
+)
+def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, told):
+    with pytest.raises(InpaintError, match=told):
+        run("MendFillMasked", image=torch.rand(1, 8, 8, 3), mask=torch.ones(1, 8, 8), **setting)
+
+
+def test_patchmatch_takes_from_its_source_alone(run):
+    """The source is stretched to the picture and stands for every picture, as a mask does."""
+    image = torch.rand(2, 60, 80, 3) * 0.2
+    image[:, :, 40:] += 0.8
+    mask = torch.zeros(1, 60, 80)
+    mask[:, 20:40, 10:30] = 1
+    source = torch.zeros(30, 40)
+    source[:, 20:] = 1
+    filled = {
+        name: run("MendFillMasked", image=image, mask=mask, method="patchmatch", **given).outputs[0]
+        for name, given in {"anywhere": {}, "right": {"source": source}}.items()
+    }
+    inside = (mask > 0).expand(2, -1, -1)
+    assert filled["anywhere"][inside].mean() < 0.25
+    assert filled["right"][inside].mean() > 0.7
+
+
+def test_a_source_that_does_not_fit_is_refused_by_its_name(run, InpaintError):
+    inputs = {"image": torch.rand(2, 30, 30, 3), "mask": _disc(30, 30, 8)[0], "method": "patchmatch"}
+    with pytest.raises(InpaintError, match=r"^source: expected 1 mask or 2 \(one per picture\), got 3\."):
+        run("MendFillMasked", source=torch.ones(3, 30, 30), **inputs)
 
 
 def test_composite_pastes_inside_only_and_proves_it(run):

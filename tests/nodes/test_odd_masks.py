@@ -216,8 +216,22 @@ def untouched_outside(image: Tensor, odd: Odd) -> None:
 
 
 def fill(run, odd):
-    for method in ("harmonic", "neutral"):
+    for method in ("harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"):
         untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, method=method).outputs[0], odd)
+    untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, falloff=9.0).outputs[0], odd)
+
+
+def with_network(run, odd):
+    """A network for pictures of 16 pixels, so that most masks are filled in several crops, and some are reduced."""
+    network = run.network
+    hard = {"grow": 0, "feather": 0}
+    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask, **hard).outputs
+    untouched_outside(filled, odd)
+    same(weight, odd.means)
+    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask).outputs
+    plausible(weight, odd.means.shape)
+    assert bool((weight[odd.means > 0] == 1).all())
+    assert torch.equal(filled[weight == 0], odd.picture.expand_as(filled)[weight == 0])
 
 
 def composite(run, odd):
@@ -371,11 +385,18 @@ def outpaint(run, odd):
     same(told[..., 8:], (odd.means >= 0.5).float())
 
 
+def seam_score(run, odd):
+    scored = run("MendSeamScore", image=odd.picture, mask=odd.mask)
+    assert scored.outputs == run("MendSeamScore", image=odd.picture, mask=odd.means).outputs
+    assert ("No seam to measure" in scored.text) == (scored.outputs == (1.0, 0.0))
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendCropForInpaint": crop_and_stitch,
     "MendStitchCrop": stitch_by_mask,
     "MendCropRegions": regions,
     "MendPadForOutpaint": outpaint,
+    "MendSeamScore": seam_score,
     "MendSoftInpaint": soft_inpaint,
     "MendRemoveObject": remove_object,
     "MendSoftCompositeMask": soft_composite,
@@ -387,6 +408,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendCombineMasks": combine_masks,
     "MendPreviewMask": preview_mask,
     "MendFillMasked": fill,
+    "MendInpaintWithNetwork": with_network,
     "MendComposite": composite,
     "MendEncodeInpaint": encode,
     "MendInpaintControlImage": control_image,
@@ -417,6 +439,10 @@ class Runner:
     @property
     def sdxl(self):
         return self.request.getfixturevalue("bare_sdxl").model
+
+    @property
+    def network(self):
+        return self.request.getfixturevalue("tiny_network")
 
     @property
     def fooocus_patch(self):

@@ -32,6 +32,7 @@ NODES = [
     "MendLoadCheckpoint",
     "MendLoadModel",
     "MendLoadFooocusPatch",
+    "MendLoadNetwork",
     "MendEstimateVram",
     "MendEncodeInpaint",
     "MendInpaintControlImage",
@@ -43,7 +44,9 @@ NODES = [
     "MendDecodeComposite",
     "MendComposite",
     "MendSoftCompositeMask",
+    "MendSeamScore",
     "MendFillMasked",
+    "MendInpaintWithNetwork",
 ]
 
 

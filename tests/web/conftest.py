@@ -115,11 +115,10 @@ class Server:
 def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("web")
     models = SmallModels(base / "models")
-    for file in list((base / "models").rglob("*.safetensors")):
+    for file in [file for file in (base / "models").rglob("small-*") if file.is_file()]:
         for mode in MODES:
             file.with_name(f"{mode}-{file.name}").hardlink_to(file)
     # Listed, so that every choice has something to choose; never loaded.
-    (base / "models" / "inpaint").mkdir()
     for name in (HEAD_FILE, PATCH_FILE):
         (base / "models" / "inpaint" / name).touch()
     with HostProcess(comfyui, base, extra_packs=[host_pack]) as host:

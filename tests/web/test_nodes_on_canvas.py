@@ -24,7 +24,7 @@ def nodes(server):
 
 def test_all_are_there(nodes):
     assert sorted(nodes) == sorted(page.stem for page in (ROOT / "web" / "docs").glob("*.md"))
-    assert len(nodes) == 31
+    assert len(nodes) == 34
 
 
 def test_dropped_on_the_canvas(canvas, nodes, shot):

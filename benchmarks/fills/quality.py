@@ -1,0 +1,235 @@
+"""Fills of photographs, held against what was there, beside OpenCV's and scikit-image's.
+
+python dev.py bench fills/quality                                     all of it; minutes, with PatchMatch an hour
+python dev.py bench fills/quality --photographs 6 --methods harmonic blur biharmonic
+python dev.py bench fills/quality --results FILE.json                 in pieces: what is in the file is not run again
+python dev.py bench fills/quality --markdown benchmarks/fills/quality.md --sheet benchmarks/fills/sheet.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks import _photos
+from benchmarks._host import host_folder
+from benchmarks._report import Report, machine
+from benchmarks.fills import _measures as measures
+from benchmarks.fills import _scenes as scenes
+from benchmarks.fills._methods import ALL, Fill
+from benchmarks.fills._scenes import Scene
+from inpaint.fills import fade_in, fill_harmonic
+
+Figures = dict[str, float]
+# A hole counts as textured where what is finer than 8 pixels has more than this as its standard deviation.
+TEXTURED = 0.06
+# To see that leakage is found where there is some.
+CONTROL = "harmonic, falloff 16"
+SHOWN = ("brick", "grass", "gravel", "astronaut", "Dune", "GreenMeadow", "Wood", "RainDrops")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dev.py bench fills/quality", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--photographs", type=int, metavar="N", help="only so many of them")
+    parser.add_argument("--side", type=int, default=512, help="pixels on a photograph's longer side")
+    parser.add_argument("--methods", nargs="+", choices=list(ALL), default=list(ALL), metavar="METHOD")
+    parser.add_argument("--holes", nargs="*", choices=list(scenes.HOLES), default=list(scenes.HOLES), metavar="SHAPE")
+    parser.add_argument("--threads", type=int, metavar="N", help="cores to use: 1 where others keep the machine busy")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="keep figures, and go on from those in it")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="keep what is printed in a file as well")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet of some of them")
+    options = parser.parse_args()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+        cv2.setNumThreads(options.threads)
+
+    files = dict(list(scenes.files().items())[: options.photographs])
+    runs = Runs(options.results, options.side)
+    with torch.inference_mode():
+        for number, (name, path) in enumerate(files.items()):
+            truth = scenes.read(path, options.side)
+            other = scenes.read(list(files.values())[number - 1], options.side)
+            for shape in options.holes:
+                runs.of(name, shape, options.methods, scenes.with_hole(name, truth, shape), _worth)
+            for method in (*options.methods, CONTROL):
+                runs.of(name, "object", [method], scenes.with_object(name, truth, other), _removal)
+            runs.keep()
+            print(f"{number + 1}/{len(files)} {name}", flush=True)
+        if options.sheet:
+            sheet(files, options.methods, options.side, options.sheet)
+
+    report = Report()
+    report.say("# What fills make of photographs")
+    report.say()
+    report.say(machine(host_folder()))
+    tell(report, runs, list(files), options.holes, options.methods)
+    if options.markdown:
+        report.write(options.markdown)
+
+
+class Runs:
+    """Figures of every fill that was run."""
+
+    def __init__(self, file: Path | None, side: int) -> None:
+        self._file, self._side = file, side
+        self._kept: dict[str, Figures] = json.loads(file.read_text()) if file is not None and file.exists() else {}
+
+    def of(self, name: str, shape: str, methods: Iterable[str], scene: Scene, worth: Callable[..., Figures]) -> None:
+        for method in methods:
+            key = self._key(name, shape, method)
+            if key not in self._kept:
+                begun = time.thread_time()
+                filled = _fill(method)(scene.given, scene.mask).clamp(0, 1)
+                seconds = time.thread_time() - begun
+                self._kept[key] = worth(filled, scene) | {"seconds": seconds}
+
+    def keep(self) -> None:
+        if self._file is not None:
+            self._file.write_text(json.dumps(self._kept))
+
+    def column(
+        self, figure: str, method: str, names: Iterable[str], shapes: Iterable[str], least_detail: float = 0.0
+    ) -> list[float]:
+        keys = [self._key(name, shape, method) for name in names for shape in shapes]
+        found = [self._kept[key] for key in keys if key in self._kept]
+        found = [each for each in found if each.get("detail", 0) >= least_detail]
+        return [each[figure] for each in found if not math.isnan(each[figure])]
+
+    def _key(self, name: str, shape: str, method: str) -> str:
+        return f"{self._side} {name} {shape} {method}"
+
+
+def _fill(method: str) -> Fill:
+    if method == CONTROL:
+        return lambda image, mask: fade_in(image, fill_harmonic(image, mask), mask, 16)
+    return ALL[method]
+
+
+def _worth(filled: torch.Tensor, scene: Scene) -> Figures:
+    truth, mask = scene.truth, scene.mask
+    return {
+        "psnr": measures.psnr(filled, truth, mask),
+        "ssim": measures.ssim(filled, truth, mask),
+        "texture": measures.texture(filled, truth, mask),
+        "seam": measures.seam_score(filled, mask),
+        "detail": measures.detail(truth, mask),
+    }
+
+
+def _removal(filled: torch.Tensor, scene: Scene) -> Figures:
+    truth, mask = scene.truth, scene.mask
+    return {
+        "psnr": measures.psnr(filled, truth, mask),
+        "delta_e": measures.delta_e(filled, truth, mask),
+        "leakage": measures.leakage(filled, scene.given, truth, mask),
+    }
+
+
+MEASURES: dict[str, tuple[str, str, Callable[[Sequence[float]], float], str]] = {
+    "psnr": ("PSNR", "In dB, mean over the photographs; more is better.", statistics.mean, ".2f"),
+    "ssim": ("SSIM", "Mean; more is better, 1 is the photograph.", statistics.mean, ".3f"),
+    "texture": (
+        "Texture",
+        "How differently the cosines of all 8 x 8 blocks in the hole are distributed, at three sizes of the picture: a "
+        "Wasserstein distance in standard deviations of the photograph's. Less is better; a flat fill has 0.7 to 0.8. "
+        "It does not ask where in the hole a block lies. Thin holes hold none.",
+        statistics.mean,
+        ".3f",
+    ),
+    "seam": (
+        "Seam",
+        "How much larger steps across the hole's edge are than those beside it. Median; 1 is not to be seen. Steps "
+        "on the filled side count as well, so streaks that run across the edge hide it from this score.",
+        statistics.median,
+        ".2f",
+    ),
+}
+
+
+def tell(report: Report, runs: Runs, names: list[str], holes: list[str], methods: list[str]) -> None:
+    report.heading("Holes")
+    report.say(
+        f"{len(names)} photographs, each with a hole of every shape: an ellipse and a box of some 8 % of the picture, "
+        "three strokes of 14 pixels, twelve scratches of 1 to 3 pixels, three lines of text, and a box with a strip at "
+        "the picture's border. All figures are of the hole alone."
+    )
+    report.say(
+        f"Textured are the wide holes ({', '.join(scenes.WIDE)}) in which what is finer than some 8 pixels has a "
+        f"standard deviation of {TEXTURED} or more."
+    )
+    for figure, (title, explained, middle, form) in MEASURES.items():
+        report.say()
+        report.say(f"**{title}.** {explained}")
+        report.table(method=16, **{hole: 9 for hole in holes}, all=9, textured=9)
+        for method in methods:
+            columns = [runs.column(figure, method, names, [hole]) for hole in holes]
+            columns.append(runs.column(figure, method, names, holes))
+            columns.append(runs.column(figure, method, names, scenes.WIDE, TEXTURED))
+            report.row(method, *(format(middle(column), form) if column else "-" for column in columns))
+    if {"harmonic", "biharmonic"} <= set(methods):
+        _beside_biharmonic(report, runs, names, holes)
+
+    report.heading("Things taken away")
+    report.say(
+        "On each photograph lies a thing cut from another one, with a soft shadow. The mask covers both, 4 pixels "
+        "further than the eye sees them. Delta E is CIEDE2000. Leakage is the correlation of the fill with what was "
+        "erased, after what each shares with the truth is taken out: mean, and the largest of any photograph. The last "
+        "row lets some through on purpose. Means over the photographs."
+    )
+    report.table(method=20, PSNR=9, Delta_E=9, leakage=9, largest=9)
+    for method in (*methods, CONTROL):
+        psnr, delta_e, leakage = (runs.column(figure, method, names, ["object"]) for figure in _REMOVAL)
+        cells = [f"{statistics.mean(psnr):.2f}", f"{statistics.mean(delta_e):.2f}"]
+        cells += [f"{statistics.mean(leakage):.3f}", f"{max(leakage, key=abs):.3f}"] if leakage else ["-", "-"]
+        report.row(method, *cells)
+
+
+_REMOVAL = ("psnr", "delta_e", "leakage")
+
+
+def _beside_biharmonic(report: Report, runs: Runs, names: list[str], holes: list[str]) -> None:
+    report.say()
+    differences = [
+        ours - other
+        for ours, other in zip(
+            *(runs.column("psnr", method, names, holes) for method in ("harmonic", "biharmonic")), strict=True
+        )
+    ]
+    ours, other = (sum(runs.column("seconds", method, names, holes)) for method in ("harmonic", "biharmonic"))
+    better = sum(difference >= 0 for difference in differences)
+    report.point(
+        statistics.mean(differences) >= 0,
+        f"harmonic has {statistics.mean(differences):+.2f} dB to biharmonic on average (and is better in {better} of "
+        f"{len(differences)}), at least 0 wanted. At this size it took 1 / {other / ours:.1f} of the processor's time.",
+    )
+
+
+def sheet(files: dict[str, Path], methods: list[str], side: int, path: Path) -> None:
+    """Some photographs with a box, filled in every way."""
+    rows = []
+    for name in SHOWN:
+        if name not in files:
+            continue
+        truth = scenes.read(files[name], side)
+        scene = scenes.with_hole(name, truth, "ellipse")
+        around = scene.mask[0].nonzero()
+        low, high = (around.amin(0) - 24).clamp(min=0), around.amax(0) + 24
+        part = np.s_[int(low[0]) : int(high[0]), int(low[1]) : int(high[1])]
+        tiles = [("truth", truth)]
+        tiles += [(method, _fill(method)(scene.given, scene.mask).clamp(0, 1)[0].numpy()) for method in methods]
+        small = [(title, cv2.resize(tile[part], (176, 132), interpolation=cv2.INTER_AREA)) for title, tile in tiles]
+        rows.append((name, small))
+    _photos.sheet(rows, path, quality=80)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The edge of what is known, carried on into the hole."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .surroundings import Progress, Surroundings, fill_from_surroundings
+
+
+def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:
+    """Fill every pixel with the colour of the nearest known one.
+
+    Distance is Euclidean, from centre to centre. Where two are as near, one of them is taken.
+
+    Args:
+        image: [B, H, W, C] float, C = 3 or 4.
+        mask: [B, H, W] float; above 0 is filled.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
+
+    Returns:
+        [B, H, W, C], same dtype and device; computed in float32.
+
+    Raises:
+        InpaintError: if `image` is not a picture or `mask` does not fit it.
+    """
+    # The nearest known pixel always touches the hole.
+    return fill_from_surroundings(image, mask, _nearest, reach=1, progress=progress)
+
+
+def _nearest(around: Surroundings) -> Tensor:
+    return nearest(around.colours, around.known)
+
+
+def nearest(colours: Tensor, known: Tensor) -> Tensor:
+    """The colour of the nearest known pixel, for every pixel of one frame.
+
+    Args:
+        colours: [1, C, h, w].
+        known: [1, 1, h, w] bool.
+
+    Returns:
+        [1, C, h, w]; the colours themselves where nothing is known.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if not known.any():
+        return colours
+    rows, columns = distance_transform_edt(~known[0, 0].cpu().numpy(), return_distances=False, return_indices=True)
+    places = (torch.from_numpy(rows), torch.from_numpy(columns))
+    rows, columns = (place.to(colours.device, torch.int64) for place in places)
+    return colours[..., rows, columns]

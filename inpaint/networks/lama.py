@@ -1,0 +1,34 @@
+"""LaMa, as spandrel has it: a network of Fourier convolutions, which see the whole crop from the first block on.
+
+Source: Suvorov et al. 2021, Resolution-robust Large Mask Inpainting with Fourier Convolutions (WACV 2022),
+github.com/advimman/lama.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
+
+# Three halvings. It was trained at 256 and made for more; a wider view gives it more texture to continue.
+_GRID = Grid(native=512, multiple=8, fixed=False)
+_WORKING = 1_500
+
+
+def find(shapes: Shapes) -> str | None:
+    return prefix_before(shapes, "model.1.bn_l.running_mean")
+
+
+def build(weights: dict[str, Tensor]) -> Network:
+    from spandrel.architectures.LaMa import LaMa
+
+    with torch.device("meta"):
+        module = LaMa(in_nc=4, out_nc=3)
+    # Named as spandrel does, whatever they were wrapped in.
+    named = {f"model.{name}": weight for name, weight in weights.items()}
+    # Its Fourier transforms have no float16 everywhere, and lose too much by it: spandrel does not offer it.
+    return Network("LaMa", filled_with("LaMa", module, named), _GRID, False, _WORKING)
+
+
+KIND = Kind("LaMa", find, ("model.",), build)

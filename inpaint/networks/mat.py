@@ -1,0 +1,55 @@
+"""MAT, as spandrel's extra architectures have it: a transformer that fills large holes of pictures of 512 x 512.
+
+Its licence allows no commercial use, so the package that holds it is not brought along, and only this file imports it.
+
+Source: Li et al. 2022, MAT: Mask-Aware Transformer for Large Hole Image Inpainting (CVPR), github.com/fenglinglwb/MAT.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InpaintError
+from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
+
+INSTALL = "python -m pip install spandrel_extra_arches"
+LICENCE = "MAT's licence (CC BY-NC 4.0) allows no commercial use."
+_WORKING = 6_000
+
+
+def find(shapes: Shapes) -> str | None:
+    return prefix_before(shapes, "synthesis.first_stage.conv_first.conv.resample_filter")
+
+
+def build(weights: dict[str, Tensor]) -> Network:
+    try:
+        from spandrel_extra_arches.architectures.MAT import MAT
+    except ImportError as error:
+        raise InpaintError(
+            "this is MAT, which needs a package that is not installed. Run this with ComfyUI's Python, and start "
+            f"ComfyUI again: {INSTALL}\n{LICENCE}"
+        ) from error
+    module = Mat(filled_with("MAT", MAT().model, weights)).eval()
+    return Network("MAT", module, Grid(512, 512, True), False, _WORKING, LICENCE)
+
+
+KIND = Kind("MAT", find, ("synthesis.", "mapping."), build)
+
+
+class Mat(nn.Module):
+    """MAT that draws the same at every run: it takes a style at random, and drops half of its features at random even
+    when it is not trained."""
+
+    def __init__(self, generator: nn.Module):
+        super().__init__()
+        self.generator = generator
+        self.register_buffer("style", torch.randn(1, 512, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, image: Tensor, hole: Tensor) -> Tensor:
+        """image: [B, 3, 512, 512] in 0..1. hole: [B, 1, 512, 512], 1 where to fill. Returns pictures in 0..1."""
+        style, label = self.get_buffer("style").expand(len(image), -1), image.new_zeros(len(image), 0)
+        with torch.random.fork_rng([image.device] if image.is_cuda else []):
+            torch.manual_seed(0)
+            made = self.generator(image * 2 - 1, 1 - hole, style, label, truncation_psi=1, noise_mode="none")
+        return (made / 2 + 0.5).clamp(0, 1)
