@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from scipy.stats import wasserstein_distance
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from tqdm import tqdm
 
@@ -39,6 +38,12 @@ SHEET = Environment().state / "training" / "contact-sheet.jpg"
 DENOISE = 0.6
 ITSELF = "the photograph itself"
 FROM_NOTHING, OVER_FILL = "this model", f"this model over harmonic, denoise {DENOISE}"
+
+NOTES = """\
+Seam score: how much larger steps are at the hole's edge than beside it; up to 1.2 it is not to be seen. Texture: how
+differently cosines of blocks are distributed from the photograph's (benchmarks/fills); 0 is the same. Unevenness: how
+differently gradients are distributed from those within 32 pixels of the hole, in steps of 1/255 a pixel. The model's
+fills have the soft edge of Decode and Composite, the others the hole's own.""".replace("\n", " ")
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 
@@ -72,7 +77,9 @@ def main() -> None:
     print(text)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "figures.md").write_text(text)
-    _sheet(rows[:: len(rows) // SHOWN][:SHOWN]).save(options.sheet, quality=85)
+    _sheet([rows[number] for number in np.linspace(0, len(rows) - 1, SHOWN).astype(int)]).save(
+        options.sheet, quality=85
+    )
 
 
 def _report(figures: dict[str, list[tuple[float, ...]]], vae: VAE, images: Tensor) -> str:
@@ -89,16 +96,7 @@ def _report(figures: dict[str, list[tuple[float, ...]]], vae: VAE, images: Tenso
         unlike = "" if name == ITSELF else f"{of_truth:.2f}"
         lines.append(f"| {name} | {like}{jump:.2f} | {unlike} | {rough:.2f} |")
     noise, likeness = _vae_figures(vae, images)
-    lines += [
-        "",
-        "Seam score: how much larger steps are at the hole's edge than beside it; up to 1.2 it is not to be seen. Texture: "
-        "how differently cosines of blocks are distributed from the photograph's (benchmarks/fills); 0 is the same. "
-        "Unevenness: how differently gradients are distributed from those within 32 pixels of the hole, in steps of 1/255 "
-        "a pixel. PatchMatch, harmonic and neutral fills meet the photograph's own pixels; the model's fills have the soft "
-        "edge of Decode and Composite.",
-        "",
-        f"The VAE alone, there and back: PSNR {noise:.2f} dB, SSIM {likeness:.3f}.",
-    ]
+    lines += ["", NOTES, "", f"The VAE alone, there and back: PSNR {noise:.2f} dB, SSIM {likeness:.3f}."]
     return "\n".join(lines) + "\n"
 
 
@@ -130,16 +128,15 @@ def unevenness(picture: np.ndarray, hole: np.ndarray) -> float:
     return float(wasserstein_distance(lengths[inside > 2], lengths[around]))
 
 
+@torch.inference_mode()
 def _vae_figures(vae: VAE, images: Tensor) -> tuple[float, float]:
+    """PSNR and SSIM of whole pictures."""
     values = []
-    with torch.inference_mode():
-        for image in images.split(1):
-            back = vae.taesd_decoder(vae.taesd_encoder(image.movedim(-1, 1))).clamp(0, 1).movedim(1, -1)
-            ours, theirs = back[0].numpy(), image[0].numpy()
-            ssim = structural_similarity(ours, theirs, data_range=1, channel_axis=-1)
-            values.append((peak_signal_noise_ratio(theirs, ours, data_range=1), ssim))
-    psnr, ssim = np.mean(values, axis=0)
-    return float(psnr), float(ssim)
+    for image in images.split(1):
+        back = vae.taesd_decoder(vae.taesd_encoder(image.movedim(-1, 1))).clamp(0, 1).movedim(1, -1)
+        values.append([measure(back, image, torch.ones_like(image[..., 0])) for measure in (psnr, ssim)])
+    noise, likeness = np.mean(values, axis=0)
+    return float(noise), float(likeness)
 
 
 def _hole(number: int) -> Tensor:
