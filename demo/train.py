@@ -24,7 +24,7 @@ from devtools.environment import Environment
 
 PAIRS = 4000
 FOLDER = Environment().state / "training"
-STEPS = {"vae": 1700, "unet": 5700}
+STEPS = {"vae": 1700, "unet": 9000}
 TEXTURED_FROM = 1100
 
 
