@@ -78,7 +78,7 @@ class InpaintWithNetwork(io.ComfyNode):
                 pixels("grow", 4.0, "Widen the mask by this, in pixels: the rim of what is removed goes with it."),
                 pixels(
                     "feather",
-                    8.0,
+                    4.0,
                     "Width in pixels of the soft edge around the grown mask. 0 mixes by the mask's own values.",
                 ),
                 *all_advanced(
