@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
 import comfy.model_patcher
@@ -12,9 +12,11 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ..inpaint.networks import Network
 from .dtypes import NAMES
 from .memory import is_oom, make_room
+
+if TYPE_CHECKING:
+    from ..inpaint.networks import Network
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ from torch import Tensor
 from .. import host
 from ..inpaint.checks import match
 from ..inpaint.errors import InpaintError
-from ..inpaint.networks import fill_with, load_network
 from ..inpaint.plain import plain_dtype
 from .choices import check_choices
 from .crop_shared import stitch_outputs, stitched
@@ -52,6 +51,9 @@ class LoadNetwork(io.ComfyNode):
 
     @classmethod
     def execute(cls, network_name: str) -> io.NodeOutput:
+        # Imported when one is loaded: most sessions load none.
+        from ..inpaint.networks import load_network
+
         if nothing := _nothing_there():
             raise InpaintError(nothing)
         network = load_network(host.model_path("inpaint", network_name), host.load_weights)
@@ -116,6 +118,8 @@ class InpaintWithNetwork(io.ComfyNode):
         context_factor: float = 2.0,
         max_size: int = 1024,
     ) -> io.NodeOutput:
+        from ..inpaint.networks import fill_with
+
         image, mask = match(image, mask)
         filled = fill_with(
             host.runner(network),
