@@ -51,10 +51,14 @@ class NearestPatches:
         self._unit = (patch.height * patch.width) ** 0.5
         self._free = torch.tensor(SHADE, device=corners.device) * self._unit
 
-        self._field = torch.arange(sources.numel(), device=corners.device)
-        points = torch.cat([self._space.of_all(picture), self._away(self._field).half()], dim=1)
+        # In half precision: they are many.
+        points = torch.empty(*sources.shape, self._space.size + 2, dtype=torch.float16, device=corners.device)
+        self._space.of_all(picture, points[..., :-2])
+        points[..., -2] = torch.arange(self._rows, device=corners.device)[:, None] * self._per_pixel
+        points[..., -1] = torch.arange(self._columns, device=corners.device) * self._per_pixel
         # What is no source is infinitely unlike anything.
-        self._points = points.masked_fill_(~sources.flatten()[:, None], torch.inf)
+        self._points = points.masked_fill_(~sources[..., None], torch.inf).flatten(0, 1)
+        self._field = torch.arange(len(self._points), device=corners.device)
         self.found = self._anywhere()
         self.distance = torch.full(corners.shape, torch.inf, device=corners.device)
 
