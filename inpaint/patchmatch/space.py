@@ -12,7 +12,7 @@ from .patch import Patch
 # do not share it, and a hole that is not sharp yet could match it only in what is blurred.
 AXES = 16
 # Patches that the axes are found from, and values that are worked on at once.
-SAMPLE, AT_ONCE = 4096, 2**22
+SAMPLE, AT_ONCE = 4096, 2**20
 # Axes of colour, each of length 1: dark to light, green to red, blue to yellow.
 OPPONENT = F.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]))
 COLOURS = len(OPPONENT)
