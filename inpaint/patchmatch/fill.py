@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..checks import check_fits
 from ..errors import InpaintError
+from ..threads import one_thread
 from .first_guess import peeled
 from .levels import Level, levels_of
 from .nearest import NearestPatches
@@ -21,6 +22,7 @@ from .votes import Votes
 
 Progress = Callable[[int, int], None]
 PARTS = 100
+SMALLEST_PATCH, LARGEST_PATCH = 3, 15
 # The picture is looked at this far around its holes: in longer sides of the box around them, and in pixels at least.
 AROUND, LEAST_AROUND = 1.5, 256
 # Rounds of search and vote on the finest level, the one above it, and all further ones; and searches to begin with.
@@ -29,6 +31,7 @@ FIRST_SEARCHES = 6
 
 
 @torch.no_grad()
+@one_thread()
 def fill_patchmatch(
     image: Tensor,
     mask: Tensor,
@@ -42,32 +45,34 @@ def fill_patchmatch(
     Each picture is filled on its own. Sources are whole patches that are known: those around the holes within one and a
     half times the longer side of the box around them all, and at least 256 pixels; or, if `source` is given, those in
     it, however far away. Where nowhere a whole patch is known, smaller ones are taken. Colours are those of the
-    sources, shifted by up to 5 % of the picture's range so that light goes on, and never beyond the sources' range.
-    What the hole held, NaN included, plays no part; pixels outside it that are not finite do not either. A picture with
-    nothing to go by becomes 0.5.
+    sources, shifted by up to 6 % of the picture's range in brightness and 3 % in colour so that light goes on, and
+    never beyond the range of all that may be a source. What the hole held, NaN included, plays no part; pixels outside
+    it that are not finite do not either. A picture with nothing to go by becomes 0.5.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
         source: [B, H, W] float; from 0.5 on, texture may be taken from here. None allows all that is known.
         seed: another seed gives another fill; the same gives the same to the bit on the same device.
-        patch: side of a patch in pixels, 3 or more: larger ones keep larger structures, and take longer.
+        patch: side of a patch in pixels, 3 to 15: larger ones keep larger structures, and take longer.
         progress: called many times with parts done and parts in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.
 
     Raises:
-        InpaintError: if `image` is not a picture, a mask does not fit it, the patch is too small, or a picture with
-            something to fill has nothing known in its `source`.
+        InpaintError: if `image` is not a picture, a mask does not fit it, the patch is too small or large, or a picture
+            with something to fill has nothing known in its `source`.
 
     Source: Wexler, Shechtman and Irani 2007, doi:10.1109/TPAMI.2007.60, on PatchMatch; the grain beside the colours
         from Newson et al. 2014, doi:10.1137/140954933; shifted colours from Darabi et al. 2012,
         doi:10.1145/2185520.2185578.
     """
     check_fits(image, mask)
-    if patch < 3:
-        raise InpaintError(f"patch: expected 3 pixels or more, got {patch}. 7 suits most pictures.")
+    if not SMALLEST_PATCH <= patch <= LARGEST_PATCH:
+        raise InpaintError(
+            f"patch: expected {SMALLEST_PATCH} to {LARGEST_PATCH} pixels, got {patch}. 7 suits most pictures."
+        )
     holes = mask.to(image.device) > 0
     allowed = torch.ones_like(holes) if source is None else _allowed(image, source)
     filled = image.clone()
@@ -85,7 +90,9 @@ def fill_patchmatch(
                 progress(number * PARTS + done, len(image) * PARTS)
 
         if hole.any() and usable.any():
-            window = _window(hole) if source is None else _box(usable | hole, 0, hole.shape)
+            window = _around(hole)
+            if source is not None or not usable[window].any():
+                window = _box(usable | hole)
             _fill(frame[window], hole[window], known[window], usable[window], seed, patch, report)
         else:
             frame[..., :3].masked_fill_(hole[..., None], 0.5)
@@ -102,20 +109,21 @@ def _allowed(image: Tensor, source: Tensor) -> Tensor:
     return source.to(image.device) >= 0.5
 
 
-def _window(hole: Tensor) -> tuple[slice, slice]:
-    rows, columns = _box(hole, 0, hole.shape)
+def _around(hole: Tensor) -> tuple[slice, slice]:
+    """Rows and columns of the part of a picture that is looked at."""
+    rows, columns = _box(hole)
     longest = max(rows.stop - rows.start, columns.stop - columns.start)
-    return _box(hole, max(int(AROUND * longest), LEAST_AROUND), hole.shape)
+    return _box(hole, max(int(AROUND * longest), LEAST_AROUND))
 
 
-def _box(area: Tensor, margin: int, shape: torch.Size) -> tuple[slice, slice]:
-    """Rows and columns around an area [H, W]."""
-    places = [area.any(dim=1 - dim).nonzero() for dim in (0, 1)]
-    rows, columns = (
-        slice(max(int(place[0]) - margin, 0), min(int(place[-1]) + 1 + margin, length))
-        for place, length in zip(places, shape, strict=True)
+def _box(area: Tensor, margin: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of the smallest box around an area [H, W] bool, and of so many pixels around it."""
+    rows, columns = (area.any(dim=dim).nonzero() for dim in (1, 0))
+    height, width = area.shape
+    return (
+        slice(max(int(rows[0]) - margin, 0), min(int(rows[-1]) + 1 + margin, height)),
+        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + 1 + margin, width)),
     )
-    return rows, columns
 
 
 def _fill(

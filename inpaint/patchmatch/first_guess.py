@@ -6,14 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .patch import Patch
+from .patch import AWAY, Patch
 
 # Of a patch's pixels those near its middle count most: a bell of this width, in patches.
 BELL = 1 / 3
-# How far a source is away, in units of the picture, counts as a difference in value.
-AWAY = 0.1
 # As many sources are looked at as this allows, shared between the pixels of the hole; and likenesses at once.
-WORK, FEWEST, MOST, AT_ONCE = 2**28, 2**9, 2**14, 2**22
+WORK, FEWEST, MOST, AT_ONCE = 2**28, 2**9, 2**13, 2**20
 
 
 def peeled(picture: Tensor, hole: Tensor, sources: Tensor, patch: Patch, random: torch.Generator) -> Tensor:
@@ -50,7 +48,9 @@ def peeled(picture: Tensor, hole: Tensor, sources: Tensor, patch: Patch, random:
             around = patch.at(pixels - middle, height, width)
             places = patch.places(around, width)
             weight = patch.values(known[..., None].float(), around) * bell
-            weight = (weight / (channels * weight.sum(dim=1, keepdim=True))).repeat_interleave(channels, dim=1)
+            # In a patch so small that nothing in it is known, all are alike, and the nearest is taken.
+            weight = weight / (channels * weight.sum(dim=1, keepdim=True)).clamp(min=torch.finfo(weight.dtype).tiny)
+            weight = weight.repeat_interleave(channels, dim=1)
             unlike = weight @ squares.T - 2 * (weight * patch.values(picture, around)) @ values.T
             unlike += (AWAY / longest * torch.cdist(places.float(), choice_places.float())).square_()
             row, column = (choice_places[unlike.argmin(dim=1)] + pixels - places).unbind(dim=1)

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Between patches alike, near ones are preferred: to be away by all of the picture is to be unlike by this much.
+AWAY = 0.15
+
 
 class Patch(NamedTuple):
     """The size of a patch in pixels.
