@@ -144,7 +144,7 @@ def test_the_shade_makes_up_for_a_difference_in_mean_colour_within_bounds():
 def test_the_first_guess_goes_on_with_stripes():
     picture = tiled(noise(1, 6, 5), 30, 40)[0]
     hole = torch.zeros(30, 40, dtype=torch.bool)
-    hole[8:20, 12:26] = True
+    hole[8:20, 12:26] = hole[:6, :5] = hole[26:, 30:] = True
     patch = Patch(7, 7)
     poisoned = picture.masked_fill(hole[..., None], 0.123)
     filled = peeled(poisoned, hole, ~patch.touching(hole), patch, seeded())
@@ -164,7 +164,7 @@ def test_levels_get_coarser_until_the_hole_is_small_and_never_mix_in_what_is_unk
     assert [level.hole.shape[1] for level in levels] == [230, 115, 58]
     for fine, coarse in pairwise(levels):
         assert coarse.picture[~coarse.hole].max() <= 7
-        for row, column in ((3, 4), (20, 25), (10, 14)):
+        for row, column in ((3, 4), (20, 25), (10, 14), (20, 55)):
             block = np.s_[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
             assert coarse.hole[row, column] == fine.hole[block].any()
             assert coarse.usable[row, column] == fine.usable[block].all()
@@ -345,6 +345,14 @@ def test_texture_is_taken_only_from_the_source():
     filled = fill_patchmatch(image, mask, source)[mask > 0]
     assert float(filled[:, 0].max()) <= 0.3
     assert float(filled[:, 2].min()) >= 0.7
+
+
+def test_of_a_source_the_far_part_counts_as_much_as_the_near_one():
+    image = 0.3 * noise(1, 40, 420, 3)
+    image[..., 1] += 0.7
+    image[:, 2:14, 60:72] = torch.tensor([1.0, 0.1, 0.1])
+    mask, source = box((40, 420), 12, 10, 16, 16), box((40, 420), 2, 60, 12, 12) + box((40, 420), 0, 310, 40, 100)
+    assert float(fill_patchmatch(image, mask, source)[mask > 0][:, 0].max()) < 0.5
 
 
 def test_what_is_masked_is_no_source():
