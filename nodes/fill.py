@@ -12,7 +12,6 @@ from .. import host
 from ..inpaint import fills
 from ..inpaint.checks import match, match_mask
 from ..inpaint.colour_names import parse_colour
-from ..inpaint.patchmatch import fill_patchmatch
 from .choices import check_choices
 from .widgets import all_advanced, pixels
 
@@ -29,6 +28,12 @@ class _Settings:
     progress: Callable[[int, int], None]
 
 
+def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:
+    from ..inpaint.patchmatch import fill_patchmatch
+
+    return fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress)
+
+
 METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
     "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask),
     "neutral": lambda image, mask, how: fills.fill_neutral(image, mask),
@@ -38,7 +43,7 @@ METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
     "noise": lambda image, mask, how: fills.fill_noise(image, mask, how.seed, how.progress),
     "telea": lambda image, mask, how: fills.fill_telea(image, mask, how.radius, how.progress),
     "navier-stokes": lambda image, mask, how: fills.fill_navier_stokes(image, mask, how.radius, how.progress),
-    "patchmatch": lambda image, mask, how: fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress),
+    "patchmatch": _patchmatch,
 }
 
 
