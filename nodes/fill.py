@@ -131,7 +131,7 @@ class FillMasked(io.ComfyNode):
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
         if source is not None:
-            source = match_mask(source, *image.shape[1:3], len(image), "source")
+            source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
         how = _Settings(source, color, radius, seed, patch, host.progress_bar())
         filled = METHODS[method](image, mask, how)
         return io.NodeOutput(fills.fade_in(image, filled, mask, falloff))

@@ -100,9 +100,9 @@ def fill_from_surroundings(
 
 def _fill(filled: Tensor, hole: Tensor, make: Callable[[Surroundings], Tensor], reach: int, first: int) -> None:
     known = torch.stack([all_finite(frame) for frame in filled]).logical_and_(~hole)
-    window = (..., *(_span(~known, dim, reach) for dim in (1, 2)))
-    hole, known = hole[window][:, None], known[window][:, None]
-    place = filled.movedim(-1, 1)[:, :3][window]
+    rows, columns = (_span(~known, dim, reach) for dim in (1, 2))
+    hole, known = hole[:, None, rows, columns], known[:, None, rows, columns]
+    place = filled[:, rows, columns, :3].movedim(-1, 1)
     around = Surroundings.of(place.float(), known, first)
     surface = make(around).clamp(around.low, around.high).to(place.dtype)
     place.copy_(torch.where(hole, surface, place))
