@@ -127,7 +127,7 @@ def _worth(filled: torch.Tensor, scene: Scene, fill: Fill) -> Figures:
 
 def _removal(filled: torch.Tensor, scene: Scene, fill: Fill) -> Figures:
     truth, given, mask = scene.truth, scene.given, scene.mask
-    innocent = fill(torch.where(mask[..., None] > 0, 0.5, truth), mask).clamp(0, 1)
+    innocent = fill(truth, mask).clamp(0, 1)
     return {
         "psnr": measures.psnr(filled, truth, mask),
         "delta_e": measures.delta_e(filled, truth, mask),
@@ -179,6 +179,13 @@ def tell(report: Report, runs: Runs, names: list[str], holes: list[str], methods
             columns.append(runs.column(figure, method, names, shapes))
             columns.append(runs.column(figure, method, names, scenes.WIDE, TEXTURED))
             report.row(method, *(format(middle(column), form) if column else "-" for column in columns))
+    report.say()
+    textures = {method: runs.column("texture", method, names, scenes.WIDE, TEXTURED) for method in methods}
+    ranked = sorted((statistics.mean(found), method) for method, found in textures.items() if found)
+    if len(ranked) > 1 and "patchmatch" in methods:
+        (least, best), (next_least, second) = ranked[:2]
+        told = f"in textured holes {best} comes nearest to the texture, {least:.3f}, before {second}, {next_least:.3f}"
+        report.point(best == "patchmatch", f"{told}; patchmatch wanted")
     if {"harmonic", "biharmonic"} <= set(methods):
         _beside_biharmonic(report, runs, names, holes)
 
@@ -205,7 +212,6 @@ _REMOVAL = ("psnr", "delta_e", "correlation", "by chance", "through")
 
 
 def _beside_biharmonic(report: Report, runs: Runs, names: list[str], holes: list[str]) -> None:
-    report.say()
     differences = [
         ours - other
         for ours, other in zip(
