@@ -49,7 +49,7 @@ def fill_patchmatch(
     never beyond the range of all that may be a source. What the hole held, NaN included, plays no part; pixels outside
     it that are not finite do not either. A picture with nothing to go by becomes 0.5.
 
-    It takes about 180 bytes for each pixel that is looked at, and time by the pixels that are filled.
+    It takes about 200 bytes for each pixel that is looked at, and time by the pixels that are filled.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
