@@ -51,7 +51,7 @@ def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Ten
 def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) -> Tensor:
     finest = grids[0]
     values = torch.where(known, values, 0)
-    solution = spread(values, known.float()).masked_fill_(known, 0)
+    solution = spread(values, known.float())
     residual = finest.missing(_sum_of_neighbours(values).masked_fill_(known, 0), solution)
     direction = torch.zeros_like(residual)
     energy = torch.ones_like(residual[..., :1, :1])

@@ -75,8 +75,8 @@ def _inpainting(method: int, radius: float, units: float) -> Callable[[Surroundi
         unknown = np.pad((~around.known[0, 0]).cpu().numpy().view(np.uint8), 1, mode="edge")
 
         def channel(plane: Tensor) -> Tensor:
-            values = np.pad(plane.cpu().numpy() * np.float32(units), 1, mode="edge")
-            return torch.from_numpy(cv2.inpaint(values, unknown, radius, method)[1:-1, 1:-1]) / units
+            pixels = np.pad(plane.cpu().numpy() * np.float32(units), 1, mode="edge")
+            return torch.from_numpy(cv2.inpaint(pixels, unknown, radius, method)[1:-1, 1:-1]) / units
 
         def inpaint(unit: Tensor) -> Tensor:
             with ThreadPoolExecutor(unit.shape[1]) as pool:

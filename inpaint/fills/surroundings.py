@@ -101,8 +101,8 @@ def fill_from_surroundings(
 def _fill(filled: Tensor, hole: Tensor, make: Callable[[Surroundings], Tensor], reach: int, first: int) -> None:
     known = torch.stack([all_finite(frame) for frame in filled]).logical_and_(~hole)
     rows, columns = (_span(~known, dim, reach) for dim in (1, 2))
-    hole, known = (area[:, None, rows, columns] for area in (hole, known))
-    place = filled.movedim(-1, 1)[:, :3, rows, columns]
+    hole, known = hole[:, None, rows, columns], known[:, None, rows, columns]
+    place = filled[:, rows, columns, :3].movedim(-1, 1)
     around = Surroundings.of(place.float(), known, first)
     surface = make(around).clamp(around.low, around.high).to(place.dtype)
     place.copy_(torch.where(hole, surface, place))

@@ -1,7 +1,12 @@
 """Fills one by one: the nearest pixel by brute force, the blur against plain means, the noise against its model,
 OpenCV's against OpenCV in 8 bits, and the falloff against distances by brute force.
 
-Mutations seen to fail here: see MUTATIONS below
+Mutations seen to fail here: rows and columns of the nearest pixel swapped; another metric; a blur that trusts the hole,
+or sees the rim alone; noise of one strength, of independent colours, white, normed by the window, not joined to what is
+around it, the same in every frame; specks not clipped; patches of grain not kept apart, or one for all; no least ring;
+Telea in units of 8 bits; Navier-Stokes in much finer or coarser units, or Telea in its place; values rounded; the
+radius dropped; a window without room for it; the falloff outside or across the edge, twice as far, from a soft mask's
+values, or mixed with NaN.
 """
 
 import cv2
@@ -208,7 +213,7 @@ def test_specks_beside_the_hole_are_no_grain():
     image[:, 20:110:8, 105] = 0
     specks = fill_noise(image, mask)
     deep = disc(128, 20) > 0
-    assert specks[deep].std(dim=0).mean() < 1.3 * plain[deep].std(dim=0).mean()
+    assert specks[deep].std(dim=0).mean() < 1.1 * plain[deep].std(dim=0).mean()
 
 
 def test_another_seed_is_another_grain_and_the_same_seed_the_same():

@@ -4,7 +4,10 @@ functions that are harmonic on the grid. The others' own tests are in test_fill_
 Mutations seen to fail here: the mask inverted or ignored; filled only where the mask is 1; alpha filled; the hole's old
 values let in; known NaN let in; the window without its ring of known pixels; the picture's border held at 0; diagonal
 neighbours; one frame's range used for another; values not brought to 0..1 and back; no clamp to the known range;
-stopped after six steps; coarse links twice as strong, negative, or none to known pixels; the input changed in place.
+stopped after six steps, or by one side of the estimate alone; coarse links twice as strong, negative, or none to known
+pixels; the input changed in place; channels of one frame solved with another's hole; what is outside the hole written;
+frames not apart; a window around the hole alone where known pixels are not finite; red and blue swapped; progress told
+too early.
 """
 
 from functools import partial
