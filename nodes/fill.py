@@ -35,7 +35,7 @@ def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
-    "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask),
+    "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask, how.progress),
     "neutral": lambda image, mask, how: fills.fill_neutral(image, mask),
     "colour": lambda image, mask, how: fills.fill_colour(image, mask, parse_colour(how.color)),
     "edge": lambda image, mask, how: fills.fill_edge(image, mask, how.progress),
@@ -102,7 +102,7 @@ class FillMasked(io.ComfyNode):
                         "patch",
                         default=7,
                         min=3,
-                        max=31,
+                        max=15,
                         step=2,
                         tooltip="For patchmatch: side of the pieces in pixels. Larger ones keep larger structures, and "
                         "take longer.",
@@ -111,7 +111,8 @@ class FillMasked(io.ComfyNode):
                 io.Mask.Input(
                     "source",
                     optional=True,
-                    tooltip="For patchmatch: take texture from here only. Without it, from all that is not filled.",
+                    tooltip="For patchmatch: take texture from where this is 0.5 or more. Without it, from all that is "
+                    "not filled.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The filled picture.")],
@@ -135,7 +136,7 @@ class FillMasked(io.ComfyNode):
         source: Tensor | None = None,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
-        if source is not None:
+        if source is not None and method == "patchmatch":
             source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
         how = _Settings(source, color, radius, seed, patch, host.progress_bar())
         filled = METHODS[method](image, mask, how)

@@ -14,6 +14,8 @@ from ..room import copy_of
 
 # Takes how much is done, and how much there is.
 Progress = Callable[[int, int], None]
+# Pixels that are filled together.
+AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def fill_from_surroundings(
         make: gives [B, 3, h, w] from surroundings of that size. It is looked at in the hole alone, and cut to the
             range of what is known. It is called only where there is a hole.
         reach: how far from the hole it looks, in pixels; 1 or more.
-        together: give it all frames at once, rather than one after the other.
+        together: give it many frames at once, rather than one after the other.
         progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
@@ -88,13 +90,14 @@ def fill_from_surroundings(
     """
     hole = hole_in(image, mask)
     filled = copy_of(image)
-    step = len(image) if together else 1
+    # No more than take a few hundred megabytes.
+    step = max(AT_ONCE // hole[0].numel(), 1) if together else 1
     for first in range(0, len(image), step):
         frames = slice(first, first + step)
         if hole[frames].any():
             _fill(filled[frames], hole[frames], make, reach, first)
         if progress is not None:
-            progress(first + step, len(image))
+            progress(min(first + step, len(image)), len(image))
     return filled
 
 

@@ -350,3 +350,13 @@ def test_frames_do_not_see_each_other():
     for index, span in enumerate(spans):
         alone = fill_harmonic(image[index : index + 1], mask[index : index + 1])
         torch.testing.assert_close(together[index : index + 1], alone, rtol=1e-6, atol=2 * EIGHT_BIT_STEP * float(span))
+
+
+def test_the_harmonic_fill_of_a_film_goes_on_in_parts(monkeypatch):
+    image, mask = torch.rand(7, 20, 30, 3), torch.zeros(7, 20, 30)
+    mask[:, 5:12, 8:20] = 1
+    whole, told = fill_harmonic(image, mask), []
+    monkeypatch.setattr("inpaint.fills.surroundings.AT_ONCE", 3 * 20 * 30)
+    parts = fill_harmonic(image, mask, progress=lambda *done: told.append(done))
+    torch.testing.assert_close(parts, whole, rtol=0, atol=2e-3)
+    assert told == [(3, 7), (6, 7), (7, 7)]

@@ -457,3 +457,25 @@ def test_progress_is_told_and_can_end_the_work():
     with pytest.raises(CancelledError):
         fill_patchmatch(image, mask, progress=cancel)
     assert torch.get_num_threads() == threads
+
+
+def test_holes_far_apart_are_filled_as_if_each_were_alone():
+    image = noise(1, 24, 700, 3)
+    near, far = torch.zeros(1, 24, 700), torch.zeros(1, 24, 700)
+    near[:, 8:14, 10:16], far[:, 8:14, 690:696] = 1, 1
+    both = fill_patchmatch(image, near + far)
+    assert torch.equal(both[near > 0], fill_patchmatch(image, near)[near > 0])
+    assert torch.equal(both[far > 0], fill_patchmatch(image, far)[far > 0])
+    told: list[tuple[int, int]] = []
+    fill_patchmatch(image, near + far, progress=lambda *parts: told.append(parts))
+    assert told == sorted(told)
+    assert told[-1] == (100, 100)
+
+
+@pytest.mark.parametrize("outlier", [20.0, -3e38, 3e38])
+def test_a_value_far_out_does_not_spoil_the_rest(outlier):
+    image, hole = tiled(noise(5, 7, 3), 60, 63), box((60, 63), 20, 20, 14, 14)
+    plain = fill_patchmatch(image, hole)
+    image[0, 2, 2] = outlier
+    filled = fill_patchmatch(image, hole)
+    assert (filled - plain)[hole > 0].abs().max() < 0.02
