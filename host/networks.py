@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
 import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..inpaint.networks import Network
 from .dtypes import NAMES
 from .memory import is_oom, make_room
+
+if TYPE_CHECKING:
+    from ..inpaint.networks import Network
 
 
 @dataclass(frozen=True, eq=False)

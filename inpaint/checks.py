@@ -167,9 +167,9 @@ def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "m
     """
     mask = as_mask(mask, name)
     if len(mask) not in (1, batch):
+        wanted = "1 mask" if batch == 1 else f"1 mask or {batch} (one per picture)"
         raise InpaintError(
-            f"{name}: expected 1 mask or {batch} (one per picture), got {len(mask)}. "
-            "Give one mask for all pictures, or as many masks as pictures."
+            f"{name}: expected {wanted}, got {len(mask)}. Give one mask for all pictures, or as many masks as pictures."
         )
     if mask.shape[1:] != (height, width):
         given, mask = mask, mask.new_empty(len(mask), height, width)

@@ -113,6 +113,7 @@ class _Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
         self.storages, self.known = storages, known
+        self.names: dict[str, Global] = {}
 
     def above_mark(self) -> list[Any]:
         start = self.marks.pop()
@@ -166,7 +167,8 @@ class _Machine:
                 f"expected nothing but containers and tensors, got a file that asks for {name[:200]!r}. It was not "
                 "run. Such a file may be made to do harm: delete it, and download it from its author."
             )
-        return Global(name)
+        # Each once: a short file can name the same one as often as it likes.
+        return self.names.setdefault(name, Global(name))
 
     def build(self, state: Any) -> None:
         if type(self.stack[-1]) is Foreign:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pyramid import spread
+
 # Stop when the estimated error of every pixel is below this, on values in 0..1. The estimate can be a few times too
 # small, which still leaves the error invisible in 8 bits (1 / 255 = 0.0039).
 TOLERANCE = 1e-4
@@ -48,13 +50,15 @@ def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Ten
 
 def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) -> Tensor:
     finest = grids[0]
-    residual = _sum_of_neighbours(torch.where(known, values, 0)).masked_fill_(known, 0)
-    solution = torch.zeros_like(residual)
+    values = torch.where(known, values, 0)
+    solution = spread(values, known.float())
+    residual = finest.missing(_sum_of_neighbours(values).masked_fill_(known, 0), solution)
     direction = torch.zeros_like(residual)
     energy = torch.ones_like(residual[..., :1, :1])
     for _ in range(MOST_STEPS):
         correction = _cycle(grids, residual)
-        if max(-correction.min(), correction.max()) < tolerance:
+        low, high = correction.aminmax()
+        if max(-low, high) < tolerance:
             break
         previous, energy = energy, _dot(residual, correction)
         direction.mul_(_ratio(energy, previous)).add_(correction)
@@ -91,7 +95,8 @@ class _Grid:
 
     def missing(self, current: Tensor, voltage: Tensor) -> Tensor:
         """Of the current that is to leave every cell, what does not at this voltage."""
-        return self.apply(voltage).neg_().add_(current)
+        left = torch.addcmul(current, self.total, voltage, value=-1)
+        return _add_neighbours(left, voltage, self.right, self.down, 1)
 
     def local_solution(self, current: Tensor) -> Tensor:
         """The voltage of every cell, were its neighbours at 0."""
@@ -131,7 +136,7 @@ def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
     for row, column in itertools.product((0, 1), repeat=2):
         quarter = voltage[..., row::2, column::2]
         quarter += blocks[..., : quarter.shape[-2], : quarter.shape[-1]]
-    return voltage.add_(grid.local_solution(grid.missing(current, voltage)), alpha=DAMPING)
+    return voltage.addcmul_(grid.missing(current, voltage), grid.inverse, value=DAMPING)
 
 
 def _sum_of_neighbours(values: Tensor) -> Tensor:

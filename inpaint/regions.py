@@ -96,7 +96,7 @@ def crop_regions(
     picture = Size(image.shape[2], image.shape[1])
     found = []
     for frame in range(count):
-        regions = _regions(pick(mask, frame)[0], frame, context, picture)
+        regions = regions_of(pick(mask, frame)[0], frame, context, picture)
         if len(regions) > limit:
             raise InpaintError(
                 f"mask: expected at most {limit} regions, got {len(regions)}. Remove specks with Clean Mask, widen the "
@@ -104,7 +104,7 @@ def crop_regions(
             )
         found += regions
     if not found:
-        found = [_Region(0, Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))]
+        found = [Region(0, Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))]
 
     shown = [context.around(region.box, picture) for region in found]
     size = target_size([box.size for box in shown], picture, target, multiple)
@@ -187,7 +187,7 @@ def stitch_regions(
 
 
 @dataclass(frozen=True)
-class _Region:
+class Region:
     """Some patches of one frame's mask: the smallest box around them, and which of its pixels are theirs, bool."""
 
     frame: int
@@ -204,7 +204,7 @@ class _Region:
         return cut
 
 
-def _regions(mask: Tensor, frame: int, context: Context, picture: Size) -> list[_Region]:
+def regions_of(mask: Tensor, frame: int, context: Context, picture: Size) -> list[Region]:
     """Patches of a mask [H, W], near ones taken together, from top to bottom."""
     import cv2
 
@@ -228,7 +228,7 @@ def _regions(mask: Tensor, frame: int, context: Context, picture: Size) -> list[
             break
         # Numbered from 1, as the labels are that OpenCV gives.
         boxes = [together[number] for number in sorted(together)]
-    found = [_Region(frame, box, region_of[labels[box.slices]] == number) for number, box in together.items()]
+    found = [Region(frame, box, region_of[labels[box.slices]] == number) for number, box in together.items()]
     return sorted(found, key=lambda region: (region.box.y, region.box.x))
 
 

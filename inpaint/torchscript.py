@@ -37,7 +37,7 @@ _KNOWN = {
 }
 # The deepest known has 12 levels, and 900 modules.
 _MAX_DEPTH = 64
-_MAX_MODULES = 50_000
+_MAX_MODULES, _MAX_ATTRIBUTES = 50_000, 1_000_000
 
 _TORCH = {
     **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
@@ -114,11 +114,14 @@ def _attributes(top: Any) -> dict[str, Placed]:
     if not _is_module(top):
         damaged("a TorchScript module", top.name[:200] if type(top) is Foreign else type(top).__name__)
     found: dict[str, Placed] = {}
-    waiting, seen = [("", top, 0)], 0
+    waiting, seen, looked_at = [("", top, 0)], 0, 0
     while waiting:
         prefix, module, depth = waiting.pop()
         seen += 1
+        looked_at += len(module.state)
         # A module in two places is named twice, and so on within: a short file can name more than there is room for.
+        if looked_at > _MAX_ATTRIBUTES:
+            damaged(f"at most {_MAX_ATTRIBUTES:,} attributes of modules", "more")
         if seen > _MAX_MODULES or depth > _MAX_DEPTH or len(found) > MAX_TENSORS:
             damaged(f"at most {_MAX_MODULES:,} modules, {_MAX_DEPTH} deep, of {MAX_TENSORS:,} tensors", "more")
         inner = []

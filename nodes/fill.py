@@ -12,7 +12,6 @@ from .. import host
 from ..inpaint import fills
 from ..inpaint.checks import match, match_mask
 from ..inpaint.colour_names import parse_colour
-from ..inpaint.patchmatch import fill_patchmatch
 from .choices import check_choices
 from .widgets import all_advanced, pixels
 
@@ -29,8 +28,14 @@ class _Settings:
     progress: Callable[[int, int], None]
 
 
+def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:
+    from ..inpaint.patchmatch import fill_patchmatch
+
+    return fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress)
+
+
 METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
-    "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask),
+    "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask, how.progress),
     "neutral": lambda image, mask, how: fills.fill_neutral(image, mask),
     "colour": lambda image, mask, how: fills.fill_colour(image, mask, parse_colour(how.color)),
     "edge": lambda image, mask, how: fills.fill_edge(image, mask, how.progress),
@@ -38,7 +43,7 @@ METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
     "noise": lambda image, mask, how: fills.fill_noise(image, mask, how.seed, how.progress),
     "telea": lambda image, mask, how: fills.fill_telea(image, mask, how.radius, how.progress),
     "navier-stokes": lambda image, mask, how: fills.fill_navier_stokes(image, mask, how.radius, how.progress),
-    "patchmatch": lambda image, mask, how: fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress),
+    "patchmatch": _patchmatch,
 }
 
 
@@ -97,7 +102,7 @@ class FillMasked(io.ComfyNode):
                         "patch",
                         default=7,
                         min=3,
-                        max=31,
+                        max=15,
                         step=2,
                         tooltip="For patchmatch: side of the pieces in pixels. Larger ones keep larger structures, and "
                         "take longer.",
@@ -106,7 +111,8 @@ class FillMasked(io.ComfyNode):
                 io.Mask.Input(
                     "source",
                     optional=True,
-                    tooltip="For patchmatch: take texture from here only. Without it, from all that is not filled.",
+                    tooltip="For patchmatch: take texture from where this is 0.5 or more. Without it, from all that is "
+                    "not filled.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The filled picture.")],
@@ -130,7 +136,7 @@ class FillMasked(io.ComfyNode):
         source: Tensor | None = None,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
-        if source is not None:
+        if source is not None and method == "patchmatch":
             source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
         how = _Settings(source, color, radius, seed, patch, host.progress_bar())
         filled = METHODS[method](image, mask, how)

@@ -8,7 +8,6 @@ from torch import Tensor
 from .. import host
 from ..inpaint.checks import match
 from ..inpaint.errors import InpaintError
-from ..inpaint.networks import fill_with, load_network
 from ..inpaint.plain import plain_dtype
 from .choices import check_choices
 from .crop_shared import stitch_outputs, stitched
@@ -52,6 +51,9 @@ class LoadNetwork(io.ComfyNode):
 
     @classmethod
     def execute(cls, network_name: str) -> io.NodeOutput:
+        # Imported when one is loaded: most sessions load none.
+        from ..inpaint.networks import load_network
+
         if nothing := _nothing_there():
             raise InpaintError(nothing)
         network = load_network(host.model_path("inpaint", network_name), host.load_weights)
@@ -78,7 +80,7 @@ class InpaintWithNetwork(io.ComfyNode):
                 pixels("grow", 4.0, "Widen the mask by this, in pixels: the rim of what is removed goes with it."),
                 pixels(
                     "feather",
-                    8.0,
+                    4.0,
                     "Width in pixels of the soft edge around the grown mask. 0 mixes by the mask's own values.",
                 ),
                 *all_advanced(
@@ -116,6 +118,8 @@ class InpaintWithNetwork(io.ComfyNode):
         context_factor: float = 2.0,
         max_size: int = 1024,
     ) -> io.NodeOutput:
+        from ..inpaint.networks import fill_with
+
         image, mask = match(image, mask)
         filled = fill_with(
             host.runner(network),

@@ -104,11 +104,17 @@ def delta_e(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
     return float(deltaE_ciede2000(one, other).mean())
 
 
-def leakage(filled: Tensor, given: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Correlation of the fill with what was erased, with what both share with the truth taken out first."""
+def correlation(filled: Tensor, given: Tensor, truth: Tensor, mask: Tensor) -> float:
+    """Of the fill with what was erased, with what both share with the truth taken out first. NaN for one colour."""
     inside = mask[0] > 0
     left = [_without(picture[0][inside].double(), truth[0][inside].double()) for picture in (filled, given)]
     return float(torch.corrcoef(torch.stack([part.flatten() for part in left]))[0, 1])
+
+
+def share_through(difference: Tensor, thing: Tensor, mask: Tensor) -> float:
+    """How much of a thing is in a difference: 0 for none of it, 1 for all."""
+    difference, thing = (each[mask > 0].double() for each in (difference, thing))
+    return float((difference * thing).sum() / thing.square().sum())
 
 
 def _without(values: Tensor, truth: Tensor) -> Tensor:

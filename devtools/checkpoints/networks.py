@@ -68,7 +68,8 @@ def lama(make: Maker) -> Weights:
         weights |= _conv(make, f"model.4.ffc.convl2{part}", channels, 256, 3)
     for half in (f"model.{block}.conv{number}" for block in range(5, 23) for number in (1, 2)):
         for source, inputs in (("l", near), ("g", far)):
-            weights |= _norm(make, f"{half}.bn_{source}", inputs)
+            # What each block adds is little, or 18 of them would add up to numbers that saturate.
+            weights |= _norm(make, f"{half}.bn_{source}", inputs, gain=0.125 if half.endswith("2") else 1)
             if source == "l":
                 weights |= _conv(make, f"{half}.ffc.convl2l", near, near, 3)
                 weights |= _conv(make, f"{half}.ffc.convl2g", far, near, 3)
@@ -83,8 +84,7 @@ def lama(make: Maker) -> Weights:
         weights |= {f"model.{layer}.weight": make.normal(channels, channels // 2, 3, 3, std=(channels * 2) ** -0.5)}
         weights |= {f"model.{layer}.bias": make.zeros(channels // 2)}
         weights |= _norm(make, f"model.{layer + 1}", channels // 2)
-    # Small, so that colours are spread around grey.
-    return weights | make.linear("model.34", 3, 64, 7, 7, std=0.002)
+    return weights | make.linear("model.34", 3, 64, 7, 7)
 
 
 def migan(make: Maker, side: int = 512, width: int = 512) -> Weights:
@@ -117,10 +117,11 @@ def _conv(make: Maker, name: str, outputs: int, inputs: int, side: int) -> Weigh
     return make.linear(name, outputs, inputs, side, side, bias=False)
 
 
-def _norm(make: Maker, name: str, channels: int) -> Weights:
+def _norm(make: Maker, name: str, channels: int, gain: float = 1.0) -> Weights:
     """A batch norm that has seen numbers of mean 0 and spread 1."""
     seen = {f"{name}.running_mean": make.zeros(channels), f"{name}.running_var": make.ones(channels)}
-    return make.norm(name, channels) | seen | {f"{name}.num_batches_tracked": torch.tensor(0)}
+    scale = {f"{name}.weight": make.ones(channels) * gain, f"{name}.bias": make.zeros(channels)}
+    return scale | seen | {f"{name}.num_batches_tracked": torch.tensor(0)}
 
 
 def _separable(make: Maker, name: str, inputs: int, outputs: int) -> Weights:

@@ -29,24 +29,11 @@ def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> 
 
 
 def _nearest(around: Surroundings) -> Tensor:
-    return nearest(around.colours, around.known)
-
-
-def nearest(colours: Tensor, known: Tensor) -> Tensor:
-    """The colour of the nearest known pixel, for every pixel of one frame.
-
-    Args:
-        colours: [1, C, h, w].
-        known: [1, 1, h, w] bool.
-
-    Returns:
-        [1, C, h, w]; the colours themselves where nothing is known.
-    """
     from scipy.ndimage import distance_transform_edt
 
-    if not known.any():
-        return colours
-    rows, columns = distance_transform_edt(~known[0, 0].cpu().numpy(), return_distances=False, return_indices=True)
-    places = (torch.from_numpy(rows), torch.from_numpy(columns))
-    rows, columns = (place.to(colours.device, torch.int64) for place in places)
-    return colours[..., rows, columns]
+    if not around.known.any():
+        return around.colours
+    unknown = ~around.known[0, 0].cpu().numpy()
+    places = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    rows, columns = torch.from_numpy(places).to(around.colours.device, torch.int64)
+    return around.colours[..., rows, columns]

@@ -64,8 +64,8 @@ def _noise_like(around: Surroundings, random: torch.Generator) -> Tensor:
 
     known = around.known[0, 0]
     near = grow((~known)[None].float(), RING)[0] > 0
-    count, numbers, boxes, _ = cv2.connectedComponentsWithStats(near.cpu().numpy().view("uint8"), connectivity=8)
-    labels = torch.from_numpy(numbers).to(known.device)
+    count, patches, boxes, _ = cv2.connectedComponentsWithStats(near.cpu().numpy().view("uint8"), connectivity=8)
+    labels = torch.from_numpy(patches).to(known.device)
     grain, strength = _grain(around)
     noise = torch.zeros_like(grain)
     for label in range(1, count):

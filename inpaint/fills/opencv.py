@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..checks import check_amount
-from .edge import nearest
 from .surroundings import Progress, Surroundings, fill_from_surroundings
 
 RADIUS = 3.0
@@ -72,18 +71,16 @@ def _inpainting(method: int, radius: float, units: float) -> Callable[[Surroundi
     import cv2
 
     def make(around: Surroundings) -> Tensor:
+        # At a picture's border OpenCV misses a row, and of a single row it looks for others: so there is one more.
         unknown = np.pad((~around.known[0, 0]).cpu().numpy().view(np.uint8), 1, mode="edge")
 
         def channel(plane: Tensor) -> Tensor:
-            values = np.pad(plane.cpu().numpy() * np.float32(units), 1, mode="edge")
-            return torch.from_numpy(cv2.inpaint(values, unknown, radius, method)[1:-1, 1:-1]) / units
+            pixels = np.pad(plane.cpu().numpy() * np.float32(units), 1, mode="edge")
+            return torch.from_numpy(cv2.inpaint(pixels, unknown, radius, method)[1:-1, 1:-1]) / units
 
         def inpaint(unit: Tensor) -> Tensor:
-            # At a picture's border OpenCV misses a row, and looks at pixels that have no value yet: so there is a row
-            # more, and all have one.
-            planes = nearest(unit, around.known)[0]
-            with ThreadPoolExecutor(len(planes)) as pool:
-                return torch.stack(list(pool.map(channel, planes))).to(unit.device)[None]
+            with ThreadPoolExecutor(unit.shape[1]) as pool:
+                return torch.stack(list(pool.map(channel, unit[0]))).to(unit.device)[None]
 
         return around.in_unit_range(inpaint)
 

@@ -12,7 +12,7 @@ from .surroundings import Progress, Surroundings, fill_from_surroundings
 RING = 32
 
 
-def fill_harmonic(image: Tensor, mask: Tensor) -> Tensor:
+def fill_harmonic(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:
     """Fill the masked area with the smoothest surface that meets its surroundings (Laplace's equation).
 
     The picture's border is free: a hole that touches it takes its values from the other sides. No value leaves the
@@ -21,6 +21,7 @@ def fill_harmonic(image: Tensor, mask: Tensor) -> Tensor:
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
+        progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.
@@ -28,7 +29,7 @@ def fill_harmonic(image: Tensor, mask: Tensor) -> Tensor:
     Raises:
         InpaintError: if `image` is not a picture or `mask` does not fit it.
     """
-    return fill_from_surroundings(image, mask, harmonic_surface, reach=1, together=True)
+    return fill_from_surroundings(image, mask, harmonic_surface, reach=1, together=True, progress=progress)
 
 
 def fill_blur(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:

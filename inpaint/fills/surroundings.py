@@ -14,6 +14,8 @@ from ..room import copy_of
 
 # Takes how much is done, and how much there is.
 Progress = Callable[[int, int], None]
+# Pixels that are filled together.
+AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def fill_from_surroundings(
         make: gives [B, 3, h, w] from surroundings of that size. It is looked at in the hole alone, and cut to the
             range of what is known. It is called only where there is a hole.
         reach: how far from the hole it looks, in pixels; 1 or more.
-        together: give it all frames at once, rather than one after the other.
+        together: give it many frames at once, rather than one after the other.
         progress: called with pictures done and pictures in all; what it raises ends the work.
 
     Returns:
@@ -88,21 +90,22 @@ def fill_from_surroundings(
     """
     hole = hole_in(image, mask)
     filled = copy_of(image)
-    step = len(image) if together else 1
+    # No more than take a few hundred megabytes.
+    step = max(AT_ONCE // hole[0].numel(), 1) if together else 1
     for first in range(0, len(image), step):
         frames = slice(first, first + step)
         if hole[frames].any():
             _fill(filled[frames], hole[frames], make, reach, first)
         if progress is not None:
-            progress(first + step, len(image))
+            progress(min(first + step, len(image)), len(image))
     return filled
 
 
 def _fill(filled: Tensor, hole: Tensor, make: Callable[[Surroundings], Tensor], reach: int, first: int) -> None:
     known = torch.stack([all_finite(frame) for frame in filled]).logical_and_(~hole)
     rows, columns = (_span(~known, dim, reach) for dim in (1, 2))
-    hole, known = (area[:, None, rows, columns] for area in (hole, known))
-    place = filled.movedim(-1, 1)[:, :3, rows, columns]
+    hole, known = hole[:, None, rows, columns], known[:, None, rows, columns]
+    place = filled[:, rows, columns, :3].movedim(-1, 1)
     around = Surroundings.of(place.float(), known, first)
     surface = make(around).clamp(around.low, around.high).to(place.dtype)
     place.copy_(torch.where(hole, surface, place))

@@ -65,7 +65,7 @@ def fill_with(
     image: Tensor,
     mask: Tensor,
     grow: float = 4.0,
-    feather: float = 8.0,
+    feather: float = 4.0,
     context: float = 2.0,
     most: int = 1024,
     progress: Callable[[float, int], None] = lambda done, total: None,

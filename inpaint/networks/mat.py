@@ -30,11 +30,18 @@ def build(weights: dict[str, Tensor]) -> Network:
             "this is MAT, which needs a package that is not installed. Run this with ComfyUI's Python, and start "
             f"ComfyUI again: {INSTALL}\n{LICENCE}"
         ) from error
-    module = Mat(filled_with("MAT", MAT().model, weights)).eval()
+    with torch.random.fork_rng(_devices()):  # it draws its first weights
+        generator = MAT().model
+    module = Mat(filled_with("MAT", generator, weights)).eval()
     return Network("MAT", module, Grid(512, 512, True), False, _WORKING, LICENCE)
 
 
 KIND = Kind("MAT", find, ("synthesis.", "mapping."), build)
+
+
+def _devices() -> list[int]:
+    """Of all cards, for the seed below is every card's."""
+    return list(range(torch.cuda.device_count()))
 
 
 class Mat(nn.Module):
@@ -49,7 +56,7 @@ class Mat(nn.Module):
     def forward(self, image: Tensor, hole: Tensor) -> Tensor:
         """image: [B, 3, 512, 512] in 0..1. hole: [B, 1, 512, 512], 1 where to fill. Returns pictures in 0..1."""
         style, label = self.get_buffer("style").expand(len(image), -1), image.new_zeros(len(image), 0)
-        with torch.random.fork_rng([image.device] if image.is_cuda else []):
+        with torch.random.fork_rng(_devices()):
             torch.manual_seed(0)
             made = self.generator(image * 2 - 1, 1 - hole, style, label, truncation_psi=1, noise_mode="none")
         return (made / 2 + 0.5).clamp(0, 1)

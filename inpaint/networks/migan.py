@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..errors import InpaintError
 from .network import Grid, Kind, Network, Shapes, filled_with
 
-_LEVEL = re.compile(r"(.*?)encoder\.b(\d+)\.fromrgb\.weight")
+_LEVEL = re.compile(r"(.*?)encoder\.b(\d{1,4})\.fromrgb\.weight")
 _WORKING = 3_000
 
 

@@ -74,6 +74,8 @@ def filled_with(label: str, module: nn.Module, weights: Mapping[str, Tensor]) ->
         InpaintError: if weights are missing, too many, or of other shapes.
     """
     with refusing(label):
+        # First without memory: many names of a small file may stand for one large tensor.
+        module.load_state_dict({name: weight.to("meta") for name, weight in weights.items()}, assign=True)
         module.load_state_dict({name: _as_float32(weight) for name, weight in weights.items()}, assign=True)
     return module.eval().requires_grad_(False)
 

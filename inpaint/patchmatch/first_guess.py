@@ -11,7 +11,7 @@ from .patch import AWAY, Patch
 # Of a patch's pixels those near its middle count most: a bell of this width, in patches.
 BELL = 1 / 3
 # As many sources are looked at as this allows, shared between the pixels of the hole; and likenesses at once.
-WORK, FEWEST, MOST, AT_ONCE = 2**28, 2**9, 2**14, 2**22
+WORK, FEWEST, MOST, AT_ONCE = 2**28, 2**9, 2**13, 2**20
 
 
 def peeled(picture: Tensor, hole: Tensor, sources: Tensor, patch: Patch, random: torch.Generator) -> Tensor:

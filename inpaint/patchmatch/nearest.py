@@ -51,10 +51,14 @@ class NearestPatches:
         self._unit = (patch.height * patch.width) ** 0.5
         self._free = torch.tensor(SHADE, device=corners.device) * self._unit
 
-        self._field = torch.arange(sources.numel(), device=corners.device)
-        points = torch.cat([self._space.of_all(picture), self._away(self._field).half()], dim=1)
+        # In half precision: they are many.
+        points = torch.empty(*sources.shape, self._space.size + 2, dtype=torch.float16, device=corners.device)
+        self._space.of_all(picture, points[..., :-2])
+        points[..., -2] = torch.arange(self._rows, device=corners.device)[:, None] * self._per_pixel
+        points[..., -1] = torch.arange(self._columns, device=corners.device) * self._per_pixel
         # What is no source is infinitely unlike anything.
-        self._points = points.masked_fill_(~sources.flatten()[:, None], torch.inf)
+        self._points = points.masked_fill_(~sources[..., None], torch.inf).flatten(0, 1)
+        self._field = torch.arange(len(self._points), device=corners.device)
         self.found = self._anywhere()
         self.distance = torch.full(corners.shape, torch.inf, device=corners.device)
 
@@ -65,7 +69,7 @@ class NearestPatches:
     def look_at(self, picture: Tensor) -> None:
         """Take what is wanted from the picture as it is now; the sources stay what they were."""
         self._wanted = torch.cat([self._space.of(picture, self.corners), self._away(self.corners)], dim=1)
-        self.distance = self._unlike(self.found)
+        self.distance = self.unlike(self.found)
 
     def improve(self) -> None:
         """Try what neighbours found, anything at all, and places ever nearer to what was found."""
@@ -87,19 +91,20 @@ class NearestPatches:
         apart = self._wanted[:, :COLOURS] - self._points[self.found, :COLOURS].float()
         return apart.clamp(-self._free, self._free) @ (OPPONENT.to(apart) / self._unit)
 
-    def _try(self, guess: Tensor) -> None:
-        guess = guess.clamp_(0, len(self._points) - 1)
-        distance = self._unlike(guess)
-        better = distance < self.distance
-        self.found = torch.where(better, guess, self.found)
-        self.distance = torch.where(better, distance, self.distance)
-
-    def _unlike(self, guess: Tensor) -> Tensor:
+    def unlike(self, guess: Tensor) -> Tensor:
+        """[N], the distances of these corners [N]; infinite where one is no source."""
         apart = self._points.index_select(0, guess).float().sub_(self._wanted)
         colour = apart[:, :COLOURS]
         beyond = colour - colour.clamp(-self._free, self._free)
         colour.mul_(SHADE_COUNTS).add_(beyond)
         return torch.linalg.vecdot(apart, apart).div_(self._values)
+
+    def _try(self, guess: Tensor) -> None:
+        guess = guess.clamp_(0, len(self._points) - 1)
+        distance = self.unlike(guess)
+        better = distance < self.distance
+        self.found = torch.where(better, guess, self.found)
+        self.distance = torch.where(better, distance, self.distance)
 
     def _anywhere(self) -> Tensor:
         """[N], sources by chance."""

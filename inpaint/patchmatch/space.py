@@ -12,7 +12,7 @@ from .patch import Patch
 # do not share it, and a hole that is not sharp yet could match it only in what is blurred.
 AXES = 16
 # Patches that the axes are found from, and values that are worked on at once.
-SAMPLE, AT_ONCE = 4096, 2**22
+SAMPLE, AT_ONCE = 4096, 2**20
 # Axes of colour, each of length 1: dark to light, green to red, blue to yellow.
 OPPONENT = F.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]))
 COLOURS = len(OPPONENT)
@@ -43,19 +43,21 @@ class PatchSpace:
         axes = torch.linalg.eigh(covariance).eigenvectors[:, -AXES:].to(means)
         self._matrix = torch.cat([means, axes - means @ (means.T @ axes)], dim=1)
 
+    @property
+    def size(self) -> int:
+        """K, how many numbers a point has."""
+        return self._matrix.shape[1]
+
     def of(self, picture: Tensor, corners: Tensor) -> Tensor:
         """[N, K] of these patches."""
         at_once = max(AT_ONCE // len(self._matrix), 1)
         return torch.cat([self.patch.values(picture, some) @ self._matrix for some in corners.split(at_once)])
 
-    def of_all(self, picture: Tensor) -> Tensor:
-        """[corners, K] of all patches, in half precision: they are many."""
+    def of_all(self, picture: Tensor, points: Tensor) -> None:
+        """Write those of all patches to points [H - h + 1, W - w + 1, K]."""
         height, width = self.patch
         kernel = self._matrix.T.reshape(-1, height, width, picture.shape[-1]).movedim(-1, 1)
-        rows, columns = self.patch.grid(*picture.shape[:2])
-        points = torch.empty(rows, columns, len(kernel), dtype=torch.float16, device=picture.device)
-        at_once = max(AT_ONCE // (columns * len(kernel)), 1)
-        for top in range(0, rows, at_once):
+        at_once = max(AT_ONCE // points[0].numel(), 1)
+        for top in range(0, len(points), at_once):
             band = picture[top : top + at_once + height - 1].movedim(-1, 0)[None]
             points[top : top + at_once] = F.conv2d(band, kernel)[0].movedim(0, -1)
-        return points.flatten(0, 1)

@@ -16,7 +16,7 @@ from .space import COLOURS
 FADING = math.log(1.1)
 TOLERANCE = 0.7
 # Pixels that are voted on at once.
-AT_ONCE = 2**14
+AT_ONCE = 2**12
 
 
 class Votes:

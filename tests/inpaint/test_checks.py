@@ -148,9 +148,9 @@ def test_one_mask_serves_a_batch_and_as_many_serve_each():
 def test_other_batches_are_named(masks, pictures):
     with pytest.raises(InpaintError) as error:
         match_mask(torch.zeros(masks, 4, 5), 4, 5, pictures)
+    wanted = "1 mask" if pictures == 1 else f"1 mask or {pictures} (one per picture)"
     assert str(error.value) == (
-        f"mask: expected 1 mask or {pictures} (one per picture), got {masks}. "
-        "Give one mask for all pictures, or as many masks as pictures."
+        f"mask: expected {wanted}, got {masks}. Give one mask for all pictures, or as many masks as pictures."
     )
 
 

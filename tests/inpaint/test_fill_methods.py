@@ -1,7 +1,12 @@
 """Fills one by one: the nearest pixel by brute force, the blur against plain means, the noise against its model,
 OpenCV's against OpenCV in 8 bits, and the falloff against distances by brute force.
 
-Mutations seen to fail here: see MUTATIONS below
+Mutations seen to fail here: rows and columns of the nearest pixel swapped; another metric; a blur that trusts the hole,
+or sees the rim alone; noise of one strength, of independent colours, white, normed by the window, not joined to what is
+around it, the same in every frame; specks not clipped; patches of grain not kept apart, or one for all; no least ring;
+Telea in units of 8 bits; Navier-Stokes in much finer or coarser units, or Telea in its place; values rounded; the
+radius dropped; a window without room for it; the falloff outside or across the edge, twice as far, from a soft mask's
+values, or mixed with NaN.
 """
 
 import cv2
@@ -174,10 +179,12 @@ def test_noise_has_the_strength_the_shape_and_the_colours_of_the_grain_around_it
 
 
 def test_noise_meets_what_is_around_it():
-    image, mask = grainy(128), disc(128, 40)
+    """Where grain is several pixels wide, noise that did not would have a hard edge (a score of 4 to 5)."""
+    grain = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((128, 128, 3)), (2, 2, 0))
+    image, mask = torch.from_numpy(0.5 + 0.03 * grain / grain.std()).float()[None], disc(128, 40)
     noise, smooth = (seam(fill(image, mask), mask)[0].jump for fill in (fill_noise, fill_harmonic))
-    assert noise < 1.6
-    assert smooth > 2
+    assert noise < 3
+    assert noise < 0.75 * smooth
 
 
 def test_noise_is_as_strong_on_each_side_as_the_grain_is_there():
@@ -199,6 +206,16 @@ def test_an_outline_beside_the_hole_is_no_grain():
     assert filled[far].std(dim=2).mean() < 1.5 * plain[far].std(dim=2).mean()
 
 
+def test_specks_beside_the_hole_are_no_grain():
+    image, mask = grainy(128), disc(128, 30)
+    plain = fill_noise(image, mask)
+    image[:, 20:110:8, 25] = 1
+    image[:, 20:110:8, 105] = 0
+    specks = fill_noise(image, mask)
+    deep = disc(128, 20) > 0
+    assert specks[deep].std(dim=0).mean() < 1.1 * plain[deep].std(dim=0).mean()
+
+
 def test_another_seed_is_another_grain_and_the_same_seed_the_same():
     image, mask = grainy(64), disc(64, 16)
     first, again, other = (fill_noise(image, mask, seed) for seed in (7, 7, 2**64 - 1))
@@ -218,6 +235,28 @@ def test_holes_apart_have_each_the_grain_around_them():
     filled = fill_noise(image, mask)
     assert (filled[:, 40:80, 30:70] - 0.5).abs().max() < 1e-3
     assert filled[:, 40:80, 230:270].std() == pytest.approx(0.05, rel=0.2)
+
+
+def test_a_hole_within_the_box_of_another_has_its_own_grain():
+    """An L of coarse grain, and in its corner a square of fine one."""
+    random = np.random.default_rng(4)
+    fine = random.standard_normal((240, 240, 3))
+    coarse = ndimage.gaussian_filter(fine, (1.5, 1.5, 0))
+    far = (np.arange(240)[:, None] < 150) & (np.arange(240) > 90)
+    grain = np.where(far[..., None], fine, coarse / coarse.std())
+    image = torch.from_numpy(0.5 + 0.03 * grain).float()[None]
+    ell, square = torch.zeros(1, 240, 240), torch.zeros(1, 240, 240)
+    ell[:, 20:, 25:45] = 1
+    ell[:, 195:215, 25:] = 1
+    square[:, 30:100, 140:210] = 1
+
+    def alike(area: tuple[slice, slice]) -> float:
+        detail = filled[0][area] - filled[0][area].mean(dim=(0, 1))
+        return float((detail[1:] * detail[:-1]).mean() / detail.square().mean())
+
+    filled = fill_noise(image, ((ell + square) > 0).float())
+    assert alike((slice(40, 90), slice(150, 200))) < 0.25
+    assert alike((slice(60, 180), slice(27, 43))) > 0.7
 
 
 def test_too_little_around_a_hole_gives_no_noise():

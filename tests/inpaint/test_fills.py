@@ -4,7 +4,10 @@ functions that are harmonic on the grid. The others' own tests are in test_fill_
 Mutations seen to fail here: the mask inverted or ignored; filled only where the mask is 1; alpha filled; the hole's old
 values let in; known NaN let in; the window without its ring of known pixels; the picture's border held at 0; diagonal
 neighbours; one frame's range used for another; values not brought to 0..1 and back; no clamp to the known range;
-stopped after six steps; coarse links twice as strong, negative, or none to known pixels; the input changed in place.
+stopped after six steps, or by one side of the estimate alone; coarse links twice as strong, negative, or none to known
+pixels; the input changed in place; channels of one frame solved with another's hole; what is outside the hole written;
+frames not apart; a window around the hole alone where known pixels are not finite; red and blue swapped; progress told
+too early.
 """
 
 from functools import partial
@@ -347,3 +350,13 @@ def test_frames_do_not_see_each_other():
     for index, span in enumerate(spans):
         alone = fill_harmonic(image[index : index + 1], mask[index : index + 1])
         torch.testing.assert_close(together[index : index + 1], alone, rtol=1e-6, atol=2 * EIGHT_BIT_STEP * float(span))
+
+
+def test_the_harmonic_fill_of_a_film_goes_on_in_parts(monkeypatch):
+    image, mask = torch.rand(7, 20, 30, 3), torch.zeros(7, 20, 30)
+    mask[:, 5:12, 8:20] = 1
+    whole, told = fill_harmonic(image, mask), []
+    monkeypatch.setattr("inpaint.fills.surroundings.AT_ONCE", 3 * 20 * 30)
+    parts = fill_harmonic(image, mask, progress=lambda *done: told.append(done))
+    torch.testing.assert_close(parts, whole, rtol=0, atol=2e-3)
+    assert told == [(3, 7), (6, 7), (7, 7)]

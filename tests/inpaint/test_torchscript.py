@@ -471,3 +471,13 @@ PIECES += [b"ctorch\nFloatStorage\n", b"cposix\nsystem\n", b"ctorch._utils\n_reb
 @example(module(short("w"), tensor()))
 def test_random_opcodes(place, opcodes):
     check(place, archive(opcodes))
+
+
+def test_many_names_for_one_module_do_not_take_long(tmp_path):
+    """A module of 3,000 attributes that is named 3,000 times."""
+    inner = module(*(short(f"a{number}") + b"N" for number in range(3000))) + b"q\x01"
+    outer = module(short("first") + inner, *(short(f"b{number}") + b"h\x01" for number in range(3000)))
+    started = time.monotonic()
+    with pytest.raises(InpaintError, match="attributes of modules"):
+        read_archive(written(tmp_path, archive(outer + b".")))
+    assert time.monotonic() - started < 10

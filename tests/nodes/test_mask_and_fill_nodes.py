@@ -105,6 +105,7 @@ def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
         ("navier-stokes", {"radius": 9.0}),
         ("patchmatch", {"seed": 1}),
         ("patchmatch", {"patch": 3}),
+        ("patchmatch", {"patch": 15}),
         *((method, {"falloff": 6.0}) for method in METHODS),
     ],
 )
@@ -121,21 +122,42 @@ def test_each_setting_of_a_fill_counts(run, method, setting):
         assert torch.equal(other[deep], plain[deep])
 
 
-@pytest.mark.parametrize("method", ["blur", "patchmatch"])
-def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method):
-    host = pack("host.progress").comfy
-    told, four = [], {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
-    before = host.utils.PROGRESS_BAR_HOOK
-    host.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: told.append(value / total))
+def test_the_ends_of_patch_are_those_that_patchmatch_takes(pack):
+    fill, own = pack("nodes.fill"), pack("inpaint.patchmatch.fill")
+    (patch,) = [port for port in fill.FillMasked.define_schema().inputs if port.id == "patch"]
+    assert (patch.min, patch.max) == (own.SMALLEST_PATCH, own.LARGEST_PATCH)
+
+
+def test_a_source_is_for_patchmatch_alone(run, InpaintError):
+    given = {"image": torch.rand(1, 30, 30, 3), "mask": _disc(30, 30, 5), "source": torch.ones(3, 30, 30)}
+    run("MendFillMasked", method="harmonic", **given)
+    with pytest.raises(InpaintError, match=r"^source: expected 1 mask, got 3\."):
+        run("MendFillMasked", method="patchmatch", **given)
+
+
+@pytest.mark.parametrize("method", ["harmonic", "blur", "patchmatch"])
+def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method, monkeypatch):
+    host, told = pack("host.progress").comfy, []
+
+    class Bar:
+        """In the place of the host's own, which passes some steps by."""
+
+        def __init__(self, total):
+            pass
+
+        def update_absolute(self, value, total):
+            told.append(value / total)
+
+    monkeypatch.setattr(host.utils, "ProgressBar", Bar)
+    four = {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
+    run("MendFillMasked", **four, method="blur")
+    assert told == [0.25, 0.5, 0.75, 1]
+    host.model_management.interrupt_current_processing()
     try:
-        run("MendFillMasked", **four, method="blur")
-        assert told == [0.25, 0.5, 0.75, 1]
-        host.model_management.interrupt_current_processing()
         with pytest.raises(host.model_management.InterruptProcessingException):
             run("MendFillMasked", **four, method=method)
     finally:
         host.model_management.interrupt_current_processing(False)
-        host.utils.PROGRESS_BAR_HOOK = before
     assert len(told) == 4
 
 

@@ -111,7 +111,7 @@ def test_import_is_light_and_silent(comfyui, base, host_nodes, tmp_path):
     # Beside the host's own import, as milliseconds depend on what else the machine does: it takes seconds.
     (ours, hosts) = min([float(word) for word in run.stdout.split()[1:3]] for run in runs)
     print(f"import of the pack: {ours * 1000:.0f} ms, {ours / hosts:.1%} of the host's")
-    assert ours / hosts < 0.03
+    assert ours / hosts < 0.04
 
 
 OBSTACLE = """

@@ -412,3 +412,23 @@ def test_nothing_in_a_file_in_true_layout_is_run(tmp_path):
     assert not (tmp_path / "harm").exists()
     torch.load(tmp_path / "migan.pth", weights_only=False)
     assert (tmp_path / "harm").exists()
+
+
+def test_nothing_is_converted_that_does_not_fit(tmp_path, monkeypatch):
+    """Many names of a small file may stand for one large tensor."""
+    large = torch.zeros(1000, 1000, dtype=torch.int8)
+    weights = migan(Maker(0, torch.float32), 16, 16)
+    torch.save(
+        {name: large if name.endswith("bias") else weight for name, weight in weights.items()}, tmp_path / "a.pth"
+    )
+    monkeypatch.setattr("inpaint.networks.network._as_float32", lambda weight: pytest.fail("was converted"))
+    with pytest.raises(InpaintError, match="size mismatch"):
+        load(tmp_path / "a.pth")
+
+
+def test_a_level_with_an_endless_number_is_no_migan(tmp_path):
+    level = "encoder.b" + "1" * 5000
+    names = (f"{level}.fromrgb.weight", f"{level}.conv1.conv2.weight")
+    torch.save({name: torch.zeros(1) for name in names}, tmp_path / "a.pth")
+    with pytest.raises(InpaintError):
+        load(tmp_path / "a.pth")
