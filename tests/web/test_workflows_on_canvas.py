@@ -259,9 +259,9 @@ def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, 
 
 
 def _reports(canvas, awaited):
-    """The reports on the canvas, once they are the awaited ones or two seconds have passed: nodes are made anew frame
+    """The reports on the canvas, once they are the awaited ones or ten seconds have passed: nodes are made anew frame
     by frame, later on a busy machine."""
-    for _ in range(20):
+    for _ in range(100):
         found = canvas.page.evaluate(REPORTS)
         if found == awaited:
             break
