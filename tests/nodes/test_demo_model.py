@@ -100,3 +100,22 @@ def test_it_is_small(base, loaded):
     assert weights.FILE.stat().st_size <= 10e6
     stat = (base / "models" / "checkpoints" / "demo.safetensors").stat()
     assert stat.st_blocks * 512 < 100e6 < stat.st_size
+
+
+def test_the_hosts_own_nodes_paint_with_it(run, loaded):
+    model, clip, vae = loaded
+    sky = torch.linspace(0.35, 0.65, 128)[None, :, None, None] * torch.tensor([0.7, 0.85, 1.0]).expand(1, 128, 128, 3)
+    mask = torch.zeros(1, 128, 128)
+    mask[:, 40:88, 40:88] = 1
+    hidden = torch.where(mask[..., None] > 0, torch.tensor([1.0, 0.0, 0.0]), sky)
+    (prompt,) = run("CLIPTextEncode", clip=clip, text="").outputs
+    given = {"positive": prompt, "negative": prompt, "vae": vae, "pixels": hidden, "mask": mask, "noise_mask": True}
+    positive, negative, latent = run("InpaintModelConditioning", **given).outputs
+    settings = {"seed": 1, "steps": STEPS, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+    (sampled,) = run(
+        "KSampler", model=model, positive=positive, negative=negative, latent_image=latent, **settings
+    ).outputs
+    (made,) = run("VAEDecode", samples=sampled, vae=vae).outputs
+    apart = (made - sky)[mask > 0].abs().mean()
+    print(f"mean difference to the sky that was hidden: {apart:.3f}")
+    assert apart < 0.1
