@@ -5,11 +5,7 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
-COMPOSITES = (
-    *("MendDecodeComposite", "MendComposite"),
-    *("MendStitchCrop", "MendStitchRegions"),
-    "MendInpaintWithNetwork",
-)
+COMPOSITES = ("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions", "MendInpaintWithNetwork")
 SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]

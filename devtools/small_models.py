@@ -35,6 +35,7 @@ CHECKPOINT_OF = {
     "any-model-soft-inpaint": SD15_GENERAL,
 }
 NETWORK = "small-migan.pt"
+LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork")
 # Flux's own text encoder is left out for its size: a node of tests/host_pack gives what it would.
 TEXT_NODE, TEST_TEXT_NODE = "CLIPTextEncode", "TestFluxConditioning"
 
@@ -62,7 +63,7 @@ class SmallModels:
     def use(self, prompt: prompts.Prompt, workflow: str) -> None:
         """Put these models into a workflow's prompt, and say what was replaced."""
         files = self.files(workflow)
-        for loader in ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork"):
+        for loader in LOADERS:
             prompts.set_input(prompt, loader, **files)
         replaced = [f"{widget}: {name}" for widget, name in files.items()]
         if workflow == "flux-fill":

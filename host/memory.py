@@ -68,12 +68,8 @@ def make_room() -> None:
     comfy.model_management.soft_empty_cache()
 
 
-def with_room(work: Callable[[], Result], again: Callable[[], Result], told: Callable[[], str]) -> Result:
-    """What `work` gives; where memory runs out, what `again` gives with everything else off the card.
-
-    Raises:
-        InpaintError: `told`, if memory runs out then too.
-    """
+def tried_twice(work: Callable[[], Result], again: Callable[[], Result]) -> Result:
+    """What `work` gives; where memory runs out, what `again` gives with everything else off the card."""
     try:
         return work()
     except Exception as error:
@@ -81,8 +77,17 @@ def with_room(work: Callable[[], Result], again: Callable[[], Result], told: Cal
             raise
     # Out of the except block, or the error would keep what was made so far alive.
     make_room()
+    return again()
+
+
+def with_room(work: Callable[[], Result], again: Callable[[], Result], told: Callable[[], str]) -> Result:
+    """As `tried_twice`.
+
+    Raises:
+        InpaintError: `told`, if memory runs out then too.
+    """
     try:
-        return again()
+        return tried_twice(work, again)
     except Exception as error:
         if not is_oom(error):
             raise

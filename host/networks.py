@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .dtypes import NAMES
-from .memory import is_oom, make_room
+from .memory import is_oom, tried_twice
 
 if TYPE_CHECKING:
     from ..inpaint.networks import Network
@@ -48,15 +49,9 @@ def runner(held: HeldNetwork) -> Callable[[Tensor, Tensor], Tensor | None]:
     can leave weights behind."""
 
     def run(image: Tensor, hole: Tensor) -> Tensor | None:
+        work = partial(_run, held, image, hole)
         try:
-            return _run(held, image, hole)
-        except Exception as error:
-            if not is_oom(error):
-                raise
-        # Out of the except block, or the error would keep what was made so far alive.
-        make_room()
-        try:
-            return _run(held, image, hole)
+            return tried_twice(work, work)
         except Exception as error:
             if not is_oom(error):
                 raise

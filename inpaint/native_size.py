@@ -35,7 +35,7 @@ def native_side(kind: str | None) -> int:
     return NATIVE[max(fits, key=len)] if fits else USUAL
 
 
-def side_multiple(vae_ratio: int = 8, unet: bool | None = None) -> int:
+def side_multiple(vae_ratio: int, unet: bool | None) -> int:
     """What the sides of a picture have to be a multiple of, in pixels.
 
     A U-Net halves a latent three times, a transformer takes it in patches of 2 x 2, or the pixels of 16 x 16.

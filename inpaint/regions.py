@@ -94,17 +94,19 @@ def crop_regions(
     check_fits(image[:1], mask[:1])
     count = common_count("crop", images=image, masks=mask)
     picture = Size(image.shape[2], image.shape[1])
-    found = []
+    found: list[Region] = []
+    frames: list[int] = []
     for frame in range(count):
-        regions = regions_of(pick(mask, frame)[0], frame, context, picture)
+        regions = regions_of(pick(mask, frame)[0], context)
         if len(regions) > limit:
             raise InpaintError(
                 f"mask: expected at most {limit} regions, got {len(regions)}. Remove specks with Clean Mask, widen the "
                 "context so that near ones are taken together, or raise the limit."
             )
         found += regions
+        frames += [frame] * len(regions)
     if not found:
-        found = [Region(0, Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))]
+        found, frames = [Region(Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))], [0]
 
     shown = [context.around(region.box, picture) for region in found]
     size = target_size([box.size for box in shown], picture, target, multiple)
@@ -112,11 +114,13 @@ def crop_regions(
         Plan(place(box, box_size([box.size], size, target), picture, region.box), size, picture)
         for box, region in zip(shown, found, strict=True)
     ]
-    masks = [region.mask(pick(mask, region.frame), plan.inside) for region, plan in zip(found, plans, strict=True)]
-    crops = stacked(len(found), lambda index: scaled(pick(image, found[index].frame), plans[index], border, linear))
+    masks = [
+        region.mask(pick(mask, frame), plan.inside) for region, frame, plan in zip(found, frames, plans, strict=True)
+    ]
+    crops = stacked(len(found), lambda index: scaled(pick(image, frames[index]), plans[index], border, linear))
     crop_masks = stacked(len(found), lambda index: scaled_mask(masks[index], plans[index]))
-    boxes, frames = tuple(region.box for region in found), tuple(region.frame for region in found)
-    stitch = RegionStitch(image, tuple(masks), tuple(plans), boxes, frames, count, linear)
+    boxes = tuple(region.box for region in found)
+    stitch = RegionStitch(image, tuple(masks), tuple(plans), boxes, tuple(frames), count, linear)
     return CroppedRegions(crops, crop_masks, stitch)
 
 
@@ -188,14 +192,13 @@ def stitch_regions(
 
 @dataclass(frozen=True)
 class Region:
-    """Some patches of one frame's mask: the smallest box around them, and which of its pixels are theirs, bool."""
+    """Some patches of a mask: the smallest box around them, and which of its pixels are theirs, bool."""
 
-    frame: int
     box: Box
     own: np.ndarray
 
     def mask(self, mask: Tensor, inside: Box) -> Tensor:
-        """The part of a frame's mask [1, H, W] in a box around this one, without other regions: [1, h, w]."""
+        """The part of the mask [1, H, W] in a box around this one, without other regions: [1, h, w]."""
         cut = mask.new_zeros(1, inside.height, inside.width)
         rows, columns = self.box.slices
         own = torch.from_numpy(self.own).to(mask.device)
@@ -204,10 +207,11 @@ class Region:
         return cut
 
 
-def regions_of(mask: Tensor, frame: int, context: Context, picture: Size) -> list[Region]:
-    """Patches of a mask [H, W], near ones taken together, from top to bottom."""
+def regions_of(mask: Tensor, context: Context) -> list[Region]:
+    """Patches of a mask [H, W], those whose boxes overlap with their context taken together, from top to bottom."""
     import cv2
 
+    picture = Size(mask.shape[1], mask.shape[0])
     area = (mask > 0).cpu().numpy().view(np.uint8)
     patches, labels, stats, _ = cv2.connectedComponentsWithStats(area, connectivity=8)
     boxes = [Box(*stat[:4]) for stat in stats[1:].tolist()]
@@ -228,7 +232,7 @@ def regions_of(mask: Tensor, frame: int, context: Context, picture: Size) -> lis
             break
         # Numbered from 1, as the labels are that OpenCV gives.
         boxes = [together[number] for number in sorted(together)]
-    found = [Region(frame, box, region_of[labels[box.slices]] == number) for number, box in together.items()]
+    found = [Region(box, region_of[labels[box.slices]] == number) for number, box in together.items()]
     return sorted(found, key=lambda region: (region.box.y, region.box.x))
 
 

@@ -84,22 +84,26 @@ def worst(seams: Iterable[Seam]) -> Seam:
 
 
 def _seam(image: Tensor, mask: Tensor) -> Seam:
-    around = mask_boxes(mask[None])[0]
-    fine = None if around is None else _steps(image, mask, around)
-    if around is None or fine is None:
+    (around,) = mask_boxes(mask[None])
+    if around is None:
+        return Seam()
+    part = mask[around.slices]
+    full = part.max()
+    fine = _steps(image, mask, around, full)
+    if fine is None:
         return Seam()
     jump = fine.jump()
-    part = mask[around.slices]
-    soft = int(((part > 0) & (part < part.max())).sum()) / fine.lines
+    soft = int(((part > 0) & (part < full)).sum()) / fine.lines
     halvings = round(math.log2(max(soft, 1)))
-    coarse = _steps(image, mask, around, halvings) if halvings else None
+    coarse = _steps(image, mask, around, full, halvings) if halvings else None
     if coarse is not None and coarse.lines >= FEWEST:
         jump = max(jump, coarse.jump(doubt=DOUBT))
     return Seam(jump, float(fine.at_edge.mean()), float(fine.beside.mean()), fine.lines)
 
 
-def _steps(image: Tensor, mask: Tensor, around: Box, halvings: int = 0) -> _Steps | None:
-    """Steps across the edge of a mask [H, W] on pixels 2 ** halvings times as large, seen in the window around it."""
+def _steps(image: Tensor, mask: Tensor, around: Box, full: Tensor, halvings: int = 0) -> _Steps | None:
+    """Steps across the edge of a mask [H, W], where it passes half of its largest value `full`, on pixels 2 ** halvings
+    times as large, seen in the window around it."""
     cell = 2**halvings
     # As far as lines go, and on whole cells of the picture.
     room = (SIDE + 2) * cell
@@ -108,7 +112,7 @@ def _steps(image: Tensor, mask: Tensor, around: Box, halvings: int = 0) -> _Step
     planes, weight = image[window][..., :3].movedim(-1, 0).float(), mask[window][None].float()
     for _ in range(halvings):
         planes, weight = halve(planes), halve(weight)
-    return _Steps.across(planes, weight[0] > mask.max() / 2)
+    return _Steps.across(planes, weight[0] > full / 2)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from .errors import InpaintError
+from .errors import InpaintError, about_file
 from .gguf_header import read_gguf
 from .pickle_header import read_pickle
 from .remembered import LastMade
@@ -53,16 +53,11 @@ def read_stored(path: str | Path) -> StoredFile:
         InpaintError: if the file is missing, cannot be read, or is truncated, damaged, or not what its name says.
     """
     path = Path(path)
-    try:
+    with about_file(path):
         if not path.is_file():
             raise InpaintError("no such file. Choose a file that is in the models folder.")
         stat = path.stat()
         return _read((path, stat.st_size, stat.st_mtime_ns))
-    except InpaintError as error:
-        raise InpaintError(f"{path.name}: {error}") from error
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InpaintError(f"{path.name}: cannot be read: {reason}. Check the file and its permissions.") from error
 
 
 def _read_now(asked: tuple[Path, int, int]) -> StoredFile:

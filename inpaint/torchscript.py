@@ -10,8 +10,7 @@ Source: torch/csrc/jit/serialization of PyTorch (export_module.cpp, pickler.cpp)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .data_pickle import Foreign, Placed, is_storage_or_dtype, read_data_pickle
-from .errors import InpaintError
+from .errors import about_file
 from .pickle_header import state_dict_of
 from .stored_tensors import MAX_TENSORS, damaged
 from .torch_archive import opened
@@ -65,7 +64,7 @@ class Archived:
             InpaintError: if the file is damaged there, or has changed meanwhile.
         """
         wanted = {name: self.tensors[name] for name in names}
-        with _told_of(self.path), self.path.open("rb") as file, opened(file, self.path.stat().st_size) as archive:
+        with about_file(self.path), self.path.open("rb") as file, opened(file, self.path.stat().st_size) as archive:
             storages: dict[str, Tensor] = {}
             for tensor in wanted.values():
                 key, size = tensor.storage.key, tensor.storage.bytes
@@ -80,7 +79,7 @@ class Archived:
 
 def is_archive(path: str | Path) -> bool:
     """Whether a file begins as a zip archive does."""
-    with _told_of(Path(path)), open(path, "rb") as file:
+    with about_file(Path(path)), open(path, "rb") as file:
         return file.read(4) == b"PK\x03\x04"
 
 
@@ -92,7 +91,7 @@ def read_archive(path: str | Path) -> Archived:
             containers and tensors. Other objects of a plain pickle are passed by.
     """
     path = Path(path)
-    with _told_of(path):
+    with about_file(path):
         with path.open("rb") as file, opened(file, path.stat().st_size) as archive:
             script, data = archive.script, archive.pickle()
         top = read_data_pickle(data, archive.storages, _known_in_script if script else lambda name: True)
@@ -150,15 +149,3 @@ def _made(tensor: Placed, storage: Tensor, swap: bool) -> Tensor:
         return view
     numbers = view.contiguous().view(-1, 1).view(torch.uint8)
     return numbers.flip(-1).view(dtype).view(tensor.shape)
-
-
-@contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """Put the file's name before what is wrong with it."""
-    try:
-        yield
-    except InpaintError as error:
-        raise InpaintError(f"{path.name}: {error}") from error
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InpaintError(f"{path.name}: cannot be read: {reason}. Check the file and its permissions.") from error

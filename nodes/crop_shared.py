@@ -90,8 +90,7 @@ def planned(
         GIVEN: Size(width, height),
         KEEP: None,
     }
-    ratio = {} if vae is None else {"vae_ratio": host.vae_ratio(vae)}
-    multiple = side_multiple(**ratio, unet=inputs.unet if inputs else None)
+    multiple = side_multiple(8 if vae is None else host.vae_ratio(vae), inputs.unet if inputs else None)
     return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
 
 

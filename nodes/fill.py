@@ -12,6 +12,7 @@ from .. import host
 from ..inpaint import fills
 from ..inpaint.checks import match, match_mask
 from ..inpaint.colour_names import parse_colour
+from ..inpaint.progress import Progress
 from .choices import check_choices
 from .widgets import all_advanced, pixels
 
@@ -25,7 +26,7 @@ class _Settings:
     radius: float
     seed: int
     patch: int
-    progress: Callable[[int, int], None]
+    progress: Progress
 
 
 def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:

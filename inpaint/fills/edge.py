@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .surroundings import Progress, Surroundings, fill_from_surroundings
+from ..progress import Progress
+from .surroundings import Surroundings, fill_from_surroundings
 
 
 def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..masks import grow
+from ..progress import Progress
 from ..pyramid import spread
 from .smooth import harmonic_surface
-from .surroundings import Progress, Surroundings, fill_from_surroundings
+from .surroundings import Surroundings, fill_from_surroundings
 
 # How wide the ring around a hole is that its grain is taken from, in pixels. Holes no further apart than two of these
 # share theirs.

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..checks import check_amount
-from .surroundings import Progress, Surroundings, fill_from_surroundings
+from ..progress import Progress
+from .surroundings import Surroundings, fill_from_surroundings
 
 RADIUS = 3.0
 # OpenCV's Telea adds to every pixel up to two of whatever units the picture has (half a unit as if it rounded, and a

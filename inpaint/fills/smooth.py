@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..harmonic import harmonic
+from ..progress import Progress
 from ..pyramid import spread
-from .surroundings import Progress, Surroundings, fill_from_surroundings
+from .surroundings import Surroundings, fill_from_surroundings
 
 # How wide the ring around the hole is whose means the blur takes, in pixels.
 RING = 32

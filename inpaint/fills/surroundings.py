@@ -10,10 +10,9 @@ from torch import Tensor
 
 from ..blends.pair import all_finite
 from ..checks import check_fits
+from ..progress import Progress
 from ..room import copy_of
 
-# Takes how much is done, and how much there is.
-Progress = Callable[[int, int], None]
 # Pixels that are filled together.
 AT_ONCE = 2**21
 

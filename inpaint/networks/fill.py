@@ -14,6 +14,7 @@ from ..crop import one_of_equal, pick, scaled
 from ..errors import InpaintError
 from ..geometry import Box, Context, Plan, Size
 from ..masks import grow as grow_mask
+from ..progress import Progress
 from ..room import repeated
 from ..stitch import paste_crop
 from .network import Grid
@@ -68,7 +69,7 @@ def fill_with(
     feather: float = 4.0,
     context: float = 2.0,
     most: int = 1024,
-    progress: Callable[[float, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Filled:
     """Fill what is masked (above 0), each hole seen in a crop at the picture's own scale where that fits the network.
 

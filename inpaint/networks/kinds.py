@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ..errors import InpaintError
+from ..errors import InpaintError, about_file
 from ..torchscript import is_archive, read_archive
 from . import lama, mat, migan
 from .network import Network, Shapes
@@ -43,10 +43,8 @@ def load_network(path: str | Path, read: Callable[[str], Any]) -> Network:
         prefix = kind.find(weights.shapes)
         if prefix is not None:
             held = weights.take(kind.names(prefix, weights.shapes))
-            try:
+            with about_file(path):
                 return kind.build({name.removeprefix(prefix): tensor for name, tensor in held.items()})
-            except InpaintError as error:
-                raise InpaintError(f"{path.name}: {error}") from error
     raise InpaintError(f"{path.name}: expected a network that fills holes, got {_looks(weights.shapes)}. {SUPPORTED}")
 
 

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from ..checks import check_fits
 from ..errors import InpaintError
-from ..geometry import Context, Size
+from ..geometry import Box, Context, Size
+from ..mask_boxes import mask_boxes
+from ..progress import Progress
 from ..regions import regions_of
 from ..threads import one_thread
 from .first_guess import peeled
@@ -22,7 +24,6 @@ from .nearest import NearestPatches
 from .space import COLOURS
 from .votes import Votes
 
-Progress = Callable[[int, int], None]
 PARTS = 100
 SMALLEST_PATCH, LARGEST_PATCH = 3, 15
 # The picture is looked at this far around its holes: in longer sides of the box around them, and in pixels at least.
@@ -49,8 +50,8 @@ def fill_patchmatch(
     `source` is given, those in it, however far away. Where nowhere a whole patch is known, smaller ones are taken.
     Colours are those of the sources, shifted by up to 6 % of the picture's range in brightness and 3 % in colour so
     that light goes on, and never beyond the range of all that may be a source. Values far beyond the picture's usual
-    range are cut in the fill. What the hole held, NaN included, plays no part; pixels outside
-    it that are not finite do not either. A picture with nothing to go by becomes 0.5.
+    range are cut in the fill. What the hole held, NaN included, plays no part; pixels outside it that are not finite do
+    not either. A picture with nothing to go by becomes 0.5.
 
     It takes about 200 bytes for each pixel that is looked at, and time by the pixels that are filled.
 
@@ -99,7 +100,7 @@ def fill_patchmatch(
         elif not usable.any():
             frame[..., :3].masked_fill_(hole[..., None], 0.5)
         elif source is not None:
-            window = _box(usable | hole)
+            window = _box(usable | hole).slices
             _fill(frame[window], hole[window], known[window], usable[window], seed, patch, report)
         else:
             _fill_apart(frame, hole, known, usable, seed, patch, report)
@@ -111,18 +112,15 @@ def _fill_apart(
     frame: Tensor, hole: Tensor, known: Tensor, usable: Tensor, seed: int, patch: int, report: Callable[[int], None]
 ) -> None:
     """Fill near holes together and far ones by themselves, for what is looked at costs memory."""
-    regions = regions_of(hole.float(), 0, Context(pixels=LEAST_AROUND // 2), Size(hole.shape[1], hole.shape[0]))
+    regions = regions_of(hole, Context(pixels=LEAST_AROUND // 2))
     for number, region in enumerate(regions):
-        own = torch.zeros_like(hole)
-        own[region.box.slices] = torch.from_numpy(region.own).to(hole.device)
-        window = _around(own)
-        if not usable[window].any():
-            window = _box(usable | own)
 
         def part_report(done: int, number: int = number) -> None:
             report((number * PARTS + done) // len(regions))
 
-        _fill(frame[window], own[window], known[window], usable[window], seed, patch, part_report)
+        box = _around(region.box, usable)
+        own, window = region.mask(hole[None], box)[0], box.slices
+        _fill(frame[window], own, known[window], usable[window], seed, patch, part_report)
 
 
 def _allowed(image: Tensor, source: Tensor) -> Tensor:
@@ -134,21 +132,18 @@ def _allowed(image: Tensor, source: Tensor) -> Tensor:
     return source.to(image.device) >= 0.5
 
 
-def _around(hole: Tensor) -> tuple[slice, slice]:
-    """Rows and columns of the part of a picture that is looked at."""
-    rows, columns = _box(hole)
-    longest = max(rows.stop - rows.start, columns.stop - columns.start)
-    return _box(hole, max(int(AROUND * longest), LEAST_AROUND))
+def _around(box: Box, usable: Tensor) -> Box:
+    """The part of a picture that is looked at to fill a hole in this box; all of it that is usable, if none is near."""
+    margin = max(int(AROUND * max(box.width, box.height)), LEAST_AROUND)
+    near = box.widened(margin, margin).within(Size(usable.shape[1], usable.shape[0]))
+    return near if usable[near.slices].any() else box.join(_box(usable))
 
 
-def _box(area: Tensor, margin: int = 0) -> tuple[slice, slice]:
-    """Rows and columns of the smallest box around an area [H, W] bool, and of so many pixels around it."""
-    rows, columns = (area.any(dim=dim).nonzero() for dim in (1, 0))
-    height, width = area.shape
-    return (
-        slice(max(int(rows[0]) - margin, 0), min(int(rows[-1]) + 1 + margin, height)),
-        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + 1 + margin, width)),
-    )
+def _box(area: Tensor) -> Box:
+    """The smallest around an area [H, W] bool, of which some is there."""
+    (box,) = mask_boxes(area[None].float())
+    assert box is not None
+    return box
 
 
 def _fill(
