@@ -1,4 +1,5 @@
 // Shows what a Mend node reported (the "text" of its output) in the node itself, below its widgets.
+import { api } from "/scripts/api.js";
 import { app } from "/scripts/app.js";
 
 const TYPE = "mend-report";
@@ -31,10 +32,11 @@ function addReport(node) {
     serialize: false, // of the prompt
     hideOnZoom: false,
     margin: MARGIN,
-    getMinHeight: () => height,
-    getMaxHeight: () => height,
     afterResize: measure,
   });
+  // As high as its text: a widget with a layout size is stretched, in Nodes 2.0 beyond what it names as its most.
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = () => [0, height];
   widget.serialize = false; // of the saved workflow
   widget.label = "report";
   widget.show = (text) => {
@@ -62,6 +64,13 @@ function report(node, output) {
   if (widget && output?.text) widget.show([output.text].flat().join("\n"));
 }
 
+// What undo and a change of tabs bring back. The page adds to it, but not what was done before it heard that the prompt
+// is queued.
+function rememberOutputs() {
+  const tracker = app.extensionManager.workflow.activeWorkflow?.changeTracker;
+  if (tracker) tracker.nodeOutputs = { ...tracker.nodeOutputs, ...app.nodeOutputs };
+}
+
 app.registerExtension({
   name: "Mend.Report",
   nodeCreated(node) {
@@ -73,6 +82,7 @@ app.registerExtension({
       report(this, output);
     };
   },
+  setup: () => api.addEventListener("promptQueued", rememberOutputs),
   // Undo and a change of tabs make all nodes anew, and then bring the outputs back.
   onNodeOutputsUpdated: (outputs) => app.graph.nodes.forEach((node) => report(node, outputs[node.id])),
 });

@@ -4,19 +4,22 @@ Mutations seen to fail here. In a workflow: two widget values swapped; a node ty
 schema forbids; an API form that is not up to date; a thumbnail removed. In the pack: mask inverted, ignored or empty at
 the paste; Clean Mask inverting. In web/report.js: a syntax error; the report hidden, too low for its text or stretched;
 saved with the workflow or sent with the prompt; its widget added at the first report only (Nodes 2.0 overlooks it); one
-name for the widgets of all nodes (Nodes 2.0 shows what was reported before undo); outputs that come back not shown.
+name for the widgets of all nodes (Nodes 2.0 shows what was reported before undo); outputs that come back not shown;
+what was reported before the page heard that the prompt is queued left to be forgotten by undo.
 """
 
 import json
+import time
 import urllib.request
 import uuid
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
 from devtools import prompts
-from devtools.small_models import TEST_TEXT_NODE, TEXT_NODE
+from devtools.small_models import LOADERS, TEST_TEXT_NODE, TEXT_NODE
 
 NAMES = (
     "any-model-coherent",
@@ -50,7 +53,6 @@ PROMISED = {
     "sdxl-inpaint": (20, 7, 1),
     "several-regions": (20, 7, 1),
 }
-LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork")
 # Further than any shipped workflow grows and feathers its mask.
 MARGIN = 60
 ALERTS = ".p-toast-message-error, .p-toast-message-warn"
@@ -231,7 +233,8 @@ def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, 
     _prepare(canvas, server, photo, mode, workflows[name], api, tmp_path)
     clean = _node(api, "MendCleanMask")
     before = canvas.widgets()
-    canvas.queue()
+    with _answers_late(canvas.page):
+        canvas.queue()
     canvas.settle()
     reports = canvas.page.evaluate(REPORTS)
     assert str(clean) in reports
@@ -256,6 +259,20 @@ def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, 
     canvas.queue()
     canvas.settle()
     assert "20 px" in canvas.page.evaluate(REPORTS)[str(clean)]["text"]
+
+
+@contextmanager
+def _answers_late(page):
+    """Let the page hear that its prompt is queued when the first nodes are done already."""
+
+    def answer(route):
+        response = route.fetch()
+        time.sleep(3)
+        route.fulfill(response=response)
+
+    page.route("**/prompt", answer)
+    yield
+    page.unroute("**/prompt")
 
 
 def _reports(canvas, awaited):
