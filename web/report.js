@@ -3,7 +3,8 @@ import { api } from "/scripts/api.js";
 import { app } from "/scripts/app.js";
 
 const TYPE = "mend-report";
-const MARGIN = 10; // the host's, around every DOM widget
+const MARGIN = 10; // around the text
+const ADDED = 4; // to a widget's height, by the host
 const STYLE = {
   whiteSpace: "pre-wrap",
   overflowWrap: "anywhere",
@@ -24,14 +25,14 @@ function addReport(node) {
   const element = document.createElement("div");
   element.className = TYPE;
   Object.assign(element.style, STYLE, { display: "none" });
-  let height = 0;
+  let height = -ADDED;
   const measure = () => {
-    if (element.textContent) height = heightAt(element, node.size[0] - 2 * MARGIN) + 2 * MARGIN;
+    if (element.textContent) height = heightAt(element, node.size[0] - 2 * MARGIN) + 2 * MARGIN - ADDED;
   };
   const widget = node.addDOMWidget(`report ${++made}`, TYPE, element, {
     serialize: false, // of the prompt
     hideOnZoom: false,
-    margin: MARGIN,
+    margin: 0, // more than its height would leave less than nothing, which newer pages take for all of the page
     afterResize: measure,
   });
   // As high as its text: a widget with a layout size is stretched, in Nodes 2.0 beyond what it names as its most.
@@ -42,6 +43,7 @@ function addReport(node) {
   widget.show = (text) => {
     element.textContent = text;
     element.style.display = "block";
+    widget.options.margin = MARGIN;
     measure();
     node.expandToFitContent();
     node.setDirtyCanvas(true, true);

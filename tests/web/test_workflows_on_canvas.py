@@ -87,6 +87,11 @@ REPORTS = """() => {
     }));
 }"""
 # What the page does after each click and key: a new step for undo, if something changed.
+# How high what holds a report without a text is: it would take the clicks of what it lies over.
+EMPTY_REPORTS = """() => app.graph.nodes
+    .map((node) => node.widgets?.find((widget) => widget.type === "mend-report")?.element)
+    .filter((element) => element && !element.textContent)
+    .map((element) => element.parentElement?.getBoundingClientRect().height)"""
 REMEMBER = """() => {
     const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
     tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
@@ -222,6 +227,7 @@ def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, s
     assert len(told) >= 2
     readable = {"clipped": False, "inside": True, "empty": False, "covered": False}
     assert canvas.page.evaluate(REPORTS) == {id: {"text": text, **readable} for id, text in told.items()}
+    assert not any(canvas.page.evaluate(EMPTY_REPORTS))
 
     assert _without_seed(canvas.api_prompt()) == _without_seed(prompt)
     for before, after in zip(saved["nodes"], canvas.saved_workflow()["nodes"], strict=True):
