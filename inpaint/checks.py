@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InpaintError
+from .room import one_of_equal
 
 HAZE = 1.5 / 255
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
@@ -204,7 +205,8 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
         name: the mask's name, for the message.
 
     Returns:
-        the image [N, H, W, C] and the mask [N, H, W] in 0..1 and without haze, N the larger of the two batches.
+        the image [N, H, W, C] and the mask [N, H, W] in 0..1 and without haze, N the larger of the two batches; one for
+        all comes back as an expanded view.
 
     Raises:
         InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
@@ -213,8 +215,8 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
     batch, height, width = image.shape[:3]
     if batch == 1:
         batch = len(as_planes(mask, name))
-    mask = match_mask(mask, height, width, batch, name)
-    return image.expand(batch, -1, -1, -1), without_haze(mask)
+    mask = one_of_equal(match_mask(mask, height, width, batch, name))
+    return image.expand(batch, -1, -1, -1), without_haze(mask).expand(batch, -1, -1)
 
 
 def _describe(value: object) -> str:

@@ -110,19 +110,19 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
     return mask, told
 
 
-def coverage(mask: Tensor) -> str:
-    """How much of the picture is to be repainted, in words. mask: [B, H, W]."""
+def coverage(mask: Tensor, shown: str = "picture") -> str:
+    """How much of what is shown is to be repainted, in words. mask: [B, H, W]."""
     covered, all_of_it = int(torch.count_nonzero(mask)), mask.numel()
     if covered == 0:
         return "The mask is empty: nothing will be repainted."
     if covered == all_of_it:
-        return "The mask is full: the whole picture will be repainted."
+        return f"The mask is full: the whole {shown} will be repainted."
     share = covered / all_of_it
     if share < 0.001:
-        return "The mask covers less than 0.1% of the picture."
+        return f"The mask covers less than 0.1% of the {shown}."
     if share > 0.999:
-        return "The mask covers all but less than 0.1% of the picture."
-    return f"The mask covers {share:.1%} of the picture."
+        return f"The mask covers all but less than 0.1% of the {shown}."
+    return f"The mask covers {share:.1%} of the {shown}."
 
 
 def without_specks(mask: Tensor, area: int) -> Tensor:

@@ -15,7 +15,7 @@ from .geometry import Plan, Size
 from .kernels import Span
 from .padding import BORDERS, cut_image, cut_mask
 from .resample import resample
-from .room import copy_of, stacked
+from .room import copy_of, one_of_equal, stacked
 
 Part = TypeVar("Part")
 
@@ -138,11 +138,6 @@ def pick(parts: Any, index: int) -> Any:
     return parts[index : index + 1] if isinstance(parts, Tensor) else parts[index]
 
 
-def one_of_equal(batch: Tensor) -> Tensor:
-    """One for all where a batch is one tensor repeated, as `expand` does without memory; else the batch itself."""
-    return batch[:1] if len(batch) > 1 and batch.stride(0) == 0 else batch
-
-
 def common_count(what: str, **batches: Sized) -> int:
     """How many there will be: the most of what is given. Of everything else there is as many, or one for all.
 
@@ -175,7 +170,8 @@ def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
         return F.pad(inside, around) if any(padding) else copy_of(inside)
     # Beyond the picture's border as it is there, so that it does not fade; for a while.
     values, size = F.pad(inside[:, None].float(), around, mode="replicate"), (target.height, target.width)
-    if target.width < box.width or target.height < box.height:
+    if target.width < 2 * box.width or target.height < 2 * box.height:
+        # A mean would leave less than half of a single pixel, or of a thin slanted line.
         result = F.adaptive_max_pool2d(values, size)
     else:
         # Shares that add up to 1 only after rounding would make a little less than 1 of 1.

@@ -14,7 +14,7 @@ from .registration import Drift, register
 
 @dataclass
 class Finish:
-    """A `stitch.Blend` that notes what it did to each crop.
+    """A `stitch.Finishing` that notes what it did to each crop.
 
     method: of `blends.blend`. colour, strength, ring: of `colour.match_colour`. align: whether drift is undone first.
     drifts, pixels, shifts: what was found, of as many crops as there were.
@@ -29,12 +29,14 @@ class Finish:
     pixels: list[int] = field(default_factory=list)
     shifts: list[Tensor] = field(default_factory=list)
 
-    def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor) -> Tensor:
+    def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor:
+        # What was repainted and is not pasted is not known either.
+        unknown = torch.maximum(weight, hole.to(weight))
         if self.align:
-            registered = register(original, repainted, weight, self.ring)
+            registered = register(original, repainted, unknown, self.ring)
             repainted = registered.image
             self.drifts += registered.drifts
-        matched = match_colour(original, repainted, weight, self.colour, self.strength, self.ring)
+        matched = match_colour(original, repainted, unknown, self.colour, self.strength, self.ring)
         if matched.asked:
             self.pixels += matched.pixels
             self.shifts.append(matched.shift)

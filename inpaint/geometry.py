@@ -40,9 +40,13 @@ class Size:
             return Size(self.width, _rounded(self.width * of.height, of.width))
         return Size(_rounded(self.height * of.width, of.height), self.height)
 
+    def stretch(self, other: Size) -> float:
+        """How far its aspect is from another's: 0.05 where one is 5 % wider for its height."""
+        return abs(math.log((self.width / other.width) / (self.height / other.height)))
+
     def is_like(self, other: Size) -> bool:
         """Whether it has the aspect of another, nearly."""
-        return abs(math.log((self.width / other.width) / (self.height / other.height))) <= MOST_STRETCH
+        return self.stretch(other) <= MOST_STRETCH
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"

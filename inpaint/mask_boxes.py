@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .checks import check_mask
 from .geometry import Box
+from .room import one_of_equal
 from .threads import one_thread
 
 
@@ -20,7 +21,8 @@ def mask_boxes(mask: Tensor) -> list[Box | None]:
         InpaintError: if `mask` is not [B, H, W].
     """
     check_mask(mask)
-    return [_box(frame) for frame in mask]
+    apart = one_of_equal(mask)
+    return [_box(frame) for frame in apart] * (len(mask) // len(apart))
 
 
 def _box(frame: Tensor) -> Box | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .checks import check_choice, check_fits, check_image
-from .crop import check_whole, common_count, one_of_equal, pick, scaled, scaled_mask
+from .crop import check_whole, common_count, pick, scaled, scaled_mask
 from .errors import InpaintError
 from .geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, place, target_size
 from .padding import BORDERS
-from .room import repeated, stacked
-from .stitch import Blend, check_aspect, paste_crop, weights_of
+from .room import one_of_equal, repeated, stacked
+from .stitch import Finishing, check_aspect, paste_crop, weights_of
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def regions_like(image: Tensor, record: RegionStitch, border: str = "reflect") -
 
 
 def stitch_regions(
-    record: RegionStitch, crops: Tensor, feather: float = 8.0, blend: Blend | None = None
+    record: RegionStitch, crops: Tensor, feather: float = 8.0, blend: Finishing | None = None
 ) -> StitchedRegions:
     """Put the repainted crops of regions back into the pictures that they are from.
 
@@ -182,8 +183,9 @@ def stitch_regions(
     taken = record.masks[0].new_zeros(image.shape[:3])
     unusable = 0
     for number, (plan, frame, weight) in enumerate(zip(record.plans, record.frames, weights, strict=True)):
-        original, crop = pick(record.image, frame), crops[number : number + 1]
-        unusable += paste_crop(image[frame : frame + 1], original, crop, weight, plan, record.linear, blend)
+        place, original, crop = image[frame : frame + 1], pick(record.image, frame), crops[number : number + 1]
+        told = None if blend is None else partial(blend, hole=record.masks[number])
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, told)
         rows, columns = plan.inside.slices
         part = taken[frame : frame + 1, rows, columns]
         torch.maximum(part, weight, out=part)

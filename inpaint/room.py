@@ -1,4 +1,4 @@
-"""Memory for results."""
+"""Memory: what results get, and what a batch of equals takes."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,6 +25,11 @@ def room(shape: Sequence[int], like: Tensor) -> Tensor:
 def copy_of(tensor: Tensor) -> Tensor:
     """The same numbers in memory of their own."""
     return room(tensor.shape, tensor).copy_(tensor)
+
+
+def one_of_equal(batch: Tensor) -> Tensor:
+    """One for all where a batch is one tensor repeated, as `expand` does without memory; else the batch itself."""
+    return batch[:1] if len(batch) > 1 and batch.stride(0) == 0 else batch
 
 
 @one_thread()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from .errors import InpaintError
 from .geometry import Box, Plan, Size
 from .kernels import Span
 from .mask_boxes import mask_boxes
+from .padding import cut_mask
 from .resample import resample
 from .room import repeated
 from .threads import one_thread
@@ -24,6 +26,16 @@ from .threads import one_thread
 # pixels of the picture; what comes is float32 or wider, may hold what is no number, and is not to be changed. Of what
 # is returned only that counts which lies where the weight is above 0 and the repainted pixel is a number.
 Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Finishing(Protocol):
+    """A `Blend` that is told of the hole as well, [1, h, w], above 0: what was to be repainted, pasted or not."""
+
+    def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor: ...
+
+
+# A difference in aspect from which on it is told; what is rounded to whole pixels differs by less.
+TOLD_STRETCH = 0.005
 
 
 class Stitched(NamedTuple):
@@ -40,7 +52,7 @@ class Stitched(NamedTuple):
 
 
 def stitch(
-    record: Stitch, crops: Tensor, feather: float = 8.0, blend: Blend | None = None, mask: Tensor | None = None
+    record: Stitch, crops: Tensor, feather: float = 8.0, blend: Finishing | None = None, mask: Tensor | None = None
 ) -> Stitched:
     """Put repainted crops back into the pictures that they are from.
 
@@ -50,9 +62,10 @@ def stitch(
             the picture's pixels. Its alpha plays no part.
         feather: width of the soft edge around the mask, in pixels of the original. It is narrower where the crop ends
             within it, so that no crop's border shows.
-        blend: how original and crop become one, see `Blend`; None mixes them by the weight.
-        mask: [M, h, w] float in 0..1 over the crop, at any size: what was really repainted, or what to take of it,
-            instead of the mask that was cropped.
+        blend: how original and crop become one, see `Finishing`; None mixes them by the weight.
+        mask: [M, h, w] float in 0..1: what was really repainted, or what to take of it, instead of the mask that was
+            cropped. Over the whole picture where it has the picture's size, or its aspect and not the crop's; else over
+            the crop. At any size.
 
     Returns:
         as many pictures as there are of what there is most.
@@ -62,7 +75,7 @@ def stitch(
     """
     check_image(crops, "crop")
     check_aspect(crops, record.plans[0].target)
-    masks = record.mask if mask is None else _over_box(mask, record.plans[0])
+    masks = record.mask if mask is None else _over_box(mask, record.plans[0], _size(crops))
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
 
@@ -70,7 +83,9 @@ def stitch(
     unusable = 0
     for index, place in enumerate(image.split(1)):
         original, plan = pick(record.image, index), pick(record.plans, index)
-        unusable += paste_crop(place, original, pick(crops, index), pick(weights, index), plan, record.linear, blend)
+        crop, weight = pick(crops, index), pick(weights, index)
+        told = None if blend is None else partial(blend, hole=pick(record.mask, index))
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, told)
     return Stitched(image, weights, unusable)
 
 
@@ -79,7 +94,8 @@ def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
     """How much of each crop to take, by the masks [M, h, w] inside the plans' boxes; see `blend.composite_mask`.
 
     A soft edge that a crop's border cuts off would show there as a line. So it is as wide as the room between mask and
-    border, the least of all frames'; where the picture ends with the crop there is always room.
+    border, the least of all frames', down to none; where the picture ends with the crop there is always room. A feather
+    of 0 is another thing: the mask's own values.
 
     Raises:
         InpaintError: if `feather` is negative or not finite.
@@ -87,8 +103,10 @@ def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
     check_amount("feather", feather, "Use 0 for the mask's own values.")
     boxes = mask_boxes(masks)
     count = common_count("stitch", masks=boxes, boxes=plans)
+    if feather == 0:
+        return masks
     rooms = [_room(pick(boxes, index), pick(plans, index)) for index in range(count)]
-    return composite_mask(masks, min([feather, *rooms]))
+    return composite_mask((masks > 0).to(masks.dtype), min([feather, *rooms]))
 
 
 def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
@@ -112,12 +130,24 @@ def check_aspect(crops: Tensor, target: Size) -> None:
     Raises:
         InpaintError: if it is another.
     """
-    size = Size(crops.shape[2], crops.shape[1])
+    size = _size(crops)
     if not size.is_like(target):
         raise InpaintError(
             f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {size}. "
             "What changed its aspect may have cut it: give it back as it was, or resize it to that."
         )
+
+
+def stretch_report(crops: Tensor, target: Size) -> list[str]:
+    """A line where crops [K, h, w, C] came back in an aspect that is not quite the one they were handed out with."""
+    size = _size(crops)
+    stretch = size.stretch(target)
+    if stretch < TOLD_STRETCH:
+        return []
+    return [
+        f"The crop came back as {size}, not as {target} or that enlarged: it was stretched by {stretch:.1%}. "
+        "If something cut it on its way, it does not fit."
+    ]
 
 
 @torch.no_grad()
@@ -131,7 +161,8 @@ def paste_crop(
         original: [1, H, W, C], which is read.
         crop: [1, h, w, C].
         weight: [1, h, w] inside the plan's box.
-        plan, linear, blend: as in `stitch`.
+        plan, linear: as in `stitch`.
+        blend: see `Blend`; None mixes them by the weight.
 
     Returns:
         the number of masked pixels that the crop had nothing finite for.
@@ -182,11 +213,20 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)
 
 
-def _over_box(mask: Tensor, plan: Plan) -> Tensor:
-    """A mask over a crop, of any size, as one over the part of the plan's box that lies on the picture."""
-    mask = without_haze(match_mask(mask, plan.box.height, plan.box.width, len(as_planes(mask))))
-    rows, columns = plan.inside.moved(-plan.box.x, -plan.box.y).slices
+def _over_box(mask: Tensor, plan: Plan, returned: Size) -> Tensor:
+    """A mask over a crop, or over the picture, as one over the part of the plan's box that lies on the picture."""
+    mask = as_planes(mask)
+    size, box, picture = _size(mask), plan.box, plan.picture
+    of_picture = size == picture or (size.is_like(picture) and not size.is_like(plan.target))
+    if of_picture and size not in (returned, plan.target):
+        return without_haze(cut_mask(match_mask(mask, picture.height, picture.width, len(mask)), plan.inside))
+    mask = without_haze(match_mask(mask, box.height, box.width, len(mask)))
+    rows, columns = plan.inside.moved(-box.x, -box.y).slices
     return mask[:, rows, columns]
+
+
+def _size(part: Tensor) -> Size:
+    return Size(part.shape[2], part.shape[1])
 
 
 def _room(mask: Box | None, plan: Plan) -> float:

@@ -14,7 +14,7 @@ from ..inpaint.geometry import Size, join, plan_box
 from ..inpaint.mask_boxes import mask_boxes
 from ..inpaint.padding import BORDERS
 from ..inpaint.regions import RegionStitch, regions_like
-from ..inpaint.stitch import on_picture
+from ..inpaint.stitch import on_picture, stretch_report
 from ..inpaint.stitch import stitch as put_back
 from .choices import check_choices
 from .crop_shared import (
@@ -107,9 +107,11 @@ class CropForInpaint(io.ComfyNode):
             plans = [plan_box(join(boxes), picture, also=join(also), **settings)]
         cropped = crop(image, mask, plans, border, linear_light)
         box = plans[0].box
-        told = [f"Cropped {box.size} of {picture} to {plans[0].target}.", coverage(cropped.mask)]
-        if not any(boxes):
-            told.insert(0, "The mask is empty: the whole picture is taken.")
+        told = [f"Cropped {box.size} of {picture} to {plans[0].target}."]
+        if any(boxes):
+            told.append(coverage(cropped.mask, "crop"))
+        else:
+            told.insert(0, "The mask is empty: the whole picture is taken, and nothing will be repainted.")
         return io.NodeOutput(*cropped, box.x, box.y, box.width, box.height, ui={"text": ("\n".join(told),)})
 
 
@@ -126,7 +128,12 @@ class StitchCrop(io.ComfyNode):
                 StitchType.Input("stitch", tooltip="From Crop for Inpainting."),
                 io.Image.Input("image", tooltip="The repainted crop; an upscaled one will do."),
                 *finish_inputs(),
-                advanced(io.Mask.Input("mask", tooltip="What to take of the crop, instead of its own mask.")),
+                advanced(
+                    io.Mask.Input(
+                        "mask",
+                        tooltip="What to take of the crop, instead of its own mask. It may be one of the whole picture.",
+                    )
+                ),
             ],
             outputs=stitch_outputs(),
         )
@@ -151,7 +158,8 @@ class StitchCrop(io.ComfyNode):
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
         composite = on_picture(made.weights, stitch.plans)
-        return stitched(stitch.image, made.image, composite, made.unusable, finish.told)
+        told = [*stretch_report(image, stitch.plans[0].target), *finish.told]
+        return stitched(stitch.image, made.image, composite, made.unusable, told)
 
 
 class CropByBox(io.ComfyNode):

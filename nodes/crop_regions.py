@@ -8,6 +8,7 @@ from torch import Tensor
 from ..inpaint.checks import match
 from ..inpaint.finish import Finish
 from ..inpaint.regions import RegionStitch, crop_regions, stitch_regions
+from ..inpaint.stitch import stretch_report
 from .choices import check_choices
 from .crop_shared import (
     RegionStitchType,
@@ -40,7 +41,9 @@ class CropRegions(io.ComfyNode):
                 *all_advanced(
                     *size_inputs(),
                     *scaling_inputs(),
-                    count("limit", 64, "More regions of a picture are refused: specks, most likely.", most=4096),
+                    count(
+                        "limit", 64, "More regions of a picture are refused: specks, most likely.", most=4096, least=1
+                    ),
                 ),
             ],
             outputs=[
@@ -117,4 +120,5 @@ class StitchRegions(io.ComfyNode):
     ) -> io.NodeOutput:
         finish = Finish(blend, colour, colour_strength, ring, align)
         made = stitch_regions(stitch, image, feather, finish)
-        return stitched(stitch.image, made.image, made.mask, made.unusable, finish.told)
+        told = [*stretch_report(image, stitch.plans[0].target), *finish.told]
+        return stitched(stitch.image, made.image, made.mask, made.unusable, told)

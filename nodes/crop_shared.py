@@ -96,9 +96,11 @@ def planned(
 
 def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, done: list[str]) -> io.NodeOutput:
     """Picture and mask of a stitch, with its proof, what was done to the crops, and its seam score."""
-    original, composite = original.expand(len(made), -1, -1, -1), composite.expand(len(made), -1, -1)
-    outside = max_change(original, made, composite == 0)
-    pasted = float((composite > 0).float().mean())
+    kept = composite == 0
+    pasted = 1 - float(kept.count_nonzero()) / kept.numel()
+    outside = max_change(original.expand_as(made), made, kept.expand(made.shape[:3]))
+    del kept
+    composite = composite.expand(made.shape[:3])
     told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
     if unusable:
         told.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
@@ -115,7 +117,11 @@ def stitch_outputs() -> list[io.Output]:
 
 def finish_inputs() -> list[io.Input]:
     return [
-        pixels("feather", 16.0, "Width of the soft edge around the mask, in pixels of the picture."),
+        pixels(
+            "feather",
+            16.0,
+            "Width of the soft edge around the mask, in pixels of the picture. 0: the mask's own values.",
+        ),
         io.Combo.Input(
             "blend",
             options=list(METHODS),

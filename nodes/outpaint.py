@@ -7,7 +7,7 @@ from ..inpaint.checks import check_image
 from ..inpaint.clean import coverage
 from ..inpaint.colour_names import parse_colour
 from ..inpaint.geometry import Sides, Size
-from ..inpaint.outpaint import FILLS, UNITS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
+from ..inpaint.outpaint import FILLS, GREY, UNITS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
 from .choices import check_choices
 from .widgets import all_advanced, pixels, share
 
@@ -86,7 +86,9 @@ class PadForOutpaint(io.ComfyNode):
             sides = sides_to_aspect(picture, Size(width, height), x, y)
         else:
             sides = sides_of(picture, left, top, right, bottom, unit)
-        padded = pad_for_outpaint(image, sides, mask, feather, fill, parse_colour(color))
+        # Elsewhere it may be anything.
+        colour = parse_colour(color) if fill == "colour" else GREY
+        padded = pad_for_outpaint(image, sides, mask, feather, fill, colour)
         size = Size(padded.image.shape[2], padded.image.shape[1])
         told = f"From {picture} to {size}: {', '.join(f'{side} {name}' for name, side in sides._asdict().items())}."
         return io.NodeOutput(*padded, ui={"text": ("\n".join([told, coverage(padded.conditioning)]),)})

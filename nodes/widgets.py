@@ -22,9 +22,9 @@ def share(name: str, default: float, tooltip: str, most: float = 1.0) -> io.Floa
     return io.Float.Input(name, default=default, min=0.0, max=most, step=0.01, tooltip=tooltip)
 
 
-def count(name: str, default: int, tooltip: str, most: int) -> io.Int.Input:
-    """A whole number of things, 0 or more."""
-    return io.Int.Input(name, default=default, min=0, max=most, tooltip=tooltip)
+def count(name: str, default: int, tooltip: str, most: int, least: int = 0) -> io.Int.Input:
+    """A whole number of things."""
+    return io.Int.Input(name, default=default, min=least, max=most, tooltip=tooltip)
 
 
 def pixels(name: str, default: float, tooltip: str, least: float = 0.0, most: float = 512.0) -> io.Float.Input:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ..blends import composite_mask
 from ..checks import check_amount, check_fits
-from ..crop import one_of_equal, pick, scaled
+from ..crop import pick, scaled
 from ..errors import InpaintError
 from ..geometry import Box, Context, Plan, Size
 from ..masks import grow as grow_mask
 from ..progress import Progress
-from ..room import repeated
+from ..room import one_of_equal, repeated
 from ..stitch import paste_crop
 from .network import Grid
 from .parts import LEAST, Windows, parts_of

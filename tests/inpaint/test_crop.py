@@ -7,7 +7,9 @@ grows, faded at the picture's border, a rounding below or above 1, or not cleare
 let through; another mask ignored, or its haze taken; a feather cut off by a crop's border, on any side; the window in
 the wrong place; pixels of weight 0 taken; NaN let in from either side, or counted for the last frame only; all of the
 blend pasted, or multiplied; alpha for colour; a crop of another aspect; the original not copied; the returned crop
-written into; rows without a last one, columns likewise, boxes of what is 0.5 and more.
+written into; rows without a last one, columns likewise, boxes of what is 0.5 and more; a mask interpolated where it
+grows by less than twice; another mask of the whole picture squeezed into the crop; a mask's own values taken where the
+crop leaves its soft edge no room.
 """
 
 import dataclasses
@@ -18,6 +20,7 @@ import skimage.data
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import label
 
 from inpaint.blends import composite_mask
 from inpaint.crop import crop, crop_like
@@ -325,6 +328,17 @@ def test_a_mask_made_smaller_loses_nothing_and_one_made_larger_stays_full():
         assert torch.all(crop(torch.zeros(1, 3, 3, 3), torch.ones(1, 3, 3), plan).mask == 1)
 
 
+@pytest.mark.parametrize("target", [Size(65, 65), Size(72, 80), Size(127, 100), Size(128, 128)])
+def test_a_mask_made_a_little_larger_keeps_its_single_pixels_and_thin_lines(target):
+    mask = torch.zeros(1, 64, 64)
+    mask[0].fill_diagonal_(1)
+    mask[0, 10, 50] = 1
+    scaled = crop(random(1, 64, 64, 3), mask, Plan(Box(0, 0, 64, 64), target, Size(64, 64))).mask
+    patches, _ = label(scaled[0] >= 0.5, np.ones((3, 3)))
+    assert patches.max() == 2
+    assert patches[0, 0] == patches[-1, -1] != 0
+
+
 def test_a_control_image_of_another_size_shows_the_same_part():
     picture, plan = ramp(64, 80), plan_box(Box(21, 25, 15, 11), Size(80, 64), Context(pixels=7), Area.square(48))
     expected = crop_like(picture, [plan])
@@ -345,7 +359,8 @@ def test_a_blend_of_ones_own():
     returned[0, 8, 8], returned[0, 1, 1] = torch.nan, torch.nan
     seen = []
 
-    def blend(original, repainted, weight):
+    def blend(original, repainted, weight, *, hole):
+        assert torch.equal(hole, mask[:, 8:32, 8:32])
         seen.append((original, repainted, weight))
         return torch.full_like(original, 0.25)
 
@@ -381,6 +396,39 @@ def test_another_mask_says_what_is_taken():
     record = crop(image, patch(40, 40, Box(0, 30, 40, 10)), plan).stitch
     back = stitch(record, torch.ones(1, 48, 24, 3), feather=0, mask=painted)
     assert torch.equal(back.image[0, ..., 0], patch(40, 40, Box(10, 10, 5, 5))[0])
+
+
+@pytest.mark.parametrize("height", [60, 90])
+def test_another_mask_may_be_one_of_the_whole_picture(height):
+    image, mask = random(1, height, 90, 3), patch(height, 90, Box(40, 20, 16, 16))
+    plan = plan_box(Box(40, 20, 16, 16), Size(90, height), Context(pixels=4), Size(24, 24))
+    record, returned = crop(image, mask, plan).stitch, random(1, 24, 24, 3)
+    part = patch(height, 90, Box(44, 22, 5, 9))
+    expected = stitch(
+        record, returned, 2, mask=part[:, plan.inside.y : plan.inside.bottom, plan.inside.x : plan.inside.right]
+    )
+    assert torch.equal(stitch(record, returned, 2, mask=part).image, expected.image)
+    assert (expected.weights == 1).sum() == 5 * 9
+
+
+def test_another_mask_is_of_the_crop_where_that_came_back_as_large_as_the_picture():
+    image, mask = random(1, 72, 72, 3), patch(72, 72, Box(24, 24, 16, 16))
+    plan = plan_box(Box(24, 24, 16, 16), Size(72, 72), Context(pixels=4), Size(24, 24))
+    part = patch(72, 72, Box(12, 15, 30, 21))
+    back = stitch(crop(image, mask, plan).stitch, random(1, 72, 72, 3), 0, mask=part)
+    inside = plan.inside.slices
+    assert torch.equal(on_picture(back.weights, [plan])[0][inside] >= 0.5, part[0, 1::3, 1::3] > 0)
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_where_a_crop_leaves_no_room_the_edge_is_hard_and_what_is_soft_counts_in_full(room):
+    image, mask = random(1, 40, 40, 3), patch(40, 40, Box(12, 12, 16, 16), 0.3)
+    plan = plan_box(Box(12, 12, 16, 16), Size(40, 40), Context(pixels=room))
+    returned = random(1, 16 + 2 * room, 16 + 2 * room, 3)
+    back = stitch(crop(image, mask, plan).stitch, returned, 8)
+    assert torch.equal(on_picture(back.weights, [plan]) == 1, mask > 0)
+    soft = stitch(crop(image, mask, plan).stitch, returned, 0)
+    assert torch.equal(on_picture(soft.weights, [plan]), mask)
 
 
 def test_light_is_averaged_where_asked_for():

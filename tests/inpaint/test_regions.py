@@ -180,7 +180,7 @@ def test_each_pixel_is_the_region_s_whose_weight_is_largest():
     # A blend sees the original, whatever is pasted already.
     seen = []
 
-    def blend(original, repainted, weight):
+    def blend(original, repainted, weight, *, hole):
         seen.append(original.clone())
         return repainted
 
@@ -203,7 +203,7 @@ def test_one_region_is_stitched_as_a_crop_is():
     returned = random(2, 2 * alone.image.shape[1], 2 * alone.image.shape[2], 3, seed=4)
     seen = []
 
-    def blend(original, repainted, weight):
+    def blend(original, repainted, weight, *, hole):
         seen.append(weight)
         return repainted
 

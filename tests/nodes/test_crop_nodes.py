@@ -3,7 +3,8 @@
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
 the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied;
 border or linear light dropped in any of the nodes; the VAE's or the model's multiple left out; the first seam told for
-the worst; an empty frame's seam told; what Pad for Outpainting is told of size, place, colour and feather ignored.
+the worst; an empty frame's seam told; colour fitted on what was
+repainted and is not pasted; one mask made many; what Pad for Outpainting is told of size, place, colour and feather ignored.
 """
 
 import pytest
@@ -99,6 +100,45 @@ def test_a_shift_of_colour_is_undone_and_only_if_asked(run, photo):
         "MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", colour="mean-std", colour_strength=0.5
     ).outputs[0]
     assert float((half - photo)[inside].abs().mean()) == pytest.approx(errors["none"] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("colour", ["mean-std", "field"])
+def test_colour_is_not_fitted_on_what_was_repainted_and_is_not_taken(run, photo, colour):
+    crop, mask, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
+    red = torch.where(mask[..., None] > 0, torch.tensor([1.0, 0.0, 0.0]), crop)
+    part = _mask(photo, top=115, left=200, height=10, width=20)
+    ran = run("MendStitchCrop", stitch=stitch, image=red, blend="feather", colour=colour, feather=0, mask=part)
+    torch.testing.assert_close(ran.outputs[0][part > 0], torch.tensor([1.0, 0.0, 0.0]).expand(200, 3))
+    assert torch.equal(ran.outputs[0][part == 0], photo[part == 0])
+
+
+def test_a_stretched_crop_is_told(run, photo):
+    crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
+    height, width = crop.shape[1:3]
+    for returned in (crop, torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=2).movedim(1, -1)):
+        assert "stretched" not in run("MendStitchCrop", stitch=stitch, image=returned, colour="none").text
+    told = run("MendStitchCrop", stitch=stitch, image=crop[:, :, 2:-2], colour="none").text
+    assert f"came back as {width - 4}x{height}, not as {width}x{height}" in told
+
+
+def test_one_mask_for_a_film_stays_one(run, photo):
+    crops, masks, stitch, *_ = run("MendCropForInpaint", image=photo.repeat(5, 1, 1, 1), mask=_mask(photo)).outputs
+    assert len(crops) == len(masks) == 5
+    assert len(stitch.mask) == 1
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather").outputs
+    assert len(whole) == len(weight) == 5
+    assert weight.untyped_storage().nbytes() == weight[:1].numel() * 4
+
+
+def test_what_is_told_of_a_crop_is_of_the_crop(run, photo):
+    settings = {"size": "keep", "context_factor": 1, "context_pixels": 0, "image": photo}
+    assert (
+        "the whole crop will be repainted"
+        in run("MendCropForInpaint", mask=_mask(photo, width=64, height=64), **settings).text
+    )
+    told = run("MendCropForInpaint", mask=torch.zeros(1, 64, 64), **settings).text
+    assert told.startswith("The mask is empty: the whole picture is taken, and nothing will be repainted.")
+    assert told.count("empty") == 1
 
 
 def test_drift_is_undone_and_only_if_asked(run, photo):
@@ -216,6 +256,12 @@ def test_room_for_outpainting(run, photo, settings, size, fill):
         assert (conditioning[0][new] == 1).all()
     assert set(conditioning.unique().tolist()) == {0, 1}
     assert ((denoise > 0) & (denoise < 1)).any()
+
+
+def test_a_colour_that_is_not_used_is_not_read(run, photo, InpaintError):
+    assert run("MendPadForOutpaint", image=photo, fill="edge", color="").outputs[0].shape[2] > photo.shape[2]
+    with pytest.raises(InpaintError, match="color"):
+        run("MendPadForOutpaint", image=photo, fill="colour", color="")
 
 
 def test_the_picture_can_have_a_mask_of_its_own(run, photo):
