@@ -118,8 +118,10 @@ class Case:
         record = self.cropped.stitch
         made = stitch(record, self.cropped.image, FEATHER, Finish(blend, colour))
         composite = on_picture(made.weights, record.plans).expand(self.frames, -1, -1)
-        change = max_change(record.image, made.image, composite == 0)
-        return made, composite, change, worst(seam(made.image, composite))
+        kept = composite == 0
+        told = kept.count_nonzero(), max_change(record.image, made.image, kept)
+        del kept
+        return made, composite, told, worst(seam(made.image, composite))
 
 
 class Host:
@@ -311,15 +313,18 @@ def _films(report: Report, cases: list[Case]) -> None:
 def _nodes(report: Report, cases: list[Case]) -> None:
     report.heading("The nodes as a whole")
     report.say("With what they tell: the share that is masked or pasted, the proof that nothing else changed, and the")
-    report.say("seam score. Memory is the most that is held beside the input, results and composite mask included; the")
-    report.say("limit is that of two crops and one output.")
+    report.say(
+        "seam score. Memory is the most that is held beside the input. The limit of a stitch is that of two crops"
+    )
+    report.say("and of what is handed on, picture and composite mask.")
     report.table(what=26, picture=13, target=11, ms=22, MiB=8, limit=8)
     for case in cases:
         rows: dict[str, Callable[[], object]] = {"crop": case.crop_node}
         for blend, colour in (("feather", "none"), ("multiband", "none"), ("multiband", "mean-std")):
             rows[f"stitch, {blend}, colour {colour}"] = partial(case.stitch_node, blend, colour)
         for what, work in rows.items():
-            sizes = (f"{size / 2**20:.1f}" for size in (peak_bytes(work), case.limit))
+            limit = case.limit + 4 * case.picture.width * case.picture.height
+            sizes = (f"{size / 2**20:.1f}" for size in (peak_bytes(work), limit))
             report.row(what, case, case.plan.target, measure(work, lambda: None).our_ms, *sizes)
 
 

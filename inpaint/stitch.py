@@ -180,8 +180,7 @@ def paste_crop(
         repainted = _over(crop.to(place.device), plan, inside, linear)
         base = original.to(repainted.dtype)
         # Three of each, one for each colour: operators are several times slower on one that serves three.
-        weights = weight.to(base)[..., None].expand(base.shape).contiguous()
-        taken = weights > 0
+        taken = (weight > 0)[..., None].expand(base.shape).contiguous()
         unusable = 0
         if not repainted.sum().isfinite():
             usable = repainted.isfinite().all(dim=-1, keepdim=True)
@@ -191,6 +190,7 @@ def paste_crop(
             if not base.sum().isfinite():
                 # It may well be what the mask is there for.
                 base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
+            weights = weight.to(base)[..., None].expand(base.shape).contiguous()
             blended = torch.lerp(base, repainted, weights, out=weights)
     if blend is not None:
         blended = blend(base, repainted, weight)

@@ -89,8 +89,10 @@ def all_finite(image: Tensor) -> Tensor:
 
 
 def _ends(*pictures: Tensor) -> Tensor:
-    """The smallest and the largest value of each."""
-    return torch.stack([end.float() for picture in pictures for end in picture.aminmax()])
+    """The smallest and the largest values of their bands. What is a view of something larger is copied for that."""
+    return torch.stack(
+        [end.float() for picture in pictures for rows in bands(*picture.shape[:2]) for end in picture[rows].aminmax()]
+    )
 
 
 def _window(mask: Tensor, reach: int) -> tuple[slice, slice] | None:
