@@ -45,6 +45,7 @@ def parser():
     demo.add_argument("--checkpoint", metavar="FILE", help="your checkpoint, instead of the small one of the demo")
     demo.add_argument("--image", metavar="FILE", help="your picture")
     demo.add_argument("--mask", metavar="FILE", help="your mask: white is repainted")
+    demo.add_argument("--prompt", metavar="TEXT", help="what should be there instead, for a checkpoint of yours")
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
     test.add_argument("--web", action="store_true", help="the tests in a real browser, and only they")
     serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -28,8 +29,11 @@ class Pairs:
         self.latents, self.hidden, self.cells = latents, hidden, cells
 
 
-def pairs(path: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat16: bool) -> Pairs:
-    """From a file, which the first call makes: crops again and again, half of them mirrored, each with another hole."""
+def pairs(folder: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat16: bool) -> Pairs:
+    """From a file, which the first call with an encoder makes: crops again and again, half of them mirrored, each with
+    another hole."""
+    weights = b"".join(tensor.numpy().tobytes() for tensor in encoder.state_dict().values())
+    path = folder / f"pairs-{hashlib.sha256(weights).hexdigest()[:8]}.pt"
     if not path.exists():
 
         def made(first: int) -> tuple[Tensor, ...]:
@@ -39,7 +43,9 @@ def pairs(path: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat
         starts = range(0, number, BATCH)
         with ThreadPoolExecutor(PARTS, initializer=partial(torch.set_num_threads, 1)) as workers:
             parts = [*tqdm(workers.map(made, starts), total=len(starts), desc="latents", mininterval=5)]
-        torch.save([torch.cat(part) for part in zip(*parts, strict=True)], path)
+        unfinished = path.with_suffix(".part")
+        torch.save([torch.cat(part) for part in zip(*parts, strict=True)], unfinished)
+        unfinished.replace(path)
     return Pairs(*torch.load(path))
 
 

@@ -20,11 +20,16 @@ from inpaint.masks import grow_cells, pool
 STEPS, FEATHER = 20, 8.0
 
 
+def pasted(image: Tensor, mask: Tensor, repainted: Tensor) -> Tensor:
+    """The picture with its hole repainted, and everything beyond a soft edge as it was."""
+    return paste(image, repainted, composite_mask(mask, FEATHER)).image
+
+
 @torch.inference_mode()
-def inpaint(
+def painted(
     vae: VAE, unet: UNet, image: Tensor, mask: Tensor, filled: Tensor | None = None, denoise: float = 1.0, seed: int = 1
 ) -> Tensor:
-    """The picture with its hole repainted, and everything beyond a soft edge as it was.
+    """All of the picture as it comes from the VAE, its hole repainted.
 
     Args:
         image: [B, H, W, 3] in 0..1.
@@ -42,8 +47,7 @@ def inpaint(
     else:
         latent, repaint = vae.taesd_encoder(prepare(filled, mask, RATIO).pixels.movedim(-1, 1)), cells
     latent = sample(unet, latent, hidden, cells, repaint, noise, denoise)
-    decoded = vae.taesd_decoder(latent).clamp(0, 1).movedim(1, -1)[:, : image.shape[1], : image.shape[2]]
-    return paste(image, decoded, composite_mask(mask, FEATHER)).image
+    return vae.taesd_decoder(latent).clamp(0, 1).movedim(1, -1)[:, : image.shape[1], : image.shape[2]]
 
 
 def sample(

@@ -1,13 +1,14 @@
-"""Train the demo's model: `python -m demo.train vae`, then the same with `unet` and `keep`.
+"""Train the demo's model: `.venv/bin/python -m demo.train vae`, then the same with `unet` and `keep`.
 
-Each goes on where it was stopped. What they make on the way stays in .host/training; `keep` writes the weights that the
-project ships, and the curve of the losses.
+Each goes on where it was stopped, by Ctrl-C too. What they make on the way stays in .host/training; `keep` writes the
+weights that the project ships, and the curve of the losses. With `--onward` the shipped weights are where it begins.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 import numpy as np
 import torch
@@ -37,22 +38,34 @@ def main() -> None:
     crops = training_crops(FOLDER / "crops.npy")
     bfloat16 = torch.cpu._is_avx512_bf16_supported()
     steps = options.steps or STEPS.get(options.what, 0)
-    vae, unet = VAE(), UNet()
-    of_vae = Trainer(vae, FOLDER, "vae", rate=2e-3)
-    of_unet = Trainer(unet, FOLDER, "unet", rate=1e-3, keep=0.999)
+    vae, unet = weights.load() if options.onward else (VAE(), UNet())
+    share = 0.5 if options.onward else 1.0
+    of_vae = Trainer(vae, FOLDER, "vae", rate=2e-3 * share)
+    of_unet = Trainer(unet, FOLDER, "unet", rate=1e-3 * share, keep=0.999)
+    trained = {"vae": of_vae.step or options.onward, "unet": of_unet.step}
     if options.what == "vae":
         of_vae.run(VAELoss(vae, crops, TEXTURED_FROM, bfloat16), steps, options.minutes)
     elif options.what == "unet":
-        data = pairs(FOLDER / "pairs.pt", of_vae.mean.taesd_encoder, crops, PAIRS, bfloat16)
+        _ask_for("vae", trained)
+        data = pairs(FOLDER, of_vae.mean.taesd_encoder, crops, PAIRS, bfloat16)
         of_unet.run(UNetLoss(unet, data, steps, bfloat16), steps, options.minutes)
     else:
+        _ask_for("vae", trained)
+        _ask_for("unet", trained)
         weights.save(of_vae.mean, of_unet.mean)
         _draw_curve()
+
+
+def _ask_for(what: str, trained: dict[str, int]) -> None:
+    if not trained[what]:
+        sys.exit(f"train: there is nothing of the {what} in {FOLDER}. Run `python -m demo.train {what}` first.")
 
 
 def _draw_curve() -> None:
     panels = []
     for name in STEPS:
+        if not (FOLDER / f"{name}.csv").exists():
+            continue
         step, _, loss = np.loadtxt(FOLDER / f"{name}.csv", delimiter=",").T
         cuts = np.unique(np.searchsorted(step, np.geomspace(step[0], step[-1], 40)[1:-1]))
         parts = zip(np.split(step, cuts), np.split(loss, cuts), strict=True)
@@ -65,6 +78,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=(*STEPS, "keep"))
     parser.add_argument("--steps", type=int, help=f"in all; without it {STEPS}")
+    parser.add_argument("--onward", action="store_true", help="begin with the shipped weights, at half the rate")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so many; a later run goes on")
     return parser.parse_args()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +34,7 @@ class Trainer:
     """
 
     def __init__(self, network: nn.Module, folder: Path, name: str, rate: float, keep: float = 0.998) -> None:
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.train().requires_grad_(True).to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(network).requires_grad_(False)
         self.path, self.log = folder / f"{name}.pt", folder / f"{name}.csv"
         self.rate, self.keep = rate, keep
@@ -45,6 +47,10 @@ class Trainer:
             self.mean.load_state_dict(state["mean"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["seconds"]
+        if self.log.exists():
+            # What came after the state was saved is done again.
+            lines = [line for line in self.log.read_text().splitlines() if int(line.split(",")[0]) <= self.step]
+            self.log.write_text("".join(f"{line}\n" for line in lines))
 
     def run(self, loss: Callable[[int, int], Tensor], steps: int, minutes: float) -> bool:
         """Go on training.
@@ -54,13 +60,17 @@ class Trainer:
             steps: until there were so many. The learning rate falls over the last of them.
             minutes: or for so long.
 
+        Ctrl-C ends it after a step, and what was reached is saved.
+
         Returns:
             whether all steps are done.
         """
+        stopped = threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: stopped.set())
         begun = saved = time.monotonic()
         before, recent = self.seconds, []
         with tqdm(total=steps, initial=self.step, desc=self.path.stem, mininterval=5) as bar:
-            while self.step < steps and time.monotonic() - begun < 60 * minutes:
+            while self.step < steps and time.monotonic() - begun < 60 * minutes and not stopped.is_set():
                 value = self._step(loss, steps)
                 recent.append(value)
                 self.seconds = before + time.monotonic() - begun

@@ -18,7 +18,9 @@ def save(vae: VAE, unet: UNet, path: Path = FILE) -> None:
         for name, network in (("vae", vae), ("unet", unet))
         for key, tensor in network.state_dict().items()
     }
-    save_file(weights, path)
+    unfinished = path.with_suffix(".part")
+    save_file(weights, unfinished)
+    unfinished.replace(path)
 
 
 def load(path: Path = FILE) -> tuple[VAE, UNet]:

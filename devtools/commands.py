@@ -110,6 +110,8 @@ def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
         if value is not None:
             # A relative path is the person's, and the demo runs in the checkout.
             arguments += [f"--{name}", os.path.abspath(Path(value).expanduser())]
+    if options.prompt is not None:
+        arguments += ["--prompt", options.prompt]
     return place.call(*arguments)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from devtools import prompts
@@ -37,10 +37,16 @@ def main() -> int:
     for file in (options.checkpoint, options.image, options.mask):
         if file is not None and not file.is_file():
             sys.exit(f"demo: there is no file {file}.")
-    picture = Image.open(options.image).convert("RGB") if options.image else photograph()
-    mask = Image.open(options.mask).convert("L").resize(picture.size) if options.mask else object_mask()
     if options.image and not options.mask:
         sys.exit("demo: --image needs --mask: a picture that is white where yours is to be repainted.")
+    picture = _opened(options.image, "RGB") if options.image else photograph()
+    mask = _opened(options.mask, "L") if options.mask else object_mask()
+    if mask.width * picture.height != mask.height * picture.width:
+        sys.exit(
+            f"demo: the mask is {mask.width}x{mask.height}, the picture {picture.width}x{picture.height}: give "
+            "a mask of the picture's size, as an editor saves it."
+        )
+    mask = mask.resize(picture.size)
 
     base = ROOT / ".host" / "demo"
     arguments = []
@@ -63,7 +69,8 @@ def main() -> int:
     try:
         with HostProcess(options.comfyui, base, cpu=not has_gpu(), arguments=arguments) as host:
             settings = {} if options.checkpoint else SMALL_SETTINGS
-            report = _run_all(HostClient(host.url), picture, mask, checkpoint, settings, options.output)
+            client = HostClient(host.url)
+            report = _run_all(client, picture, mask, options.prompt, checkpoint, settings, options.output)
     except HostFailed as error:
         sys.exit(f"demo: {error}")
     report["checkpoint"] = checkpoint
@@ -84,10 +91,19 @@ def main() -> int:
     return 0
 
 
+def _opened(file: Path, mode: str) -> Image.Image:
+    """A picture file as viewers show it."""
+    try:
+        return ImageOps.exif_transpose(Image.open(file)).convert(mode)
+    except UnidentifiedImageError:
+        sys.exit(f"demo: {file} is no picture that can be read. Give a PNG or a JPEG.")
+
+
 def _run_all(
     client: HostClient,
     picture: Image.Image,
     mask: Image.Image,
+    text: str,
     checkpoint: str,
     settings: dict[str, dict[str, Any]],
     output: Path,
@@ -102,6 +118,7 @@ def _run_all(
     for name in WORKFLOWS:
         prompt = prompts.load(name)
         prompts.set_input(prompt, "LoadImage", image=upload)
+        prompts.set_text(prompt, text)
         prompts.set_input(prompt, "MendLoadCheckpoint", ckpt_name=checkpoint)
         prompts.set_input(prompt, "MendMaskedSampler", seed=SEED)
         for node, values in settings.items():
@@ -180,6 +197,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help="your checkpoint, instead of the small one of the demo")
     parser.add_argument("--image", type=Path, help="your picture")
     parser.add_argument("--mask", type=Path, help="your mask: white is repainted")
+    parser.add_argument("--prompt", default="", help="what should be there instead, for a checkpoint of yours")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output")
     return parser.parse_args()
 

@@ -90,6 +90,8 @@ def _unpacked(package: str) -> Path:
     folder = FOLDER / package
     if not folder.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
+        for left in FOLDER.glob(f"{package}_*.deb"):
+            left.unlink()
         subprocess.run(["apt-get", "download", package], cwd=FOLDER, check=True)
         (archive,) = FOLDER.glob(f"{package}_*.deb")
         half_way = FOLDER / f"{package}.part"

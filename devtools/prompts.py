@@ -31,6 +31,13 @@ def set_input(prompt: Prompt, class_type: str, **values: Any) -> None:
             node["inputs"].update(values)
 
 
+def set_text(prompt: Prompt, text: str) -> None:
+    """Set what is to be painted; does nothing where the prompt asks for no text."""
+    for node in prompt.values():
+        if node["_meta"]["title"] == "Prompt":
+            node["inputs"]["text"] = text
+
+
 def node_of(prompt: Prompt, *class_types: str) -> str:
     """Id of the one node of these classes."""
     (found,) = (key for key, node in prompt.items() if node["class_type"] in class_types)

@@ -62,13 +62,16 @@ def write_safetensors(path: Path, tensors: Contents) -> Path:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     partial = path.with_suffix(".part")  # so that an interrupted run leaves no half of a file
-    with partial.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for tensor in (tensors[name] for name in order):
-            if not isinstance(tensor, Hole):
-                _write(file, tensor)
-        file.truncate(8 + len(text) + position)
-    return partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for tensor in (tensors[name] for name in order):
+                if not isinstance(tensor, Hole):
+                    _write(file, tensor)
+            file.truncate(8 + len(text) + position)
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _dtype(tensor: Tensor | Hole) -> str:

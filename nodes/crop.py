@@ -131,7 +131,7 @@ class StitchCrop(io.ComfyNode):
                 advanced(
                     io.Mask.Input(
                         "mask",
-                        tooltip="What to take of the crop, instead of its own mask. It may be one of the whole picture.",
+                        tooltip="What to take of the crop, instead of its mask. It may be one of the whole picture.",
                     )
                 ),
             ],

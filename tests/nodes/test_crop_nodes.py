@@ -3,8 +3,8 @@
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
 the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied;
 border or linear light dropped in any of the nodes; the VAE's or the model's multiple left out; the first seam told for
-the worst; an empty frame's seam told; colour fitted on what was
-repainted and is not pasted; one mask made many; what Pad for Outpainting is told of size, place, colour and feather ignored.
+the worst; an empty frame's seam told; colour fitted on what was repainted and is not pasted; one mask made many; what
+Pad for Outpainting is told of size, place, colour and feather ignored.
 """
 
 import pytest
