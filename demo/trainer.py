@@ -66,7 +66,7 @@ class Trainer:
             whether all steps are done.
         """
         stopped = threading.Event()
-        signal.signal(signal.SIGINT, lambda *_: stopped.set())
+        previous = signal.signal(signal.SIGINT, lambda *_: stopped.set())
         begun = saved = time.monotonic()
         before, recent = self.seconds, []
         with tqdm(total=steps, initial=self.step, desc=self.path.stem, mininterval=5) as bar:
@@ -84,6 +84,7 @@ class Trainer:
                 if time.monotonic() - saved > SAVE_SECONDS:
                     self.save()
                     saved = time.monotonic()
+        signal.signal(signal.SIGINT, previous)
         self.save()
         return self.step >= steps
 
