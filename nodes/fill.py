@@ -66,10 +66,10 @@ class FillMasked(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default="harmonic",
-                    tooltip="harmonic: the smoothest surface that meets the surroundings at the border. neutral: mid "
-                    "grey. colour: one color. edge: the nearest pixel. blur: wide means of what is around. noise: "
-                    "harmonic with the grain of what is around. telea, navier-stokes: OpenCV's, for scratches. "
-                    "patchmatch: pieces of the picture itself, for texture.",
+                    tooltip="harmonic: the smoothest surface that meets the surroundings at the border, for smooth "
+                    "ground and scratches. neutral: mid grey. colour: one color. edge: the nearest pixel. blur: wide "
+                    "means of what is around. noise: harmonic with the grain of what is around. telea, navier-stokes: "
+                    "OpenCV's, for thin holes. patchmatch: pieces of the picture itself, for texture.",
                 ),
                 io.Float.Input(
                     "falloff",

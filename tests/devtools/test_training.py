@@ -81,5 +81,5 @@ def test_nothing_goes_on_from_what_was_never_trained(tmp_path, monkeypatch, what
     monkeypatch.setattr(train.torch, "set_num_threads", lambda number: None)
     monkeypatch.setattr(train.weights, "save", lambda *networks: pytest.fail("written"))
     monkeypatch.setattr("sys.argv", ["train", what])
-    with pytest.raises(SystemExit, match="Run `python -m demo.train vae` first"):
+    with pytest.raises(SystemExit, match="train vae` first"):
         train.main()
