@@ -5,6 +5,7 @@ import { app } from "/scripts/app.js";
 const TYPE = "mend-report";
 const MARGIN = 10; // around the text
 const ADDED = 4; // to a widget's height, by the host
+const NARROWEST = 230; // of a new node: less cuts titles, and reports get long
 const STYLE = {
   whiteSpace: "pre-wrap",
   overflowWrap: "anywhere",
@@ -78,6 +79,7 @@ app.registerExtension({
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("Mend")) return;
     addReport(node);
+    node.setSize([Math.max(node.size[0], NARROWEST), node.size[1]]);
     const before = node.onExecuted;
     node.onExecuted = function (output) {
       before?.call(this, output);
