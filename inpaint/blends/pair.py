@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..geometry import Size
+from ..mask_boxes import mask_boxes
+
 # Pixels worked on at once: what they take stays in a processor's cache, and little memory is needed beside the result.
 BAND = 2**17
 
@@ -44,9 +47,10 @@ class Pair:
         Returns:
             the pair on the original's device; None where the mask is empty.
         """
-        window = _window(mask, reach)
-        if window is None:
+        (box,) = mask_boxes(mask[None])
+        if box is None:
             return None
+        window = box.widened(reach, reach).within(Size(mask.shape[1], mask.shape[0])).slices
         rows, device = window[0], original.device
         kept, painted = original[rows, :, :3], repainted[rows, :, :3].to(device)
         weight, sound = mask[window].to(device, torch.float32), None
@@ -93,15 +97,3 @@ def _ends(*pictures: Tensor) -> Tensor:
     return torch.stack(
         [end.float() for picture in pictures for rows in bands(*picture.shape[:2]) for end in picture[rows].aminmax()]
     )
-
-
-def _window(mask: Tensor, reach: int) -> tuple[slice, slice] | None:
-    # `any` would do, at ten times the time.
-    area = (mask > 0).view(torch.uint8)
-    spans = []
-    for dim in (1, 0):
-        places = area.amax(dim=dim).nonzero()
-        if not len(places):
-            return None
-        spans.append(slice(max(int(places[0]) - reach, 0), int(places[-1]) + 1 + reach))
-    return spans[0], spans[1]
