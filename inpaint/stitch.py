@@ -75,7 +75,7 @@ def stitch(
     """
     check_image(crops, "crop")
     check_aspect(crops, record.plans[0].target)
-    masks = record.mask if mask is None else _over_box(mask, record.plans[0], _size(crops))
+    masks = record.mask if mask is None else _over_boxes(mask, record.plans, _size(crops))
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
 
@@ -213,16 +213,20 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)
 
 
-def _over_box(mask: Tensor, plan: Plan, returned: Size) -> Tensor:
-    """A mask over a crop, or over the picture, as one over the part of the plan's box that lies on the picture."""
+def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
+    """Masks over crops, or over pictures, as ones over the parts of the plans' boxes that lie on the picture."""
     mask = as_planes(mask)
-    size, box, picture = _size(mask), plan.box, plan.picture
-    of_picture = size == picture or (size.is_like(picture) and not size.is_like(plan.target))
-    if of_picture and size not in (returned, plan.target):
-        return without_haze(cut_mask(match_mask(mask, picture.height, picture.width, len(mask)), plan.inside))
-    mask = without_haze(match_mask(mask, box.height, box.width, len(mask)))
-    rows, columns = plan.inside.moved(-box.x, -box.y).slices
-    return mask[:, rows, columns]
+    size, box, picture, target = _size(mask), plans[0].box, plans[0].picture, plans[0].target
+    of_picture = size == picture or (size.is_like(picture) and not size.is_like(target))
+    if of_picture and size not in (returned, target):
+        width, height, parts = picture.width, picture.height, [plan.inside for plan in plans]
+    else:
+        width, height, parts = box.width, box.height, [plan.inside.moved(-plan.box.x, -plan.box.y) for plan in plans]
+    mask = without_haze(match_mask(mask, height, width, len(mask)))
+    if len(set(parts)) == 1:
+        return cut_mask(mask, parts[0])
+    count = common_count("stitch", masks=mask, boxes=parts)
+    return torch.cat([cut_mask(pick(mask, index), pick(parts, index)) for index in range(count)])
 
 
 def _size(part: Tensor) -> Size:

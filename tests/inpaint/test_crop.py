@@ -411,6 +411,18 @@ def test_another_mask_may_be_one_of_the_whole_picture(height):
     assert (expected.weights == 1).sum() == 5 * 9
 
 
+def test_another_mask_of_the_whole_picture_follows_a_box_that_moves():
+    image, parts = random(3, 60, 90, 3), [Box(20 + 9 * frame, 22, 5, 9) for frame in range(3)]
+    plans = [plan_box(part, Size(90, 60), Context(pixels=8), Size(24, 24)) for part in parts]
+    assert len({plan.box.x for plan in plans}) == 3
+    record = crop(image, torch.cat([patch(60, 90, part) for part in parts]), plans).stitch
+    cells = [Box(part.x + 1, part.y + 1, 3, 3) for part in parts]
+    for boxes in (cells, [Box(30, 24, 3, 3)]):
+        masks = torch.cat([patch(60, 90, each) for each in boxes])
+        back = stitch(record, random(3, 24, 24, 3), 0, mask=masks)
+        assert torch.equal(on_picture(back.weights, plans), masks.expand(3, -1, -1))
+
+
 def test_another_mask_is_of_the_crop_where_that_came_back_as_large_as_the_picture():
     image, mask = random(1, 72, 72, 3), patch(72, 72, Box(24, 24, 16, 16))
     plan = plan_box(Box(24, 24, 16, 16), Size(72, 72), Context(pixels=4), Size(24, 24))
