@@ -53,7 +53,7 @@ def main() -> None:
         _ask_for("vae", trained)
         _ask_for("unet", trained)
         weights.save(of_vae.mean, of_unet.mean)
-        _draw_curve()
+        _draw_curve("losses-onward.png" if options.onward else "losses.png")
 
 
 def _ask_for(what: str, trained: dict[str, int]) -> None:
@@ -61,17 +61,15 @@ def _ask_for(what: str, trained: dict[str, int]) -> None:
         sys.exit(f"train: there is nothing of the {what} in {FOLDER}. Run `python -m demo.train {what}` first.")
 
 
-def _draw_curve() -> None:
-    panels = []
-    for name in STEPS:
-        if not (FOLDER / f"{name}.csv").exists():
-            continue
+def _draw_curve(file: str) -> None:
+    panels, names = [], [name for name in STEPS if (FOLDER / f"{name}.csv").exists()]
+    for name in names:
         step, _, loss = np.loadtxt(FOLDER / f"{name}.csv", delimiter=",").T
         cuts = np.unique(np.searchsorted(step, np.geomspace(step[0], step[-1], 40)[1:-1]))
         parts = zip(np.split(step, cuts), np.split(loss, cuts), strict=True)
         panels.append(Panel({"mean loss": [(part.mean(), loss.mean()) for part, loss in parts if len(part)]}, floor=0))
-    title = "Losses over the steps of the two trainings"
-    draw_chart(weights.FILE.parent / "losses.png", title, "steps", [*STEPS], {"loss": panels}, [100, 1000, 10000])
+    title = "Losses over the steps"
+    draw_chart(weights.FILE.parent / file, title, "steps", names, {"loss": panels}, [100, 1000, 10000])
 
 
 def _options() -> argparse.Namespace:
