@@ -6,6 +6,7 @@ from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, overload
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -170,9 +171,11 @@ def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
         return F.pad(inside, around) if any(padding) else copy_of(inside)
     # Beyond the picture's border as it is there, so that it does not fade; for a while.
     values, size = F.pad(inside[:, None].float(), around, mode="replicate"), (target.height, target.width)
-    if target.width < 2 * box.width or target.height < 2 * box.height:
-        # A mean would leave less than half of a single pixel, or of a thin slanted line.
+    if target.width < box.width or target.height < box.height:
         result = F.adaptive_max_pool2d(values, size)
+    elif target.width < 2 * box.width or target.height < 2 * box.height:
+        # A mean would leave less than half of a single pixel, or of a thin slanted line.
+        result = _largest_below(values, size)
     else:
         # Shares that add up to 1 only after rounding would make a little less than 1 of 1.
         result = F.interpolate(values, size, mode="bilinear").mul_(1 + 2**-20).clamp_(max=1)
@@ -182,6 +185,18 @@ def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
     result[..., :top, :], result[..., target.height - bottom :, :] = 0, 0
     result[..., :left], result[..., target.width - right :] = 0, 0
     return result[:, 0].to(inside.dtype)
+
+
+def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """[..., H, W] enlarged: each new pixel is the largest of those it lies on, two at the most along a side.
+
+    As `adaptive_max_pool2d`, but that takes twice its result besides, for indices.
+    """
+    for dim, count in zip((-2, -1), size, strict=True):
+        length, places = values.shape[dim], torch.arange(count, device=values.device)
+        first, last = places * length // count, ((places + 1) * length - 1) // count
+        values = torch.maximum(values.index_select(dim, first), values.index_select(dim, last))
+    return values
 
 
 def _size(part: Tensor) -> Size:

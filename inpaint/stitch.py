@@ -105,8 +105,8 @@ def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
     count = common_count("stitch", masks=boxes, boxes=plans)
     if feather == 0:
         return masks
-    rooms = [_room(pick(boxes, index), pick(plans, index)) for index in range(count)]
-    return composite_mask((masks > 0).to(masks.dtype), min([feather, *rooms]))
+    room = min([feather, *(_room(pick(boxes, index), pick(plans, index)) for index in range(count))])
+    return composite_mask(masks, room) if room > 0 else (masks > 0).to(masks.dtype)
 
 
 def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
