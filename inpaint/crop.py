@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .blends.pair import bands
 from .checks import check_choice, check_image, check_mask
 from .errors import InpaintError
 from .geometry import Plan, Size
 from .kernels import Span
 from .padding import BORDERS, cut_image, cut_mask
 from .resample import resample
-from .room import copy_of, one_of_equal, stacked
+from .room import copy_of, one_of_equal, room, stacked
 
 Part = TypeVar("Part")
 
@@ -192,11 +193,16 @@ def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
 
     As `adaptive_max_pool2d`, but that takes twice its result besides, for indices.
     """
-    for dim, count in zip((-2, -1), size, strict=True):
-        length, places = values.shape[dim], torch.arange(count, device=values.device)
-        first, last = places * length // count, ((places + 1) * length - 1) // count
-        values = torch.maximum(values.index_select(dim, first), values.index_select(dim, last))
-    return values
+    ends = []
+    for length, count in zip(values.shape[-2:], size, strict=True):
+        places = torch.arange(count, device=values.device)
+        ends.append((places * length // count, ((places + 1) * length - 1) // count))
+    (top, bottom), (left, right) = ends
+    result = room((*values.shape[:-2], *size), values)
+    for rows in bands(*size):
+        part = torch.maximum(values.index_select(-2, top[rows]), values.index_select(-2, bottom[rows]))
+        result[..., rows, :] = torch.maximum(part.index_select(-1, left), part.index_select(-1, right))
+    return result
 
 
 def _size(part: Tensor) -> Size:
