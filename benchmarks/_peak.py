@@ -7,7 +7,6 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-
 # The number of malloc's setting, in glibc's malloc.h.
 MMAP_THRESHOLD = -3
 
