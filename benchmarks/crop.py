@@ -313,17 +313,15 @@ def _films(report: Report, cases: list[Case]) -> None:
 def _nodes(report: Report, cases: list[Case]) -> None:
     report.heading("The nodes as a whole")
     report.say("With what they tell: the share that is masked or pasted, the proof that nothing else changed, and the")
-    report.say(
-        "seam score. Memory is the most that is held beside the input. The limit of a stitch is that of two crops"
-    )
-    report.say("and of what is handed on, picture and composite mask.")
+    report.say("seam score. Memory is the most that is held beside the input. The limit is that of two crops and of")
+    report.say("what a stitch hands on, picture and composite mask.")
     report.table(what=26, picture=13, target=11, ms=22, MiB=8, limit=8)
     for case in cases:
         rows: dict[str, Callable[[], object]] = {"crop": case.crop_node}
         for blend, colour in (("feather", "none"), ("multiband", "none"), ("multiband", "mean-std")):
             rows[f"stitch, {blend}, colour {colour}"] = partial(case.stitch_node, blend, colour)
+        limit = case.limit + 4 * case.picture.width * case.picture.height
         for what, work in rows.items():
-            limit = case.limit + 4 * case.picture.width * case.picture.height
             sizes = (f"{size / 2**20:.1f}" for size in (peak_bytes(work), limit))
             report.row(what, case, case.plan.target, measure(work, lambda: None).our_ms, *sizes)
 

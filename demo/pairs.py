@@ -17,6 +17,7 @@ from demo.masks import random_mask
 from demo.networks import RATIO
 from demo.train_vae import GREY
 from demo.trainer import PARTS
+from devtools.whole_file import whole_file
 
 BATCH = 8
 
@@ -43,9 +44,8 @@ def pairs(folder: Path, encoder: nn.Module, crops: np.ndarray, number: int, bflo
         starts = range(0, number, BATCH)
         with ThreadPoolExecutor(PARTS, initializer=partial(torch.set_num_threads, 1)) as workers:
             parts = [*tqdm(workers.map(made, starts), total=len(starts), desc="latents", mininterval=5)]
-        unfinished = path.with_suffix(".part")
-        torch.save([torch.cat(part) for part in zip(*parts, strict=True)], unfinished)
-        unfinished.replace(path)
+        with whole_file(path) as file:
+            torch.save([torch.cat(part) for part in zip(*parts, strict=True)], file)
     return Pairs(*torch.load(path))
 
 

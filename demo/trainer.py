@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from devtools.whole_file import whole_file
+
 SAVE_SECONDS = 180
 # Batches are cut into so many parts, each a thread's own: threads that had to wait for each other within every layer
 # would do next to nothing beside other work.
@@ -89,11 +91,10 @@ class Trainer:
         return self.step >= steps
 
     def save(self) -> None:
-        partial = self.path.with_suffix(".part")
         state = {"network": self.network.state_dict(), "mean": self.mean.state_dict()}
         state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
-        torch.save(state, partial)
-        partial.replace(self.path)
+        with whole_file(self.path) as file:
+            torch.save(state, file)
 
     def _step(self, loss: Callable[[int, int], Tensor], steps: int) -> float:
         rate = self.rate * min(1, (self.step + 1) / WARM_UP, (1 - self.step / steps) / LET_OUT)

@@ -7,6 +7,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from demo.networks import VAE, UNet
+from devtools.whole_file import whole_file
 
 FILE = Path(__file__).resolve().parent / "weights.safetensors"
 PREFIXES = {"vae": "first_stage_model.", "unet": "model.diffusion_model."}
@@ -18,9 +19,8 @@ def save(vae: VAE, unet: UNet, path: Path = FILE) -> None:
         for name, network in (("vae", vae), ("unet", unet))
         for key, tensor in network.state_dict().items()
     }
-    unfinished = path.with_suffix(".part")
-    save_file(weights, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as file:
+        save_file(weights, file)
 
 
 def load(path: Path = FILE) -> tuple[VAE, UNet]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from devtools.whole_file import whole_file
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -61,17 +63,13 @@ def write_safetensors(path: Path, tensors: Contents) -> Path:
         position = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    partial = path.with_suffix(".part")  # so that an interrupted run leaves no half of a file
-    try:
-        with partial.open("wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            for tensor in (tensors[name] for name in order):
-                if not isinstance(tensor, Hole):
-                    _write(file, tensor)
-            file.truncate(8 + len(text) + position)
-        return partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as unfinished, unfinished.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for tensor in (tensors[name] for name in order):
+            if not isinstance(tensor, Hole):
+                _write(file, tensor)
+        file.truncate(8 + len(text) + position)
+    return path
 
 
 def _dtype(tensor: Tensor | Hole) -> str:

@@ -73,9 +73,9 @@ def crop(
     check_mask(mask)
     plans = (plans,) if isinstance(plans, Plan) else tuple(plans)
     size = plans[0].picture
-    if any(_size(part) != size for part in (image, mask)):
+    if any(size_of(part) != size for part in (image, mask)):
         raise InpaintError(
-            f"crop: expected an image and a mask of {size}, as planned, got {_size(image)} and {_size(mask)}. "
+            f"crop: expected an image and a mask of {size}, as planned, got {size_of(image)} and {size_of(mask)}. "
             "Plan with the picture that is cropped, and resize the mask to it."
         )
     image, mask = one_of_equal(image), one_of_equal(mask)
@@ -119,10 +119,10 @@ def check_whole(image: Tensor, picture: Size) -> None:
         InpaintError: if it is not a picture, or of another aspect.
     """
     check_image(image)
-    if not _size(image).is_like(picture):
+    if not size_of(image).is_like(picture):
         raise InpaintError(
             f"image: expected {picture}, as the picture that was cropped, or that enlarged or reduced, got "
-            f"{_size(image)}. Connect a picture of the whole scene."
+            f"{size_of(image)}. Connect a picture of the whole scene."
         )
 
 
@@ -205,5 +205,6 @@ def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
     return result
 
 
-def _size(part: Tensor) -> Size:
+def size_of(part: Tensor) -> Size:
+    """Of pictures [B, H, W, C] or masks [B, H, W]."""
     return Size(part.shape[2], part.shape[1])

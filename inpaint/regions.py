@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from .errors import InpaintError
 from .geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, place, target_size
 from .padding import BORDERS
 from .room import one_of_equal, repeated, stacked
-from .stitch import Finishing, check_aspect, paste_crop, weights_of
+from .stitch import Finishing, blend_of, check_aspect, paste_crop, weights_of
 
 
 @dataclass(frozen=True)
@@ -184,8 +183,8 @@ def stitch_regions(
     unusable = 0
     for number, (plan, frame, weight) in enumerate(zip(record.plans, record.frames, weights, strict=True)):
         place, original, crop = image[frame : frame + 1], pick(record.image, frame), crops[number : number + 1]
-        told = None if blend is None else partial(blend, hole=record.masks[number])
-        unusable += paste_crop(place, original, crop, weight, plan, record.linear, told)
+        own = blend_of(blend, record.masks[number])
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, own)
         rows, columns = plan.inside.slices
         part = taken[frame : frame + 1, rows, columns]
         torch.maximum(part, weight, out=part)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .blends import composite_mask
 from .checks import as_planes, check_amount, check_image, match_mask, without_haze
-from .crop import Stitch, common_count, pick
+from .crop import Stitch, common_count, pick, size_of
 from .errors import InpaintError
 from .geometry import Box, Plan, Size
 from .kernels import Span
@@ -75,7 +75,7 @@ def stitch(
     """
     check_image(crops, "crop")
     check_aspect(crops, record.plans[0].target)
-    masks = record.mask if mask is None else _over_boxes(mask, record.plans, _size(crops))
+    masks = record.mask if mask is None else _over_boxes(mask, record.plans, size_of(crops))
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
 
@@ -84,9 +84,14 @@ def stitch(
     for index, place in enumerate(image.split(1)):
         original, plan = pick(record.image, index), pick(record.plans, index)
         crop, weight = pick(crops, index), pick(weights, index)
-        told = None if blend is None else partial(blend, hole=pick(record.mask, index))
-        unusable += paste_crop(place, original, crop, weight, plan, record.linear, told)
+        own = blend_of(blend, pick(record.mask, index))
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, own)
     return Stitched(image, weights, unusable)
+
+
+def blend_of(blend: Finishing | None, hole: Tensor) -> Blend | None:
+    """The blend of one crop, told of its hole."""
+    return None if blend is None else partial(blend, hole=hole)
 
 
 @one_thread()
@@ -101,10 +106,10 @@ def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
         InpaintError: if `feather` is negative or not finite.
     """
     check_amount("feather", feather, "Use 0 for the mask's own values.")
-    boxes = mask_boxes(masks)
-    count = common_count("stitch", masks=boxes, boxes=plans)
     if feather == 0:
         return masks
+    boxes = mask_boxes(masks)
+    count = common_count("stitch", masks=boxes, boxes=plans)
     room = min([feather, *(_room(pick(boxes, index), pick(plans, index)) for index in range(count))])
     return composite_mask(masks, room) if room > 0 else (masks > 0).to(masks.dtype)
 
@@ -130,7 +135,7 @@ def check_aspect(crops: Tensor, target: Size) -> None:
     Raises:
         InpaintError: if it is another.
     """
-    size = _size(crops)
+    size = size_of(crops)
     if not size.is_like(target):
         raise InpaintError(
             f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {size}. "
@@ -140,7 +145,7 @@ def check_aspect(crops: Tensor, target: Size) -> None:
 
 def stretch_report(crops: Tensor, target: Size) -> list[str]:
     """A line where crops [K, h, w, C] came back in an aspect that is not quite the one they were handed out with."""
-    size = _size(crops)
+    size = size_of(crops)
     stretch = size.stretch(target)
     if stretch < TOLD_STRETCH:
         return []
@@ -216,7 +221,7 @@ def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
 def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
     """Masks over crops, or over pictures, as ones over the parts of the plans' boxes that lie on the picture."""
     mask = as_planes(mask)
-    size, box, picture, target = _size(mask), plans[0].box, plans[0].picture, plans[0].target
+    size, box, picture, target = size_of(mask), plans[0].box, plans[0].picture, plans[0].target
     of_picture = size == picture or (size.is_like(picture) and not size.is_like(target))
     if of_picture and size not in (returned, target):
         width, height, parts = picture.width, picture.height, [plan.inside for plan in plans]
@@ -227,10 +232,6 @@ def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
         return cut_mask(mask, parts[0])
     count = common_count("stitch", masks=mask, boxes=parts)
     return torch.cat([cut_mask(pick(mask, index), pick(parts, index)) for index in range(count)])
-
-
-def _size(part: Tensor) -> Size:
-    return Size(part.shape[2], part.shape[1])
 
 
 def _room(mask: Box | None, plan: Plan) -> float:

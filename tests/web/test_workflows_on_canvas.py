@@ -86,12 +86,12 @@ REPORTS = """() => {
         }];
     }));
 }"""
-# What the page does after each click and key: a new step for undo, if something changed.
 # How high what holds a report without a text is: it would take the clicks of what it lies over.
 EMPTY_REPORTS = """() => app.graph.nodes
     .map((node) => node.widgets?.find((widget) => widget.type === "mend-report")?.element)
     .filter((element) => element && !element.textContent)
     .map((element) => element.parentElement?.getBoundingClientRect().height)"""
+# What the page does after each click and key: a new step for undo, if something changed.
 REMEMBER = """() => {
     const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
     tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
@@ -277,8 +277,10 @@ def _answers_late(page):
         route.fulfill(response=response)
 
     page.route("**/prompt", answer)
-    yield
-    page.unroute("**/prompt")
+    try:
+        yield
+    finally:
+        page.unroute("**/prompt")
 
 
 def _reports(canvas, awaited):
