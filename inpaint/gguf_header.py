@@ -31,6 +31,9 @@ _MAX_DEPTH = 4
 # Texts and arrays in arrays; the largest vocabularies have 800,000.
 _MAX_ITEMS = 1_000_000
 _MAX_ENTRIES = 65_536
+# One read of a header. A diffusion model's is smaller; a vocabulary has some megabytes.
+_BLOCK_BYTES = 262_144
+_LENGTH = struct.Struct("<Q").unpack_from
 _MAX_NAME_BYTES = 65_536
 # ggml has 4; the files of video models hold convolutions of 5.
 _MAX_TENSOR_DIMENSIONS = 5
@@ -80,14 +83,16 @@ def read_gguf(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
 
 
 class _Cursor:
-    """Reads forward, never past the file's end nor past what a header may be."""
+    """Reads the header forward in blocks, never past the end of the file nor past the largest header allowed."""
 
     def __init__(self, file: BinaryIO, file_bytes: int):
-        self.file, self.file_bytes, self.position = file, file_bytes, 0
+        self.file, self.file_bytes = file, file_bytes
+        self.data = bytearray()  # all of the header that was read so far
+        self.position = 0
         self.items = 0
 
     def expect(self, count: int) -> None:
-        """That so many bytes are still to come."""
+        """Raise InpaintError unless `count` more bytes can follow."""
         end = self.position + count
         if end > self.file_bytes:
             truncated(f"header describes {end:,} bytes", self.file_bytes)
@@ -95,15 +100,39 @@ class _Cursor:
             damaged(f"a header of at most {MAX_HEADER_BYTES:,} bytes", f"{end:,} bytes or more")
 
     def take(self, count: int) -> bytes:
+        self.skip(count)
+        return bytes(self.data[self.position - count : self.position])
+
+    def skip(self, count: int) -> None:
+        """Go `count` bytes forward."""
         self.expect(count)
         self.position += count
-        data = self.file.read(count)
-        if len(data) < count:
-            truncated(f"header describes {self.position:,} bytes", self.position - count + len(data))
-        return data
+        missing = self.position - len(self.data)
+        if missing > 0:
+            most = min(self.file_bytes, MAX_HEADER_BYTES) - len(self.data)
+            self.data += self.file.read(min(max(missing, _BLOCK_BYTES), most))
+        if self.position > len(self.data):
+            truncated(f"header describes {self.position:,} bytes", len(self.data))
+
+    def skip_strings(self, count: int) -> None:
+        """Go past `count` strings. A vocabulary has up to a million, so the usual one costs no call of ours."""
+        position, held = self.position, len(self.data)
+        for _ in range(count):
+            end = position + 8
+            if end <= held:
+                end += _LENGTH(self.data, position)[0]
+            if end <= held:
+                position = end
+                continue
+            self.position = position
+            self.skip(*self.numbers("Q"))
+            position, held = self.position, len(self.data)
+        self.position = position
 
     def numbers(self, form: str) -> tuple:
-        return struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))
+        position = self.position
+        self.skip(struct.calcsize("<" + form))
+        return struct.unpack_from("<" + form, self.data, position)
 
     def name(self) -> str:
         (length,) = self.numbers("Q")
@@ -130,7 +159,7 @@ def _read_value(cursor: _Cursor, kind: int, depth: int = 0) -> int | float | tup
     if kind in _NUMBERS:
         return cursor.numbers(_NUMBERS[kind])[0]
     if kind == _STRING:
-        cursor.take(*cursor.numbers("Q"))
+        cursor.skip_strings(1)
         return None
     if kind != _ARRAY:
         damaged("a value of a type from 0 to 12", f"type {kind}")
@@ -140,12 +169,15 @@ def _read_value(cursor: _Cursor, kind: int, depth: int = 0) -> int | float | tup
     if inner in _NUMBERS and count <= MAX_DIMENSIONS:
         return cursor.numbers(f"{count}{_NUMBERS[inner]}")
     if inner in _NUMBERS:
-        cursor.take(count * struct.calcsize("<" + _NUMBERS[inner]))
+        cursor.skip(count * struct.calcsize("<" + _NUMBERS[inner]))
         return None
     cursor.items += count
     if cursor.items > _MAX_ITEMS:
         damaged(f"at most {_MAX_ITEMS:,} texts in arrays", f"{cursor.items:,}")
     cursor.expect(count * 8)  # the least that a text or an array takes
+    if inner == _STRING:
+        cursor.skip_strings(count)
+        return None
     for _ in range(count):
         _read_value(cursor, inner, depth + 1)
     return None
