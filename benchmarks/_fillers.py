@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._toys import Toy
-from inpaint.coherent import Level, coherent, flow_level, noise_in, ratio_level
+from inpaint.sampling.coherent import Level, coherent, flow_level, noise_in, ratio_level
 
 Denoise = Callable[[Tensor, int], Tensor]
 Noise = Callable[[], Tensor]

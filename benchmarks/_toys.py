@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from inpaint.coherent import Level
+from inpaint.sampling.coherent import Level
 
 
 class Toy(ABC):

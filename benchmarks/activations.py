@@ -23,9 +23,9 @@ from devtools.environment import ROOT
 from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
 from devtools.model_shapes import make_model, make_vae
-from inpaint.host_dtypes import MIB
-from inpaint.memory import Work
-from inpaint.needs import FAMILIES, VAES
+from inpaint.vram.host_dtypes import MIB
+from inpaint.vram.needs import FAMILIES, VAES
+from inpaint.vram.plan import Work
 
 
 class Case(NamedTuple):

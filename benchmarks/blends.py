@@ -25,12 +25,12 @@ from benchmarks._host import host_folder
 from benchmarks._pairs import Pairs, measure
 from benchmarks._photos import Case
 from benchmarks._report import Report, machine
-from inpaint import colour
-from inpaint.blends import METHODS, blend, composite_mask
-from inpaint.colour import match_colour
+from inpaint.compositing import METHODS, blend, composite_mask
+from inpaint.compositing import color as colour
+from inpaint.compositing.color import match_colour
+from inpaint.compositing.registration import register
+from inpaint.compositing.seam import seam
 from inpaint.masks import feather
-from inpaint.registration import register
-from inpaint.seam import seam
 
 SIZES = (1024, 2048, 4096)
 REACH = {"feather": 1.5, "multiband": 4.0}

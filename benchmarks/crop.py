@@ -28,20 +28,20 @@ from benchmarks._host import extra_nodes, host_folder
 from benchmarks._pairs import PAIRS, SLOW_PAIRS, measure
 from benchmarks._peak import peak_bytes
 from benchmarks._report import Report, machine
-from inpaint.blends import max_change
-from inpaint.box_path import plan_path
-from inpaint.checks import match
-from inpaint.crop import Cropped, crop
-from inpaint.finish import Finish
-from inpaint.geometry import Area, Context, Plan, Size, join, plan_box
-from inpaint.kernels import Span
-from inpaint.mask_boxes import mask_boxes
-from inpaint.regions import crop_regions, stitch_regions
-from inpaint.resample import resample
-from inpaint.room import copy_of
-from inpaint.seam import seam, worst
-from inpaint.stitch import Stitched, on_picture, stitch
-from inpaint.threads import one_thread
+from inpaint.compositing import max_change
+from inpaint.compositing.finish import Finish
+from inpaint.compositing.seam import seam, worst
+from inpaint.core.alloc import copy_of
+from inpaint.core.checks import match
+from inpaint.core.geometry import Area, Context, Plan, Size, join, plan_box
+from inpaint.core.threads import one_thread
+from inpaint.crops.box_path import plan_path
+from inpaint.crops.crop import Cropped, crop
+from inpaint.crops.regions import crop_regions, stitch_regions
+from inpaint.crops.stitch import Stitched, on_picture, stitch
+from inpaint.imaging.kernels import Span
+from inpaint.imaging.resample import resample
+from inpaint.masks.boxes import mask_boxes
 
 BOUND_REACH = 1.5
 MASK_SHARE = 0.05

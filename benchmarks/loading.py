@@ -29,7 +29,7 @@ from devtools.checkpoints import write_sd15_inpaint
 from devtools.environment import ROOT
 from devtools.host_process import prepare_base
 from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
-from inpaint.checkpoint_header import read_header
+from inpaint.model_files.checkpoint import read_header
 
 SD15, SDXL = "sd15-inpaint.safetensors", "sdxl-inpaint.safetensors"
 MIB = 2**20
@@ -56,7 +56,7 @@ class Host(HostWithPack):
 
     def forget(self) -> None:
         """No header is remembered, nor what the host made of it."""
-        self.pack("inpaint.stored_file")._read.forget()
+        self.pack("inpaint.model_files.stored_file")._read.forget()
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def headers(report: Report, host: Host, folder: Path) -> None:
     report.say("in the last row, whose other is the first read. The ratio is other / ours: more is better.")
     report.table(ours=42, other=32, pairs=5, ours_ms=22, other_ms=22, other_by_ours=22)
     sd15, sdxl = str(folder / SD15), str(folder / SDXL)
-    read = host.pack("inpaint.checkpoint_header").read_header
+    read = host.pack("inpaint.model_files.checkpoint").read_header
 
     def load() -> Any:
         import comfy.sd
@@ -138,9 +138,9 @@ def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
 def plan(host: Host, path: str, detect: bool = True) -> Any:
     """From a file that nobody has looked at to a memory plan. detect: ask the host what it makes of the model."""
     host.forget()
-    needs, memory = host.pack("inpaint.needs"), host.pack("inpaint.memory")
-    cards = host.pack("inpaint.cards")
-    header = host.pack("inpaint.checkpoint_header").read_header(path)
+    needs, memory = host.pack("inpaint.vram.needs"), host.pack("inpaint.vram.plan")
+    cards = host.pack("inpaint.vram.cards")
+    header = host.pack("inpaint.model_files.checkpoint").read_header(path)
     facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None
     wanted = needs.needs_of(header, needs.dtypes_on(cards.CARDS[CARD], header, facts), facts)
     return memory.make_plan([wanted], memory.Job(512, 512), cards.as_machine(CARD))

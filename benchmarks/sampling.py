@@ -153,7 +153,7 @@ def _windows(report: Report, host: HostWithPack) -> None:
     for side in (1024, 2048):
         cells = side // 8
         latent = _latent(cells, 0.05)
-        plan = host.pack("inpaint.window").plan_window(latent["noise_mask"], 32)
+        plan = host.pack("inpaint.sampling.window").plan_window(latent["noise_mask"], 32)
         window, whole = (
             seconds_of(functools.partial(_sample, host, model, latent, 1, "euler", sampled))
             for sampled in ("around the mask", "whole picture")

@@ -26,8 +26,8 @@ from devtools.host_imported import import_host
 from devtools.host_process import prepare_base
 from devtools.model_shapes import MODELS, model_shapes, write_sparse
 from devtools.sparse_file import ITEM_BYTES
-from inpaint.checkpoint_header import read_header
-from inpaint.needs import Dtypes, needs_of
+from inpaint.model_files.checkpoint import read_header
+from inpaint.vram.needs import Dtypes, needs_of
 
 MIB = 2**20
 GB = 1e9

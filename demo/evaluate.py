@@ -25,11 +25,11 @@ from demo.networks import VAE
 from demo.sampling import FEATHER, painted, pasted
 from demo.weights import load
 from devtools.environment import Environment
-from inpaint.blends import composite_mask
+from inpaint.compositing import composite_mask
+from inpaint.compositing.seam import seam
 from inpaint.fills import fill_harmonic, fill_neutral
 from inpaint.masks import grow
 from inpaint.patchmatch import fill_patchmatch
-from inpaint.seam import seam
 
 FOLDER = Path(__file__).resolve().parent
 LEAST, MOST = 0.15, 0.25  # the share of a crop that is masked

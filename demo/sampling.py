@@ -13,9 +13,9 @@ from torch import Tensor
 
 from demo.networks import RATIO, VAE, UNet
 from demo.train_unet import alphas
-from inpaint.blends import composite_mask, paste
-from inpaint.conditioning import prepare
+from inpaint.compositing import composite_mask, paste
 from inpaint.masks import grow_cells, pool
+from inpaint.sampling.conditioning import prepare
 
 STEPS, FEATHER = 20, 8.0
 

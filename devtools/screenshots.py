@@ -20,7 +20,7 @@ from devtools.client import HostClient
 from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.pictures import object_mask, photograph, save_masked
-from inpaint.fooocus import HEAD_FILE, PATCH_FILE
+from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"
 # Needs no model, so its thumbnail can be what it makes.

@@ -1,4 +1,4 @@
-"""`inpaint.coherent` as a sampler of the host.
+"""`inpaint.sampling.coherent` as a sampler of the host.
 
 The noise mask is taken out of its hands: the host would put the noised picture back before every call of the model.
 """
@@ -15,9 +15,9 @@ import torch
 from comfy.patcher_extension import WrappersMP, get_wrappers_with_key
 from torch import Tensor
 
-from ..inpaint.checks import as_values
-from ..inpaint.coherent import Level, coherent, flow_level, ratio_level
-from ..inpaint.errors import InpaintError
+from ..inpaint.core.checks import as_values
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.sampling.coherent import Level, coherent, flow_level, ratio_level
 from .inputs import keeps_in_its_own_way
 from .masked import KEY as MASKED
 
@@ -29,7 +29,7 @@ def coherent_sampler(full: bool = False) -> comfy.samplers.KSAMPLER:
     """A SAMPLER for the host's nodes and for `comfy.sample.sample_custom`.
 
     Args:
-        full: two calls of the model a step instead of one, see `inpaint.coherent`.
+        full: two calls of the model a step instead of one, see `inpaint.sampling.coherent`.
     """
     return comfy.samplers.KSAMPLER(sample_coherent, {"full": full})
 

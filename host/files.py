@@ -13,7 +13,7 @@ import comfy.utils
 import folder_paths
 import torch
 
-from ..inpaint.errors import InpaintError
+from ..inpaint.core.errors import InpaintError
 from .dtypes import TORCH
 from .memory import with_room
 

@@ -9,9 +9,9 @@ import comfy.weight_adapter
 import torch
 from torch import Tensor
 
-from ..inpaint.errors import InpaintError
-from ..inpaint.fooocus import Delta, add_feature, change
-from ..inpaint.window import cut
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.sampling.fooocus import Delta, add_feature, change
+from ..inpaint.sampling.window import cut
 from .window import window_of
 
 

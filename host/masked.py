@@ -13,11 +13,11 @@ from comfy.model_patcher import set_model_options_post_cfg_function
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..inpaint.checks import as_values
-from ..inpaint.errors import InpaintError
+from ..inpaint.core.checks import as_values
+from ..inpaint.core.errors import InpaintError
 from ..inpaint.masks import pool
-from ..inpaint.soft import Soft, done, freed, put_back
-from ..inpaint.soft_blend import SoftBlend, blend, repainted
+from ..inpaint.sampling.soft import Soft, done, freed, put_back
+from ..inpaint.sampling.soft_blend import SoftBlend, blend, repainted
 from .inputs import keeps_in_its_own_way
 
 # Under this name.

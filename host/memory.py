@@ -10,7 +10,7 @@ import comfy.model_management
 import psutil
 import torch
 
-from ..inpaint.errors import InpaintError
+from ..inpaint.core.errors import InpaintError
 
 Result = TypeVar("Result")
 # What errors say: of accelerators, of torch's allocator on Linux and on Windows, and of libraries on the card.
@@ -21,7 +21,7 @@ OUT_OF_MEMORY = (
 
 
 class Computer(NamedTuple):
-    """Where models run, as `inpaint.memory.Machine` has it."""
+    """Where models run, as `inpaint.vram.plan.Machine` has it."""
 
     name: str
     free: int

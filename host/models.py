@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import comfy.model_detection
 import torch
 
-from ..inpaint.errors import InpaintError
-from ..inpaint.remembered import while_used
+from ..inpaint.core.cache import while_used
+from ..inpaint.core.errors import InpaintError
 from .budget import keep_to
 from .dtypes import NAMES, TORCH
 
 if TYPE_CHECKING:
-    from ..inpaint.checkpoint_header import CheckpointHeader
-    from ..inpaint.memory import Facts
+    from ..inpaint.model_files.checkpoint import CheckpointHeader
+    from ..inpaint.vram.plan import Facts
 
 # Under this name.
 FACTS = "mend_facts"

@@ -45,8 +45,7 @@ def hold_network(network: Network) -> HeldNetwork:
 
 
 def runner(held: HeldNetwork) -> Callable[[Tensor, Tensor], Tensor | None]:
-    """An `inpaint.networks.fill.Run`: the network is loaded in full, for its layers are not the host's own, which alone
-    can leave weights behind."""
+    """An `inpaint.networks.apply.Run` that loads the network in full: only the host's own layers can be offloaded."""
 
     def run(image: Tensor, hole: Tensor) -> Tensor | None:
         work = partial(_run, held, image, hole)

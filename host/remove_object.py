@@ -13,10 +13,10 @@ from comfy.ldm.modules.attention import SpatialTransformer, SpatialVideoTransfor
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
-from ..inpaint import attentive_eraser as eraser
-from ..inpaint.errors import InpaintError
-from ..inpaint.geometry import Box
-from ..inpaint.soft import done
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.geometry import Box
+from ..inpaint.sampling import attentive_eraser as eraser
+from ..inpaint.sampling.soft import done
 from .window import window_of
 
 

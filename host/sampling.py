@@ -10,7 +10,7 @@ import nodes as host_nodes
 import torch
 from comfy.patcher_extension import WrappersMP
 
-from ..inpaint.halves import halves
+from ..inpaint.sampling.halves import halves
 from .coherent import coherent_sampler
 from .memory import with_room
 

@@ -11,8 +11,8 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ..inpaint.errors import InpaintError
-from ..inpaint.memory import TILES
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.vram.plan import TILES
 from .memory import could_be_free, is_oom, make_room
 
 # Where memory ran out: the first tiles to try, and the last, in pixels.

@@ -10,9 +10,9 @@ import comfy.utils
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..inpaint.errors import InpaintError
-from ..inpaint.geometry import Box
-from ..inpaint.window import cut, cut_area, paste
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.geometry import Box
+from ..inpaint.sampling.window import cut, cut_area, paste
 from .inputs import model_inputs
 
 # Under this name.

@@ -6,10 +6,10 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.blends import composite_mask, paste
-from ..inpaint.checks import check_image, match
-from ..inpaint.errors import InpaintError
-from ..inpaint.geometry import Size
+from ..inpaint.compositing import composite_mask, paste
+from ..inpaint.core.checks import check_image, match
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.geometry import Size
 from .planning import budget_of, tiled
 from .widgets import pixels
 

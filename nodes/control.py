@@ -3,9 +3,9 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import match
-from ..inpaint.clean import coverage
-from ..inpaint.control_image import HIDDEN, control_image
+from ..inpaint.core.checks import match
+from ..inpaint.masks.clean import coverage
+from ..inpaint.sampling.control_image import HIDDEN, control_image
 from .choices import check_choices
 
 MASKED_LATENT = "The hole is black. Connect image and mask to ControlNetInpaintingAliMamaApply."

@@ -5,17 +5,17 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.box_path import plan_path
-from ..inpaint.checks import as_mask, match
-from ..inpaint.clean import coverage
-from ..inpaint.crop import Stitch, crop, crop_like
-from ..inpaint.finish import Finish
-from ..inpaint.geometry import Size, join, plan_box
-from ..inpaint.mask_boxes import mask_boxes
-from ..inpaint.padding import BORDERS
-from ..inpaint.regions import RegionStitch, regions_like
-from ..inpaint.stitch import on_picture, stretch_report
-from ..inpaint.stitch import stitch as put_back
+from ..inpaint.compositing.finish import Finish
+from ..inpaint.core.checks import as_mask, match
+from ..inpaint.core.geometry import Size, join, plan_box
+from ..inpaint.crops.box_path import plan_path
+from ..inpaint.crops.crop import Stitch, crop, crop_like
+from ..inpaint.crops.regions import RegionStitch, regions_like
+from ..inpaint.crops.stitch import on_picture, stretch_report
+from ..inpaint.crops.stitch import stitch as put_back
+from ..inpaint.imaging.padding import BORDERS
+from ..inpaint.masks.boxes import mask_boxes
+from ..inpaint.masks.clean import coverage
 from .choices import check_choices
 from .crop_shared import (
     RegionStitchType,

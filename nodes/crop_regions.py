@@ -5,10 +5,10 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import match
-from ..inpaint.finish import Finish
-from ..inpaint.regions import RegionStitch, crop_regions, stitch_regions
-from ..inpaint.stitch import stretch_report
+from ..inpaint.compositing.finish import Finish
+from ..inpaint.core.checks import match
+from ..inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
+from ..inpaint.crops.stitch import stretch_report
 from .choices import check_choices
 from .crop_shared import (
     RegionStitchType,

@@ -6,12 +6,12 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint import colour
-from ..inpaint.blends import METHODS, max_change
-from ..inpaint.geometry import Area, Context, Size, Target
-from ..inpaint.native_size import native_side, side_multiple
-from ..inpaint.padding import BORDERS
-from ..inpaint.seam import seam, worst
+from ..inpaint.compositing import METHODS, max_change
+from ..inpaint.compositing import color as colour
+from ..inpaint.compositing.seam import seam, worst
+from ..inpaint.core.geometry import Area, Context, Size, Target
+from ..inpaint.imaging.padding import BORDERS
+from ..inpaint.sampling.native_size import native_side, side_multiple
 from .widgets import all_advanced, count, pixels, share
 
 StitchType, RegionStitchType = io.Custom("MEND_STITCH"), io.Custom("MEND_REGION_STITCH")

@@ -8,9 +8,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint import conditioning
-from ..inpaint.latent_formats import LatentShape, check_vae
 from ..inpaint.masks import grow_cells, pool
+from ..inpaint.sampling import conditioning
+from ..inpaint.sampling.latent_formats import LatentShape, check_vae
 from .choices import check_choices
 from .planning import budget_of, tiled
 from .widgets import all_advanced, count

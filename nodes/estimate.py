@@ -3,9 +3,9 @@
 from comfy_api.latest import io, ui
 
 from .. import host
-from ..inpaint.cards import CARDS
-from ..inpaint.memory import Job
-from ..inpaint.memory_picture import picture
+from ..inpaint.vram.cards import CARDS
+from ..inpaint.vram.chart import picture
+from ..inpaint.vram.plan import Job
 from .choices import check_choices
 from .planning import HERE, IN_FILE, model_names, model_path, plan_for, report
 from .widgets import all_advanced, budget_gib

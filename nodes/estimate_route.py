@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import host
-from ..inpaint.cards import CARDS
-from ..inpaint.errors import InpaintError
-from ..inpaint.memory import Job, Plan
-from ..inpaint.memory_report import sentences
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.vram.cards import CARDS
+from ..inpaint.vram.plan import Job, Plan
+from ..inpaint.vram.report import sentences
 from .planning import HERE, model_path, plan_for
 
 PATH = "/mend/estimate"

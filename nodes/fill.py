@@ -10,9 +10,9 @@ from torch import Tensor
 
 from .. import host
 from ..inpaint import fills
-from ..inpaint.checks import match, match_mask
-from ..inpaint.colour_names import parse_colour
-from ..inpaint.progress import Progress
+from ..inpaint.core.checks import match, match_mask
+from ..inpaint.core.progress import Progress
+from ..inpaint.imaging.color_names import parse_colour
 from .choices import check_choices
 from .widgets import all_advanced, pixels
 

@@ -6,11 +6,11 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint import conditioning, fooocus
-from ..inpaint.clean import coverage
-from ..inpaint.errors import InpaintError
-from ..inpaint.latent_formats import LatentShape, check_vae
+from ..inpaint.core.errors import InpaintError
 from ..inpaint.masks import pool
+from ..inpaint.masks.clean import coverage
+from ..inpaint.sampling import conditioning, fooocus
+from ..inpaint.sampling.latent_formats import LatentShape, check_vae
 from .choices import check_choices
 from .load import stamps
 from .planning import budget_of, tiled

@@ -9,11 +9,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from .. import host
-from ..inpaint.checkpoint_header import CheckpointHeader, read_header
-from ..inpaint.errors import InpaintError
-from ..inpaint.memory import GIB, Facts, Job
-from ..inpaint.memory_report import sentences, without
-from ..inpaint.stored_file import read_stored
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.model_files.checkpoint import CheckpointHeader, read_header
+from ..inpaint.model_files.stored_file import read_stored
+from ..inpaint.vram.plan import GIB, Facts, Job
+from ..inpaint.vram.report import sentences, without
 from .choices import check_choices
 from .planning import detected, plan_for, trouble_of
 from .widgets import all_advanced, budget_gib

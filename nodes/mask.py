@@ -6,11 +6,11 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.clean import SHAPES, CleanUp, clean, coverage
-from ..inpaint.inpaint_masks import inpaint_masks
 from ..inpaint.masks import feather as soften
 from ..inpaint.masks import grow as widen
-from ..inpaint.masks.edges import FALLOFFS, SIDES
+from ..inpaint.masks.clean import SHAPES, CleanUp, clean, coverage
+from ..inpaint.masks.inpaint_masks import inpaint_masks
+from ..inpaint.masks.operators.edges import FALLOFFS, SIDES
 from .choices import check_choices
 from .shown import preview, read, shown
 from .widgets import all_advanced, count, picture_of_mask, pixels, share

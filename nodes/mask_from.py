@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.colour_names import parse_colour
+from ..inpaint.imaging.color_names import parse_colour
 from ..inpaint.masks import from_alpha, from_colour, from_difference
 from ..inpaint.masks import invert as inverted
 from .shown import shown

@@ -3,11 +3,11 @@
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..inpaint.checks import match
-from ..inpaint.clean import coverage
-from ..inpaint.colour_names import parse_colour
-from ..inpaint.doctor import examine
-from ..inpaint.overlay import OPACITY, RED, overlay
+from ..inpaint.core.checks import match
+from ..inpaint.imaging.color_names import parse_colour
+from ..inpaint.masks.clean import coverage
+from ..inpaint.masks.doctor import examine
+from ..inpaint.masks.overlay import OPACITY, RED, overlay
 from .shown import preview
 from .widgets import advanced
 

@@ -4,10 +4,10 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import as_mask, without_haze
+from ..inpaint.core.checks import as_mask, without_haze
 from ..inpaint.masks import combine, split
-from ..inpaint.masks.combine import OPERATIONS
-from ..inpaint.masks.regions import ORDERS
+from ..inpaint.masks.operators.combine import OPERATIONS
+from ..inpaint.masks.operators.components import ORDERS
 from .choices import check_choices
 from .shown import preview, shown
 

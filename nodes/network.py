@@ -6,9 +6,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.checks import match
-from ..inpaint.errors import InpaintError
-from ..inpaint.plain import plain_dtype
+from ..inpaint.core.checks import match
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.units import plain_dtype
 from .choices import check_choices
 from .crop_shared import stitch_outputs, stitched
 from .load import stamps

@@ -3,11 +3,11 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import check_image
-from ..inpaint.clean import coverage
-from ..inpaint.colour_names import parse_colour
-from ..inpaint.geometry import Sides, Size
-from ..inpaint.outpaint import FILLS, GREY, UNITS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
+from ..inpaint.core.checks import check_image
+from ..inpaint.core.geometry import Sides, Size
+from ..inpaint.crops.outpaint import FILLS, GREY, UNITS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
+from ..inpaint.imaging.color_names import parse_colour
+from ..inpaint.masks.clean import coverage
 from .choices import check_choices
 from .widgets import all_advanced, pixels, share
 

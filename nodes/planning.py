@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import host
-from ..inpaint.cards import as_machine, card_of
-from ..inpaint.checkpoint_header import CheckpointHeader, read_header, read_part
-from ..inpaint.errors import InpaintError
-from ..inpaint.memory import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
-from ..inpaint.memory_report import sentences, table
-from ..inpaint.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, needs_of, stored_dtype
-from ..inpaint.plain import plain_size
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.units import plain_size
+from ..inpaint.model_files.checkpoint import CheckpointHeader, read_header, read_part
+from ..inpaint.vram.cards import as_machine, card_of
+from ..inpaint.vram.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, needs_of, stored_dtype
+from ..inpaint.vram.plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
+from ..inpaint.vram.report import sentences, table
 
 HERE = "this computer"
 IN_FILE = "in its file"

@@ -6,10 +6,10 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.attentive_eraser import hard_mask
-from ..inpaint.checks import as_mask
-from ..inpaint.clean import coverage
-from ..inpaint.errors import InpaintError
+from ..inpaint.core.checks import as_mask
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.masks.clean import coverage
+from ..inpaint.sampling.attentive_eraser import hard_mask
 from .encode import KINDS
 from .widgets import all_advanced, share
 

@@ -5,9 +5,9 @@ from typing import Any
 from comfy_api.latest import io
 
 from .. import host
-from ..inpaint.errors import InpaintError
-from ..inpaint.soft import Soft
-from ..inpaint.window import plan_window
+from ..inpaint.core.errors import InpaintError
+from ..inpaint.sampling.soft import Soft
+from ..inpaint.sampling.window import plan_window
 from .choices import check_choices
 from .planning import sampling_report
 from .widgets import all_advanced, count

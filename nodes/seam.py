@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..inpaint.checks import match
-from ..inpaint.seam import seam, worst
+from ..inpaint.compositing.seam import seam, worst
+from ..inpaint.core.checks import match
 
 
 class SeamScore(io.ComfyNode):

@@ -4,9 +4,9 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..inpaint.checks import as_mask, match, without_haze
-from ..inpaint.clean import coverage
-from ..inpaint.overlay import overlay
+from ..inpaint.core.checks import as_mask, match, without_haze
+from ..inpaint.masks.clean import coverage
+from ..inpaint.masks.overlay import overlay
 
 # What a node shows is looked at on the canvas, and every picture of it is written as a file.
 MOST_SHOWN = 8

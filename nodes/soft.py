@@ -7,13 +7,13 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from .. import host
-from ..inpaint.checks import as_mask
-from ..inpaint.clean import coverage
-from ..inpaint.errors import InpaintError
+from ..inpaint.compositing.soft_composite import Difference, on_pixels, pasted
+from ..inpaint.core.checks import as_mask
+from ..inpaint.core.errors import InpaintError
 from ..inpaint.masks import pool
-from ..inpaint.soft import Curve, Soft, freed
-from ..inpaint.soft_blend import SoftBlend, repainted
-from ..inpaint.soft_composite import Difference, on_pixels, pasted
+from ..inpaint.masks.clean import coverage
+from ..inpaint.sampling.soft import Curve, Soft, freed
+from ..inpaint.sampling.soft_blend import SoftBlend, repainted
 from .choices import check_choices
 from .shown import preview, read
 from .widgets import all_advanced, count, share

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from scipy.fft import dct
 from torch import Tensor
 
-from inpaint.pyramid import double, halve
-from inpaint.seam import seam
+from inpaint.compositing.seam import seam
+from inpaint.imaging.pyramid import double, halve
 
 BLOCK = 8
 LEVELS = 3

@@ -42,8 +42,8 @@ from benchmarks.gpu._runs import MODELS, RUNS, Run
 from devtools.environment import ROOT
 from devtools.host_process import prepare_base
 from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
-from inpaint.cards import REPORTED, TAKEN
-from inpaint.host_dtypes import GIB, MIB
+from inpaint.vram.cards import REPORTED, TAKEN
+from inpaint.vram.host_dtypes import GIB, MIB
 
 # Seconds that a run takes at least: with less left, none is begun.
 LEAST = 15
@@ -148,7 +148,7 @@ class Bench:
 
     def __init__(self, host: HostWithPack, run: Run, models: Path) -> None:
         self.host, self.run, self.model = host, run, MODELS[run.model]
-        self.work, self.memory = host.pack("host"), host.pack("inpaint.memory")
+        self.work, self.memory = host.pack("host"), host.pack("inpaint.vram.plan")
         self.file = models / "diffusion_models" / f"{run.model} {run.stored}.safetensors"
         self.vae_file = models / "vae" / f"{self.model.channels} channels.safetensors"
         if not self.file.exists():
@@ -229,7 +229,7 @@ class Bench:
         node = self.host.nodes.NODE_CLASS_MAPPINGS["MendLoadModel"].PREPARE_CLASS_CLONE({})
         try:
             node.execute(self.file.name, "none", "none", self.vae_file.name)
-        except self.host.pack("inpaint.errors").InpaintError as error:
+        except self.host.pack("inpaint.core.errors").InpaintError as error:
             return {"observed": "refused", "note": str(error)}
         return {"observed": "loaded"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..progress import Progress
+from ..core.progress import Progress
 from .surroundings import Surroundings, fill_from_surroundings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..blends.pair import all_finite
-from ..checks import check_amount, check_fits
+from ..compositing.pair import all_finite
+from ..core.checks import check_amount, check_fits
 from ..masks import feather
 
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.progress import Progress
+from ..imaging.pyramid import spread
 from ..masks import grow
-from ..progress import Progress
-from ..pyramid import spread
 from .smooth import harmonic_surface
 from .surroundings import Surroundings, fill_from_surroundings
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_amount
-from ..progress import Progress
+from ..core.checks import check_amount
+from ..core.progress import Progress
 from .surroundings import Surroundings, fill_from_surroundings
 
 RADIUS = 3.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..harmonic import harmonic
-from ..progress import Progress
-from ..pyramid import spread
+from ..core.progress import Progress
+from ..imaging.harmonic import harmonic
+from ..imaging.pyramid import spread
 from .surroundings import Surroundings, fill_from_surroundings
 
 # How wide the ring around the hole is whose means the blur takes, in pixels.

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..blends.pair import all_finite
-from ..checks import check_fits
-from ..progress import Progress
-from ..room import copy_of
+from ..compositing.pair import all_finite
+from ..core.alloc import copy_of
+from ..core.checks import check_fits
+from ..core.progress import Progress
 
 # Pixels that are filled together.
 AT_ONCE = 2**21

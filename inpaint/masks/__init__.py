@@ -1,32 +1,57 @@
-"""Operators on masks [B, H, W], 0 = keep, 1 = repaint. None of them changes its input.
+"""Masks [B, H, W], 0 = keep, 1 = repaint.
 
-values       one pixel at a time: threshold, snap, invert, levels
-grow         by a true distance: grow, close, open
-edges        the outline: feather, blur, smooth_outline
-regions      connected patches: fill_holes, remove_specks, keep_largest, split
-shapes       what encloses a mask: convex_hull, bounding_box
-combine      two masks made one
-select       a mask from pictures: by colour, by alpha, by what differs
-film         masks of a film's frames: smooth_over_time
-latent       masks at the resolution of a latent: pool
+operators       one change each: grow, feather, fill_holes, threshold ...
+clean           the operators in the order a person would use them
+doctor          finds what is odd about a mask, and repairs it
+inpaint_masks   the three masks of an inpaint: denoise, conditioning, composite
+boxes           the box around each mask
+ring            the kept pixels around a hole
+overlay         a mask drawn over its picture
 """
 
-from .combine import combine
-from .edges import blur, feather, smooth_outline
-from .film import smooth_over_time
-from .grow import close, grow, open
-from .latent import grow_cells, pool
-from .regions import fill_holes, keep_largest, remove_specks, split
-from .select import from_alpha, from_colour, from_difference
-from .shapes import bounding_box, convex_hull
-from .values import invert, levels, snap, threshold
+from .boxes import mask_boxes
+from .clean import CleanUp, clean, coverage
+from .doctor import examine
+from .inpaint_masks import InpaintMasks, inpaint_masks
+from .operators import (
+    blur,
+    bounding_box,
+    close,
+    combine,
+    convex_hull,
+    feather,
+    fill_holes,
+    from_alpha,
+    from_colour,
+    from_difference,
+    grow,
+    grow_cells,
+    invert,
+    keep_largest,
+    levels,
+    open,
+    pool,
+    remove_specks,
+    smooth_outline,
+    smooth_over_time,
+    snap,
+    split,
+    threshold,
+)
+from .overlay import overlay
+from .ring import ring_around
 
 __all__ = [
+    "CleanUp",
+    "InpaintMasks",
     "blur",
     "bounding_box",
+    "clean",
     "close",
     "combine",
     "convex_hull",
+    "coverage",
+    "examine",
     "feather",
     "fill_holes",
     "from_alpha",
@@ -34,12 +59,16 @@ __all__ = [
     "from_difference",
     "grow",
     "grow_cells",
+    "inpaint_masks",
     "invert",
     "keep_largest",
     "levels",
+    "mask_boxes",
     "open",
+    "overlay",
     "pool",
     "remove_specks",
+    "ring_around",
     "smooth_outline",
     "smooth_over_time",
     "snap",

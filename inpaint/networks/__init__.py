@@ -3,11 +3,11 @@
 kinds    from a file to a network, told by the names and shapes of its tensors
 lama, migan, mat    one architecture each
 network  what a network is to the rest
-parts    which holes are filled together, and where each crop is taken
-fill     the holes of pictures, one after the other
+grouping  which holes are filled together, and where each crop is taken
+apply    the holes of pictures, one after the other
 """
 
-from .fill import Filled, fill_with
+from .apply import Filled, fill_with
 from .kinds import load_network
 from .network import Grid, Network
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ..errors import InpaintError, about_file
-from ..torchscript import is_archive, read_archive
+from ..core.errors import InpaintError, about_file
+from ..model_files.torchscript import is_archive, read_archive
 from . import lama, mat, migan
 from .network import Network, Shapes
 

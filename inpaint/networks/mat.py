@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..errors import InpaintError
+from ..core.errors import InpaintError
 from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
 
 INSTALL = "python -m pip install spandrel_extra_arches"

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InpaintError
+from ..core.errors import InpaintError
 from .network import Grid, Kind, Network, Shapes, filled_with
 
 _LEVEL = re.compile(r"(.*?)encoder\.b(\d{1,4})\.fromrgb\.weight")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import InpaintError
+from ..core.errors import InpaintError
 
 Shapes = Mapping[str, "tuple[int, ...]"]
 

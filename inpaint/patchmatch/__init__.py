@@ -1,6 +1,6 @@
 """A fill made of pieces of the picture itself.
 
-fill          from coarse to fine, until every patch of the fill is like one that is known
+coarse_to_fine   from coarse to fine, until every patch of the fill is like one that is known
 levels        a picture and its hole at half, a quarter ... of its size
 first_guess   what is in the hole of the smallest of them
 patch         where the patches of a picture are
@@ -9,6 +9,6 @@ nearest       for every patch over the hole the known one most like it
 votes         what those patches make of every pixel
 """
 
-from .fill import fill_patchmatch
+from .coarse_to_fine import fill_patchmatch
 
 __all__ = ["fill_patchmatch"]

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..masks.distance import distance_to
-from ..pyramid import double, halve
+from ..imaging.pyramid import double, halve
+from ..masks.operators.distance import distance_to
 from .patch import Patch
 
 # The picture is halved until the middle of the hole is no more than this far from what is known, in patches; and as

@@ -13,9 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint import attentive_eraser as eraser
-from inpaint.errors import InpaintError
-from inpaint.geometry import Box
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Box
+from inpaint.sampling import attentive_eraser as eraser
 
 
 def attend(q, k, v):

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from inpaint.blends import METHODS, blend, pair, paste
-from inpaint.errors import InpaintError
+from inpaint.compositing import METHODS, blend, pair, paste
+from inpaint.core.errors import InpaintError
 
 CORRECTING = ["multiband", "poisson"]
 # Of values around 0..1: half of the smallest step that 8 bits can show.

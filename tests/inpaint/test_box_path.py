@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.box_path import CHANGE, JERK, OFF_CENTRE, SPEED, plan_path
-from inpaint.crop import crop
-from inpaint.geometry import Area, Box, Context, Size, join, plan_box
-from inpaint.stitch import stitch
+from inpaint.core.geometry import Area, Box, Context, Size, join, plan_box
+from inpaint.crops.box_path import CHANGE, JERK, OFF_CENTRE, SPEED, plan_path
+from inpaint.crops.crop import crop
+from inpaint.crops.stitch import stitch
 
 PICTURE = Size(640, 360)
 

@@ -21,11 +21,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from inpaint import stored_file
-from inpaint.checkpoint_header import Part, read_header, read_part
-from inpaint.errors import InpaintError
-from inpaint.safetensors_header import DTYPE_BITS, read_safetensors
-from inpaint.stored_file import READERS
+from inpaint.core.errors import InpaintError
+from inpaint.model_files import stored_file
+from inpaint.model_files.checkpoint import Part, read_header, read_part
+from inpaint.model_files.safetensors_header import DTYPE_BITS, read_safetensors
+from inpaint.model_files.stored_file import READERS
 
 from .work import counted
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint.checks import as_mask, check_image, check_mask, match, match_mask
-from inpaint.errors import InpaintError
+from inpaint.core.checks import as_mask, check_image, check_mask, match, match_mask
+from inpaint.core.errors import InpaintError
 
 PLANE = torch.tensor([[0.0, 0.5, 1.0], [0.25, 0.75, 0.0]])
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from inpaint import masks
-from inpaint.clean import SHAPES, CleanUp, clean, coverage
+from inpaint.masks.clean import SHAPES, CleanUp, clean, coverage
 from tests.inpaint.masks.drawing import drawn, scene
 
 NOTHING = CleanUp(threshold=0, snap=0, fill_holes=False, min_area=0, grow=0)

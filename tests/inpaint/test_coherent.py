@@ -14,7 +14,7 @@ import torch
 
 from benchmarks._fillers import FILLERS, energy_distance, fill, flow_levels, karras_levels, repaint, score
 from benchmarks._toys import TOYS, Line, spiral, waves
-from inpaint.coherent import Level, coherent, draw, flow_level, next_sample, ratio_level
+from inpaint.sampling.coherent import Level, coherent, draw, flow_level, next_sample, ratio_level
 
 LEVELS = {"flow": flow_levels, "karras": karras_levels}
 FLOW = [flow_level(time) for time in (0.9, 0.6, 0.2, 0.0)]

@@ -13,9 +13,9 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from inpaint.colour import METHODS, match_colour
-from inpaint.errors import InpaintError
-from inpaint.ring import ring_around
+from inpaint.compositing.color import METHODS, match_colour
+from inpaint.core.errors import InpaintError
+from inpaint.masks.ring import ring_around
 
 FITTED = ["mean-std", "field"]
 SHIFT = torch.tensor([0.06, -0.04, 0.02])

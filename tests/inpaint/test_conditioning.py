@@ -6,8 +6,8 @@ Mutations seen to fail here: mask inverted; grey 0 instead of 0.5.
 import pytest
 import torch
 
-from inpaint import conditioning
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
+from inpaint.sampling import conditioning
 
 
 def test_hidden_pixels_are_grey_and_the_others_untouched():

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.control_image import HIDDEN, control_image
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
+from inpaint.sampling.control_image import HIDDEN, control_image
 
 
 def sd15(picture, mask):

@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from torch.nn.functional import adaptive_max_pool2d
 
-from inpaint.blends import composite_mask
-from inpaint.crop import crop, crop_like
-from inpaint.errors import InpaintError
-from inpaint.geometry import Area, Box, Context, Plan, Size, join, plan_box
-from inpaint.mask_boxes import mask_boxes
-from inpaint.stitch import on_picture, stitch
+from inpaint.compositing import composite_mask
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Area, Box, Context, Plan, Size, join, plan_box
+from inpaint.crops.crop import crop, crop_like
+from inpaint.crops.stitch import on_picture, stitch
+from inpaint.masks.boxes import mask_boxes
 
 FEATHERS = st.one_of(st.just(0.0), st.floats(0.1, 9))
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from inpaint.checks import as_mask, match_mask
-from inpaint.doctor import examine
-from inpaint.errors import InpaintError
+from inpaint.core.checks import as_mask, match_mask
+from inpaint.core.errors import InpaintError
 from inpaint.masks import blur, feather, grow, split, threshold
+from inpaint.masks.doctor import examine
 from tests.inpaint.masks.drawing import masks, scene
 
 NOTHING = "Nothing is odd about this mask."

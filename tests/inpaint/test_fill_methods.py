@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from inpaint.errors import InpaintError
+from inpaint.compositing.seam import seam
+from inpaint.core.errors import InpaintError
 from inpaint.fills import (
     fade_in,
     fill_blur,
@@ -26,7 +27,6 @@ from inpaint.fills import (
     fill_noise,
     fill_telea,
 )
-from inpaint.seam import seam
 
 OPENCV = {fill_telea: cv2.INPAINT_TELEA, fill_navier_stokes: cv2.INPAINT_NS}
 

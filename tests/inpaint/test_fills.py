@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.fills import (
     fill_blur,
     fill_colour,

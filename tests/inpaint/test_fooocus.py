@@ -11,16 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.fooocus import (
-    HEAD_SHAPE,
-    Delta,
-    add_feature,
-    change,
-    check_fits,
-    head_feature,
-    read_patch,
-)
+from inpaint.core.errors import InpaintError
+from inpaint.sampling.fooocus import HEAD_SHAPE, Delta, add_feature, change, check_fits, head_feature, read_patch
 
 CPU = torch.device("cpu")
 KEY = "diffusion_model.input_blocks.0.0.weight"

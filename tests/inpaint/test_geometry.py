@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.geometry import Area, Box, Context, Plan, Sides, Size, ceil_to_multiple, join, plan_box
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Area, Box, Context, Plan, Sides, Size, ceil_to_multiple, join, plan_box
 
 
 @given(st.integers(0, 5000), st.integers(1, 129))

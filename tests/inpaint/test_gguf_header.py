@@ -9,9 +9,9 @@ import struct
 
 import pytest
 
-from inpaint.errors import InpaintError
-from inpaint.gguf_header import read_gguf
-from inpaint.stored_tensors import Stored
+from inpaint.core.errors import InpaintError
+from inpaint.model_files.gguf_header import read_gguf
+from inpaint.model_files.stored_tensors import Stored
 
 from .work import counted
 

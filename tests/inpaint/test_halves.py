@@ -7,7 +7,7 @@ prompt cut all the same; tensors of another length cut.
 import pytest
 import torch
 
-from inpaint.halves import halves
+from inpaint.sampling.halves import halves
 
 
 def _prompt(batch, **more):

@@ -20,11 +20,11 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.gguf_header import read_gguf
-from inpaint.pickle_header import read_pickle
-from inpaint.safetensors_header import read_safetensors
-from inpaint.stored_tensors import Stored
+from inpaint.core.errors import InpaintError
+from inpaint.model_files.gguf_header import read_gguf
+from inpaint.model_files.pickle_header import read_pickle
+from inpaint.model_files.safetensors_header import read_safetensors
+from inpaint.model_files.stored_tensors import Stored
 
 from .work import counted
 

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.inpaint_masks import inpaint_masks
+from inpaint.core.errors import InpaintError
 from inpaint.masks import feather
+from inpaint.masks.inpaint_masks import inpaint_masks
 from tests.inpaint.masks.drawing import drawn, masks, scene
 
 

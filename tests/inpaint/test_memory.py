@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.memory import (
+from inpaint.vram.plan import (
     LEAST_WORK,
     SAMPLING,
     TILES,
@@ -30,7 +30,7 @@ from inpaint.memory import (
     needed,
     ram_trouble,
 )
-from inpaint.memory_report import sentences, table
+from inpaint.vram.report import sentences, table
 
 MIB, GIB = 2**20, 2**30
 # SD 1.5 inpainting in fp16, bf16 for the VAE, with the host's own figures.

@@ -6,7 +6,7 @@ transformer; pixels without patches.
 
 import pytest
 
-from inpaint.native_size import native_side, side_multiple
+from inpaint.sampling.native_size import native_side, side_multiple
 
 
 @pytest.mark.parametrize(

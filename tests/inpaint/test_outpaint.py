@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Sides, Size
+from inpaint.crops.outpaint import FILLS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
 from inpaint.fills import fill_harmonic
-from inpaint.geometry import Sides, Size
-from inpaint.outpaint import FILLS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

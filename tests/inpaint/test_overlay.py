@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from scipy import ndimage
 
-from inpaint.overlay import OPACITY, RED, overlay
+from inpaint.masks.overlay import OPACITY, RED, overlay
 from tests.inpaint.masks.drawing import drawn, masks
 
 BLUE = (0.0, 0.0, 1.0)

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.geometry import Box, Size
-from inpaint.padding import cut_image, cut_mask, pad_image, pad_mask
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Box, Size
+from inpaint.imaging.padding import cut_image, cut_mask, pad_image, pad_mask
 
 
 @settings(max_examples=25, deadline=None)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from inpaint.blends import composite_mask, paste
-from inpaint.errors import InpaintError
+from inpaint.compositing import composite_mask, paste
+from inpaint.core.errors import InpaintError
 
 
 def _reference(original, repainted, mask):
@@ -76,7 +76,7 @@ def test_keeps_more_than_8_bits():
 
 
 def test_a_change_outside_would_be_reported():
-    from inpaint.blends.paste import max_change
+    from inpaint.compositing.paste import max_change
 
     original = torch.zeros(1, 2, 2, 3)
     changed = original.clone()

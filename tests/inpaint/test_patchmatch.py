@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.patchmatch import fill_patchmatch
 from inpaint.patchmatch.first_guess import peeled
 from inpaint.patchmatch.levels import Level, levels_of

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 
-from inpaint import data_pickle
-from inpaint.data_pickle import Foreign, Global, read_data_pickle
-from inpaint.errors import InpaintError
-from inpaint.pickle_header import read_pickle
-from inpaint.stored_tensors import Stored
+from inpaint.core.errors import InpaintError
+from inpaint.model_files import data_pickle
+from inpaint.model_files.data_pickle import Foreign, Global, read_data_pickle
+from inpaint.model_files.pickle_header import read_pickle
+from inpaint.model_files.stored_tensors import Stored
 
 NAMES = {
     torch.float16: "F16",

@@ -18,13 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.blends import composite_mask
-from inpaint.crop import crop
-from inpaint.errors import InpaintError
-from inpaint.geometry import Area, Box, Context, Size
-from inpaint.mask_boxes import mask_boxes
-from inpaint.regions import RegionStitch, crop_regions, stitch_regions
-from inpaint.stitch import stitch
+from inpaint.compositing import composite_mask
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Area, Box, Context, Size
+from inpaint.crops.crop import crop
+from inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
+from inpaint.crops.stitch import stitch
+from inpaint.masks.boxes import mask_boxes
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

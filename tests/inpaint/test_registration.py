@@ -17,9 +17,9 @@ import torch
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
-from inpaint import registration
-from inpaint.errors import InpaintError
-from inpaint.registration import Drift, register
+from inpaint.compositing import registration
+from inpaint.compositing.registration import Drift, register
+from inpaint.core.errors import InpaintError
 
 PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
 DRIFTS = [(0.3, -0.2, 1.0), (1.7, -0.6, 1.0), (0.0, 0.0, 1.004), (-3.3, 5.2, 0.99), (7.5, -9.0, 1.02)]

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint.errors import InpaintError
-from inpaint.geometry import Size
-from inpaint.kernels import RIDGE, Span, undone
-from inpaint.resample import resample
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Size
+from inpaint.imaging.kernels import RIDGE, Span, undone
+from inpaint.imaging.resample import resample
 
 MARGIN = 40
 

@@ -14,11 +14,11 @@ import torch
 from scipy import ndimage
 from skimage import color
 
-from inpaint import seam as module
-from inpaint.blends import blend
-from inpaint.errors import InpaintError
+from inpaint.compositing import blend
+from inpaint.compositing import seam as module
+from inpaint.compositing.seam import SIDE, UNSEEN, Seam, seam
+from inpaint.core.errors import InpaintError
 from inpaint.masks import feather
-from inpaint.seam import SIDE, UNSEEN, Seam, seam
 
 PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inpaint.errors import InpaintError
-from inpaint.soft import Soft, done, freed, put_back, shaped
+from inpaint.core.errors import InpaintError
+from inpaint.sampling.soft import Soft, done, freed, put_back, shaped
 
 SIGMAS = torch.tensor([14.6, 8.0, 3.0, 1.0, 0.0])
 

@@ -7,8 +7,8 @@ left as they are; 0 to the power of 0 taken for 1.
 import pytest
 import torch
 
-from inpaint.errors import InpaintError
-from inpaint.soft_blend import SoftBlend, blend, repainted
+from inpaint.core.errors import InpaintError
+from inpaint.sampling.soft_blend import SoftBlend, blend, repainted
 
 
 def test_how_much_is_repainted_at_a_noise():

@@ -9,8 +9,8 @@ import math
 import pytest
 import torch
 
-from inpaint.errors import InpaintError
-from inpaint.soft_composite import Difference, on_pixels, pasted, ranked_mean
+from inpaint.compositing.soft_composite import Difference, on_pixels, pasted, ranked_mean
+from inpaint.core.errors import InpaintError
 
 
 def _weight(dy, dx):

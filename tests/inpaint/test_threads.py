@@ -6,7 +6,7 @@ Mutations seen to fail here: no thread given up; the number not restored, or onl
 import pytest
 import torch
 
-from inpaint.threads import one_thread
+from inpaint.core.threads import one_thread
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from inpaint.errors import InpaintError
-from inpaint.torchscript import is_archive, read_archive
+from inpaint.core.errors import InpaintError
+from inpaint.model_files.torchscript import is_archive, read_archive
 
 from .work import counted
 

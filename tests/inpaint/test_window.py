@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inpaint.geometry import Box
-from inpaint.window import GRID, cut, cut_area, paste, plan_window
+from inpaint.core.geometry import Box
+from inpaint.sampling.window import GRID, cut, cut_area, paste, plan_window
 
 
 def _mask(height, width, *cells, batch=1):

@@ -48,14 +48,14 @@ def host_nodes(comfyui, base) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pack(host_nodes) -> Callable[[str], ModuleType]:
-    """Modules of the pack as the host loaded it: `pack("host")`, `pack("inpaint.errors")`."""
+    """Modules of the pack as the host loaded it: `pack("host")`, `pack("inpaint.core.errors")`."""
     root = host_nodes.NODE_CLASS_MAPPINGS["MendCleanMask"].__module__.removesuffix(".nodes.mask")
     return lambda name: sys.modules[f"{root}.{name}"]
 
 
 @pytest.fixture(scope="session")
 def InpaintError(pack) -> type[ValueError]:
-    return pack("inpaint.errors").InpaintError
+    return pack("inpaint.core.errors").InpaintError
 
 
 @dataclass(frozen=True)

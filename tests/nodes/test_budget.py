@@ -34,7 +34,9 @@ def sample(run, pack, general_model):
     """Samples one step with a budget, in MiB: the text it gives, and MiB of the model that were on the card then."""
 
     def sample(budget):
-        facts = pack("inpaint.memory").Facts("f", "sd15", "SD 1.5", 0, budget=None if budget is None else budget * MIB)
+        facts = pack("inpaint.vram.plan").Facts(
+            "f", "sd15", "SD 1.5", 0, budget=None if budget is None else budget * MIB
+        )
         model, _ = pack("host").with_facts(general_model.model, general_model.vae, facts)
         both = {"positive": general_model.positive, "negative": general_model.negative}
         latent = {"samples": torch.zeros(1, 4, 8, 8)}
@@ -77,7 +79,7 @@ def test_the_last_budget_counts_and_what_was_given_has_none(pack, general_model)
     from comfy.patcher_extension import WrappersMP
 
     budget = pack("host.budget")
-    Facts = pack("inpaint.memory").Facts
+    Facts = pack("inpaint.vram.plan").Facts
     model = general_model.model
     for limit in (1, 2):
         model, _ = pack("host").with_facts(model, general_model.vae, Facts("f", "sd15", "SD 1.5", 0, budget=limit))

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from devtools.model_shapes import MODELS, model_shapes, write_sparse
-from inpaint.checkpoint_header import read_header
-from inpaint.needs import FAMILIES
+from inpaint.model_files.checkpoint import read_header
+from inpaint.vram.needs import FAMILIES
 
 # host's family, ours, label, inpainting inputs, parameters; None: no count but the host's own is known
 EXPECTED = {

@@ -21,7 +21,7 @@ import torch
 
 from benchmarks._fillers import replacement, score
 from benchmarks._toys import Line
-from inpaint.coherent import coherent, flow_level, noise_in, ratio_level
+from inpaint.sampling.coherent import coherent, flow_level, noise_in, ratio_level
 
 LINE = Line()
 HOLE = LINE.hole

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from inpaint.control_image import HIDDEN
+from inpaint.sampling.control_image import HIDDEN
 
 MASKED_LATENT = [kind for kind in HIDDEN if kind not in ("SD 1.5 inpaint", "SDXL Union ProMax")]
 

@@ -71,7 +71,7 @@ def patch(run, files):
 @pytest.fixture(scope="module")
 def head_alone(pack, patch):
     """Every weight changed by 0."""
-    fooocus = pack("inpaint.fooocus")
+    fooocus = pack("inpaint.sampling.fooocus")
     return fooocus.Patch(
         patch.head, {name: fooocus.Delta(delta.steps, 0.0, 0.0) for name, delta in patch.deltas.items()}
     )
@@ -411,7 +411,7 @@ def test_a_vae_of_another_family(apply, vae, InpaintError):
 
 
 def test_a_patch_for_other_shapes_or_none_of_the_weights(apply, pack, patch, InpaintError):
-    fooocus = pack("inpaint.fooocus")
+    fooocus = pack("inpaint.sampling.fooocus")
     name = "diffusion_model.out.2.weight"
     with pytest.raises(
         InpaintError, match=rf"^model: expected {name} of \[9, 9\], as the patch has it, got \[4, 320, 3"

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from inpaint.cards import as_machine, card_of
-from inpaint.host_dtypes import (
+from inpaint.vram.cards import as_machine, card_of
+from inpaint.vram.host_dtypes import (
     GIB,
     MIB,
     Card,

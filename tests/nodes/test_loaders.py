@@ -136,7 +136,7 @@ def test_facts_are_facts(run, reads, pack, base, small_checkpoint):
     model, _, vae = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=8.0).outputs
     size = (base / "models" / "checkpoints" / small_checkpoint).stat().st_size
     label = "Stable Diffusion 1.5 inpainting (9-channel)"
-    expected = pack("inpaint.memory").Facts(small_checkpoint, "sd15", label, size, "F32", "F32", "F32", 8 * 2**30)
+    expected = pack("inpaint.vram.plan").Facts(small_checkpoint, "sd15", label, size, "F32", "F32", "F32", 8 * 2**30)
     assert pack("host").facts_of(model) == pack("host").facts_of(vae) == expected
     assert pack("host").facts_of(model.clone()) == expected, "patches keep them"
 
@@ -154,7 +154,7 @@ def test_a_precision_that_is_asked_for(run, reads, pack, small_checkpoint, preci
 @pytest.fixture
 def slight_rest(pack, monkeypatch):
     """As if VAE and text encoder needed next to nothing, so that what fits is a matter of the diffusion model."""
-    needs = pack("inpaint.needs")
+    needs = pack("inpaint.vram.needs")
     monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 0)
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
 
@@ -189,7 +189,7 @@ def test_a_cpu_offloads_nothing(run, reads, slight_rest, InpaintError, small_che
 
 
 def test_a_large_text_encoder_does_not_narrow_the_model(run, reads, pack, as_on_a_card, small_checkpoint, monkeypatch):
-    needs = pack("inpaint.needs")
+    needs = pack("inpaint.vram.needs")
     monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 2**40)
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
     ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
@@ -269,7 +269,7 @@ def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpo
 def test_a_gguf_is_left_to_those_who_can(run, reads, base, pack, InpaintError, monkeypatch):
     load = pack("nodes.load")
     (base / "models" / "diffusion_models" / "q.gguf").write_bytes(b"GGUF")
-    header = pack("inpaint.checkpoint_header")
+    header = pack("inpaint.model_files.checkpoint")
     found = header.CheckpointHeader(base / "q.gguf", "gguf", 4, "flux", "Flux", None)
     monkeypatch.setattr(load, "read_header", lambda path: found)
     for path, others in (("q.gguf", []), ("m.safetensors", ["q.gguf"])):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devtools.model_shapes import write_sparse
-from inpaint.safetensors_header import DTYPE_BITS
+from inpaint.model_files.safetensors_header import DTYPE_BITS
 
 UNET = "model.diffusion_model."
 # Each has the tensor by which a family is told, and little else of it.
@@ -64,8 +64,8 @@ def asked(base, pack, InpaintError):
 
     def asked(shapes):
         write_sparse(path, shapes)
-        pack("inpaint.stored_file")._read.forget()
-        job = pack("inpaint.memory").Job(512, 512)
+        pack("inpaint.model_files.stored_file")._read.forget()
+        job = pack("inpaint.vram.plan").Job(512, 512)
         told = None
         for card in ("this computer", "RTX 3060 12 GB"):
             try:
@@ -124,6 +124,6 @@ def test_a_model_in_any_dtype_that_a_file_can_name(base, pack, dtype):
     path = base / "models" / "checkpoints" / "malformed.safetensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(entry["data_offsets"][1]))
     for card in ("this computer", "RTX 3060 12 GB"):
-        plan = pack("nodes.planning").plan_for(str(path), pack("inpaint.memory").Job(512, 512), card)
+        plan = pack("nodes.planning").plan_for(str(path), pack("inpaint.vram.plan").Job(512, 512), card)
         assert plan.needs.label == "Lumina 2"
     path.unlink()

@@ -123,7 +123,7 @@ def test_each_setting_of_a_fill_counts(run, method, setting):
 
 
 def test_the_ends_of_patch_are_those_that_patchmatch_takes(pack):
-    fill, own = pack("nodes.fill"), pack("inpaint.patchmatch.fill")
+    fill, own = pack("nodes.fill"), pack("inpaint.patchmatch.coarse_to_fine")
     (patch,) = [port for port in fill.FillMasked.define_schema().inputs if port.id == "patch"]
     assert (patch.min, patch.max) == (own.SMALLEST_PATCH, own.LARGEST_PATCH)
 

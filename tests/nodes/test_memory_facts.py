@@ -9,8 +9,8 @@ import math
 import pytest
 import torch
 
-from inpaint.checkpoint_header import read_header
-from inpaint.needs import FAMILIES, VAES, Dtypes, HostFacts, needs_of
+from inpaint.model_files.checkpoint import read_header
+from inpaint.vram.needs import FAMILIES, VAES, Dtypes, HostFacts, needs_of
 
 
 @pytest.fixture(params=["inpaint_model", "general_model"])

@@ -447,7 +447,7 @@ class Runner:
     @property
     def fooocus_patch(self):
         """A head that sums up what it is given, and one weight that is changed by 0."""
-        fooocus = self.request.getfixturevalue("pack")("inpaint.fooocus")
+        fooocus = self.request.getfixturevalue("pack")("inpaint.sampling.fooocus")
         nothing = fooocus.Delta(torch.zeros(4, 320, 3, 3, dtype=torch.uint8), 0.0, 0.0)
         return fooocus.Patch(torch.ones(fooocus.HEAD_SHAPE), {"diffusion_model.out.2.weight": nothing})
 

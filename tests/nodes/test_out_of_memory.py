@@ -223,7 +223,7 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
     import comfy.model_management as management
 
     budget = each * 384 * 384 + vae.model_size() + int(management.extra_reserved_memory()) - less
-    facts = pack("inpaint.memory").Facts("f", "sd15", "SD 1.5", 0, budget=budget)
+    facts = pack("inpaint.vram.plan").Facts("f", "sd15", "SD 1.5", 0, budget=budget)
     model, limited = pack("host").with_facts(general_model.model, vae, facts)
     latent = {"samples": vae.encode(large)}
 
@@ -246,7 +246,7 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
 
 
 def test_the_sampler_says_what_it_needs(run, pack, general_model, picture):
-    facts = pack("inpaint.memory").Facts("f", "sd15", "SD 1.5", 0, budget=2**30)
+    facts = pack("inpaint.vram.plan").Facts("f", "sd15", "SD 1.5", 0, budget=2**30)
     model, vae = pack("host").with_facts(general_model.model, general_model.vae, facts)
     both = {"positive": general_model.positive, "negative": general_model.negative}
     latent = {"samples": vae.encode(picture)}

@@ -233,7 +233,7 @@ def test_its_settings(deep, removing, sample, expected, settings):
 
 
 def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, sample, pack, monkeypatch):
-    eraser, scales = pack("inpaint.attentive_eraser"), []
+    eraser, scales = pack("inpaint.sampling.attentive_eraser"), []
 
     def noted(attend, q, k, v, places, query_scale):
         scales.append(query_scale)
@@ -424,7 +424,7 @@ def test_a_picture_that_is_no_whole_number_of_cells(deep, removing, sample, expe
 def test_a_window_of_the_latent(deep, removing, sample, pack):
     """What samples a part says which, of what whole."""
     mask = torch.cat([block(size=(128, 160)), block(40, 64, 30, 40, (128, 160))])
-    box = pack("inpaint.geometry").Box(x=2, y=1, width=12, height=8)
+    box = pack("inpaint.core.geometry").Box(x=2, y=1, width=12, height=8)
     windowed = removing(deep, mask)
     windowed.model_options["transformer_options"] |= {"mend_window": (box, (16, 20))}
     result = sample(windowed, batch=2)
@@ -433,7 +433,7 @@ def test_a_window_of_the_latent(deep, removing, sample, pack):
 
 
 def test_windows_after_each_other(deep, removing, sample, pack):
-    Box, mask = pack("inpaint.geometry").Box, block(size=(128, 160))
+    Box, mask = pack("inpaint.core.geometry").Box, block(size=(128, 160))
     removes = removing(deep, mask)
     for x, y in ((0, 0), (2, 1), (0, 0)):
         windowed = removes.clone()
@@ -445,7 +445,7 @@ def test_windows_after_each_other(deep, removing, sample, pack):
 
 def test_a_window_that_is_all_masked_is_refused(deep, removing, sample, pack, InpaintError):
     windowed = removing(deep, block(8, 16, 64, 96, size=(128, 160)))
-    box = pack("inpaint.geometry").Box(x=2, y=1, width=12, height=8)
+    box = pack("inpaint.core.geometry").Box(x=2, y=1, width=12, height=8)
     windowed.model_options["transformer_options"] |= {"mend_window": (box, (16, 20))}
     with pytest.raises(InpaintError, match=r"leave more around it where a part is sampled"):
         sample(windowed)

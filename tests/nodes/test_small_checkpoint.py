@@ -26,7 +26,7 @@ from devtools.checkpoints import (
     write_sd15_inpaint,
     write_sdxl,
 )
-from inpaint.checkpoint_header import read_header
+from inpaint.model_files.checkpoint import read_header
 
 
 @dataclass(frozen=True)

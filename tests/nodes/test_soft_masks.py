@@ -22,7 +22,7 @@ def _inference():
 
 @pytest.fixture(scope="module")
 def soft(pack):
-    return pack("inpaint.soft")
+    return pack("inpaint.sampling.soft")
 
 
 @pytest.fixture(scope="module")

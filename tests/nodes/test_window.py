@@ -8,7 +8,7 @@ ControlNet copied twice; the window put back a cell off; the model's own picture
 import pytest
 import torch
 
-from inpaint.geometry import Box
+from inpaint.core.geometry import Box
 
 # A mask in rows 32..39 and columns 48..63 of 88x120 cells, and 8 cells of context.
 HEIGHT, WIDTH, WINDOW = 88, 120, Box(40, 24, 32, 24)

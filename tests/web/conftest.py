@@ -16,7 +16,7 @@ from devtools.client import HostClient
 from devtools.environment import ROOT
 from devtools.host_process import HostProcess
 from devtools.small_models import SmallModels
-from inpaint.fooocus import HEAD_FILE, PATCH_FILE
+from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 MODES = ("classic", "nodes-2")
 

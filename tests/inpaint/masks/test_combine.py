@@ -7,9 +7,9 @@ the second mask not stretched; the result in the second's size.
 import pytest
 import torch
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import combine
-from inpaint.masks.combine import OPERATIONS
+from inpaint.masks.operators.combine import OPERATIONS
 
 FIRST = torch.tensor([[[0.0, 0.0, 1.0, 1.0, 0.3]]])
 OTHER = torch.tensor([[[0.0, 1.0, 0.0, 1.0, 0.6]]])

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scipy import ndimage, stats
 from scipy.spatial.distance import cdist
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import blur, feather, smooth_outline
-from inpaint.masks.distance import distance_to
-from inpaint.masks.edges import FALLOFFS, SIDES
+from inpaint.masks.operators.distance import distance_to
+from inpaint.masks.operators.edges import FALLOFFS, SIDES
 from tests.inpaint.masks.drawing import drawn, masks, scene
 
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from inpaint import masks
-from inpaint.errors import InpaintError
-from inpaint.masks.edges import FALLOFFS, SIDES
+from inpaint.core.errors import InpaintError
+from inpaint.masks.operators.edges import FALLOFFS, SIDES
 from tests.inpaint.masks.drawing import scene
 
 OPERATORS = {

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import smooth_over_time, threshold
 
 

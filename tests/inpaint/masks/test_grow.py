@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import close, grow, invert, open
-from inpaint.masks.distance import distance_to
+from inpaint.masks.operators.distance import distance_to
 from tests.inpaint.masks.drawing import drawn, masks, scene
 
 

@@ -7,7 +7,7 @@ frames; the first frame pooled with others; groups of frames one too long.
 import pytest
 import torch
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import grow_cells, pool
 
 

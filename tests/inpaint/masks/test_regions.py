@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.morphology import reconstruction
 
-from inpaint.errors import InpaintError
-from inpaint.geometry import Box
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Box
 from inpaint.masks import blur, fill_holes, keep_largest, remove_specks, split
-from inpaint.masks.regions import ORDERS
+from inpaint.masks.operators.components import ORDERS
 from tests.inpaint.masks.drawing import drawn, masks, scene
 
 CORNERS = np.ones((3, 3))

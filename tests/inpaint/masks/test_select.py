@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from skimage.color import deltaE_cie76, rgb2lab
 
-from inpaint.colour_names import parse_colour
-from inpaint.errors import InpaintError
-from inpaint.masks.select import from_alpha, from_colour, from_difference
+from inpaint.core.errors import InpaintError
+from inpaint.imaging.color_names import parse_colour
+from inpaint.masks.operators.select import from_alpha, from_colour, from_difference
 
 GREEN = (0.0, 1.0, 0.0)
 NAN = float("nan")

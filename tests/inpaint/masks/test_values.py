@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.masks import invert, levels, snap, threshold
 
 

@@ -14,8 +14,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from inpaint.errors import InpaintError
-from inpaint.geometry import Box
+from inpaint.core.errors import InpaintError
+from inpaint.core.geometry import Box
 from inpaint.networks import Filled, Grid, fill_with
 
 ANY, FIXED = Grid(native=64, multiple=8, fixed=False), Grid(native=64, multiple=64, fixed=True)

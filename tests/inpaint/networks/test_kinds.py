@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from devtools.checkpoints.networks import lama, migan, write_lama, write_migan, write_network
 from devtools.checkpoints.weights import Maker, under
-from inpaint.errors import InpaintError
+from inpaint.core.errors import InpaintError
 from inpaint.networks import Grid, Network, load_network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:FutureWarning")

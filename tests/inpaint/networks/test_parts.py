@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.geometry import Box, Context, Size
+from inpaint.core.geometry import Box, Context, Size
+from inpaint.networks.grouping import LEAST, Windows, parts_of
 from inpaint.networks.network import Grid
-from inpaint.networks.parts import LEAST, Windows, parts_of
 
 ANY, FIXED = Grid(native=128, multiple=8, fixed=False), Grid(native=128, multiple=128, fixed=True)
 

@@ -1,0 +1,158 @@
+"""What a checkpoint is made of, told from its header: family, native inpainting inputs, parts and their sizes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..core.cache import while_used
+from ..core.errors import InpaintError
+from ..core.units import plain_dtype, plain_size
+from .families import UNKNOWN, Inpaint, TensorNames, identify, lookalike
+from .stored_file import Format, StoredFile, read_stored
+from .stored_tensors import Stored
+
+PartName = Literal["diffusion model", "text encoder", "vae", "other"]
+PART_PREFIXES: dict[str, PartName] = {
+    "first_stage_model.": "vae",
+    "vae.": "vae",
+    "cond_stage_model.": "text encoder",
+    "conditioner.": "text encoder",
+    "text_encoder": "text encoder",
+    "model_ema.": "other",
+}
+PART_START = re.compile("|".join(map(re.escape, PART_PREFIXES)))
+# Where the diffusion model's tensors stand; "" is a file that holds nothing else.
+MODEL_PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
+# Tensors that only files with scaled or packed weights have.
+QUANTISED = (".scale_weight", ".weight_scale", ".comfy_quant", ".absmax", "scaled_fp8")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a checkpoint: its parameters, its bytes in the file, and bytes by dtype as the file names it."""
+
+    name: PartName
+    parameters: int
+    bytes: int
+    dtypes: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointHeader:
+    """The facts of one checkpoint file. While the file stays as it is, reading it again gives the same object.
+
+    `family` is a row's id ("sd15", "sdxl", "flux", ... or "unknown"), `label` says it for people. `inpaint` says which
+    inpainting inputs the diffusion model itself has: "channels" (mask and masked picture as five more latent
+    channels), "fill" (Flux Fill), or None. `quantised`: its diffusion model's weights are scaled or packed.
+    `prefix` is where the diffusion model's tensors stand in `tensors`. A legacy pickle has no header that can be read
+    safely: family "unknown", no parts, no tensors.
+    """
+
+    path: Path
+    format: Format
+    file_bytes: int
+    family: str
+    label: str
+    inpaint: Inpaint
+    quantised: bool = False
+    parts: tuple[Part, ...] = ()
+    prefix: str = ""
+    tensors: Mapping[str, Stored] = field(default_factory=dict, repr=False)
+
+    def part(self, name: PartName) -> Part:
+        """The part of this name; an empty one where the file has none."""
+        return next((part for part in self.parts if part.name == name), Part(name, 0, 0, {}))
+
+    def summary(self) -> str:
+        """A few plain lines for people."""
+        lines = [f"{self.label}, {plain_size(self.file_bytes)}"]
+        if self.format == "legacy pickle":
+            lines.append("An old PyTorch pickle: what it holds is known only once it is loaded.")
+        for part in self.parts:
+            by_size = sorted(part.dtypes, key=lambda dtype: -part.dtypes[dtype])
+            dtypes = " and ".join(plain_dtype(dtype) for dtype in by_size)
+            lines.append(f"{part.name}: {part.parameters / 1e6:,.1f} M parameters, {dtypes}, {plain_size(part.bytes)}")
+        return "\n".join(lines)
+
+
+def read_header(path: str | Path) -> CheckpointHeader:
+    """Read what a checkpoint, or a diffusion model by itself, holds.
+
+    Args:
+        path: anything `read_stored` reads.
+
+    Raises:
+        InpaintError: as `read_stored`, and if the file holds no diffusion model.
+    """
+    file = read_stored(path)
+    if file.format == "legacy pickle":
+        return CheckpointHeader(file.path, file.format, file.bytes, UNKNOWN.id, UNKNOWN.label, UNKNOWN.inpaint)
+    return _describe(file)
+
+
+def read_part(path: str | Path, name: PartName) -> Part:
+    """Read a file that holds one part alone, such as a text encoder or a VAE.
+
+    Raises:
+        InpaintError: as `read_stored`, and if it holds no tensors or says nothing of them.
+    """
+    file = read_stored(path)
+    if file.format == "legacy pickle":
+        raise InpaintError(f"{file.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+    if not file.tensors:
+        raise InpaintError(f"{file.path.name}: expected a {name} with weights, got none. Choose another file.")
+    return _sum_up(name, file.tensors.values())
+
+
+@while_used
+def _describe(file: StoredFile) -> CheckpointHeader:
+    shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
+    found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)
+    prefix, family = next(((p, f) for p, f in found if f is not None), (MODEL_PREFIXES[0], UNKNOWN))
+    if family is UNKNOWN and not any(name.startswith(prefix) for name in shapes):
+        # A family that the table does not know may also come without the usual prefix; what else it might be is known.
+        rest = {name: shape for name, shape in shapes.items() if not name.startswith(tuple(PART_PREFIXES))}
+        if rest and lookalike(TensorNames(rest)) is None:
+            prefix = ""
+    if not any(name.startswith(prefix) for name in shapes):
+        looks = lookalike(TensorNames(shapes)) or "something else"
+        raise InpaintError(
+            f"{file.path.name}: no diffusion model found in it, it looks like {looks}. "
+            "Choose a checkpoint: one file with diffusion model, text encoder and VAE."
+        )
+    parts: dict[PartName, list[tuple[str, Stored]]] = {
+        "diffusion model": [],
+        "text encoder": [],
+        "vae": [],
+        "other": [],
+    }
+    for name, tensor in file.tensors.items():
+        start = PART_START.match(name)
+        part = PART_PREFIXES[start[0]] if start else "diffusion model" if name.startswith(prefix) else "other"
+        parts[part].append((name, tensor))
+    return CheckpointHeader(
+        path=file.path,
+        format=file.format,
+        file_bytes=file.bytes,
+        family=family.id,
+        label=family.label,
+        inpaint=family.inpaint,
+        quantised=file.format == "gguf" or any(name.endswith(QUANTISED) for name, _ in parts["diffusion model"]),
+        parts=tuple(_sum_up(name, (tensor for _, tensor in part)) for name, part in parts.items() if part),
+        prefix=prefix,
+        tensors=file.tensors,
+    )
+
+
+def _sum_up(name: PartName, tensors: Iterable[Stored]) -> Part:
+    parameters, dtypes = 0, Counter[str]()
+    for tensor in tensors:
+        parameters += math.prod(tensor.shape)
+        dtypes[tensor.dtype] += tensor.bytes
+    return Part(name, parameters, dtypes.total(), dict(dtypes))

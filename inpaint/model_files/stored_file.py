@@ -1,0 +1,102 @@
+"""The tensors that a model's file describes, read in milliseconds and without loading a weight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from ..core.cache import LastMade
+from ..core.errors import InpaintError, about_file
+from .gguf_header import read_gguf
+from .pickle_header import read_pickle
+from .safetensors_header import read_safetensors
+from .stored_tensors import Stored, damaged
+
+Format = Literal["safetensors", "gguf", "pickle", "legacy pickle"]
+SUFFIXES: dict[str, Format] = {
+    **dict.fromkeys((".safetensors", ".sft"), "safetensors"),
+    ".gguf": "gguf",
+    **dict.fromkeys((".ckpt", ".pt", ".pth", ".bin"), "pickle"),
+}
+READERS: dict[Format, Callable[[BinaryIO, int], dict[str, Stored]]] = {
+    "safetensors": read_safetensors,
+    "gguf": read_gguf,
+    "pickle": read_pickle,
+}
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file.
+
+    changed: when it last was, in nanoseconds. tensors: by name, in the file's order; none of a legacy pickle, which
+    cannot be read safely.
+    """
+
+    path: Path
+    format: Format
+    bytes: int
+    changed: int
+    tensors: Mapping[str, Stored] = field(repr=False, compare=False)
+
+
+def read_stored(path: str | Path) -> StoredFile:
+    """Read what a file describes. The last files read are remembered until they change.
+
+    Args:
+        path: a .safetensors, .sft, .gguf, .ckpt, .pt, .pth or .bin file.
+
+    Raises:
+        InpaintError: if the file is missing, cannot be read, or is truncated, damaged, or not what its name says.
+    """
+    path = Path(path)
+    with about_file(path):
+        if not path.is_file():
+            raise InpaintError("no such file. Choose a file that is in the models folder.")
+        stat = path.stat()
+        return _read((path, stat.st_size, stat.st_mtime_ns))
+
+
+def _read_now(asked: tuple[Path, int, int]) -> StoredFile:
+    path, size, changed = asked
+    with path.open("rb") as file:
+        start = file.read(512)
+        file.seek(0)
+        _refuse_text(start)
+        format = SUFFIXES.get(path.suffix.lower())
+        if format is None:
+            known = f"{', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}"
+            raise InpaintError(f"expected a {known} file, got {path.suffix or 'no suffix'}. Choose a model.")
+        if format == "pickle" and not start.startswith(b"PK"):
+            _check_legacy_pickle(start)
+            return StoredFile(path, "legacy pickle", size, changed, {})
+        return StoredFile(path, format, size, changed, READERS[format](file, size))
+
+
+# About 300 bytes a tensor.
+_read = LastMade(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
+
+
+def _refuse_text(start: bytes) -> None:
+    """A failed download often leaves a web page, an error message or a Git LFS pointer under the model's name."""
+    if not start:
+        raise InpaintError("the file is empty. Download it again.")
+    if not re.match(rb"(\xef\xbb\xbf)?[\t\r\n -~]{8}", start):  # no model file starts with eight letters
+        return
+    kind = "a web page" if re.search(rb"<(!doctype|html|head)", start, re.IGNORECASE) else "text"
+    raise InpaintError(
+        f"expected a model, got {kind} that begins {start.decode('utf-8', 'replace').strip()[:60]!r}. "
+        "The download saved a page or a message instead of the file. Download it again, signed in if the site asks."
+    )
+
+
+def _check_legacy_pickle(start: bytes) -> None:
+    if start[8:9] == b"{":
+        damaged("a PyTorch pickle", "a safetensors file", "Rename it to end in .safetensors.")
+    if start.startswith(b"GGUF"):
+        damaged("a PyTorch pickle", "a GGUF file", "Rename it to end in .gguf.")
+    if not re.match(rb"\x80[\x02-\x05]", start):
+        damaged("a PyTorch pickle", f"bytes {start[:8].hex(' ')}")
