@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import _photos as photos
-from benchmarks._host import host_folder
-from benchmarks._pairs import Pairs, measure
-from benchmarks._photos import Case
-from benchmarks._report import Report, machine
+from benchmarks._shared import photos
+from benchmarks._shared.host import host_folder
+from benchmarks._shared.pairs import Pairs, measure
+from benchmarks._shared.photos import Case
+from benchmarks._shared.report import Report, machine
 from inpaint.compositing import METHODS, blend, composite_mask
 from inpaint.compositing import color as colour
 from inpaint.compositing.color import match_colour

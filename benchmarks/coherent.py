@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks._chart import Panel, draw_chart
-from benchmarks._fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
-from benchmarks._report import Report
-from benchmarks._toys import TOYS, Toy
+from benchmarks._shared.fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
+from benchmarks._shared.report import Report
+from benchmarks._shared.toys import TOYS, Toy
+from devtools.pictures.chart import Panel, draw_chart
 
 CALLS = (10, 20, 40, 80, 160)
 CALLS_QUICKLY = (10, 40)

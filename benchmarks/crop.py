@@ -24,19 +24,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks._host import extra_nodes, host_folder
-from benchmarks._pairs import PAIRS, SLOW_PAIRS, measure
-from benchmarks._peak import peak_bytes
-from benchmarks._report import Report, machine
+from benchmarks._shared.host import extra_nodes, host_folder
+from benchmarks._shared.pairs import PAIRS, SLOW_PAIRS, measure
+from benchmarks._shared.peak import peak_bytes
+from benchmarks._shared.report import Report, machine
 from inpaint.compositing import max_change
 from inpaint.compositing.finish import Finish
 from inpaint.compositing.seam import seam, worst
 from inpaint.core.alloc import copy_of
 from inpaint.core.checks import match
-from inpaint.core.geometry import Area, Context, Plan, Size, join, plan_box
+from inpaint.core.geometry import Area, Size, join
 from inpaint.core.threads import one_thread
 from inpaint.crops.box_path import plan_path
 from inpaint.crops.crop import Cropped, crop
+from inpaint.crops.plan import Context, Plan, plan_box
 from inpaint.crops.regions import crop_regions, stitch_regions
 from inpaint.crops.stitch import Stitched, on_picture, stitch
 from inpaint.imaging.kernels import Span

@@ -21,12 +21,12 @@ import skimage.data
 import torch
 from scipy.ndimage import distance_transform_cdt
 
-from benchmarks._host import HostWithPack, host_folder
-from benchmarks._pairs import Pairs, Quartiles, measure
-from benchmarks._report import Report, machine
-from devtools.environment import ROOT
-from devtools.host_process import prepare_base
-from devtools.model_shapes import make_patcher, make_vae
+from benchmarks._shared.host import HostWithPack, host_folder
+from benchmarks._shared.pairs import Pairs, Quartiles, measure
+from benchmarks._shared.report import Report, machine
+from devtools.hosts.process import prepare_base
+from devtools.models.model_shapes import make_patcher, make_vae
+from devtools.setup.environment import ROOT
 
 SIDES = (256, 512)
 OWN_REACH_PERCENT = 5.0

@@ -22,13 +22,13 @@ from typing import Any
 
 import torch
 
-from benchmarks._host import HostWithPack, host_folder
-from benchmarks._pairs import Pairs, Quartiles, measure
-from benchmarks._report import Report, machine
-from devtools.checkpoints import write_sd15_inpaint
-from devtools.environment import ROOT
-from devtools.host_process import prepare_base
-from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
+from benchmarks._shared.host import HostWithPack, host_folder
+from benchmarks._shared.pairs import Pairs, Quartiles, measure
+from benchmarks._shared.report import Report, machine
+from devtools.hosts.process import prepare_base
+from devtools.models.checkpoints import write_sd15_inpaint
+from devtools.models.model_shapes import model_shapes, vae_shapes, write_sparse
+from devtools.setup.environment import ROOT
 from inpaint.model_files.checkpoint import read_header
 
 SD15, SDXL = "sd15-inpaint.safetensors", "sdxl-inpaint.safetensors"
@@ -48,7 +48,7 @@ class Host(HostWithPack):
         self.forget()
         loaded = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE({}).execute(ckpt_name=name)
         # The memo holds on to the model, which `measure` is to let go of after the time is taken.
-        self.pack("nodes.load")._kept.clear()
+        self.pack("nodes.load.load_model")._kept.clear()
         return loaded
 
     def its_own(self, name: str) -> Any:

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import _bare as bare
-from benchmarks._drawn import Drawn
-from benchmarks._host import extra_nodes, host_folder
-from benchmarks._pairs import PAIRS, SLOW_PAIRS, Quartiles, measure
-from benchmarks._report import Report, machine
+from benchmarks._shared import bare
+from benchmarks._shared.drawn import Drawn
+from benchmarks._shared.host import extra_nodes, host_folder
+from benchmarks._shared.pairs import PAIRS, SLOW_PAIRS, Quartiles, measure
+from benchmarks._shared.report import Report, machine
 from inpaint import masks
 
 GROW_REACH, BOUND_REACH = 50, 2

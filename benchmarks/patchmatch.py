@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._host import host_folder
-from benchmarks._peak import peak_bytes
-from benchmarks._report import Report, machine
-from devtools.photographs import photographs
+from benchmarks._shared.host import host_folder
+from benchmarks._shared.peak import peak_bytes
+from benchmarks._shared.report import Report, machine
+from devtools.pictures.photographs import photographs
 from inpaint.patchmatch import fill_patchmatch
 from inpaint.patchmatch.nearest import NearestPatches
 from inpaint.patchmatch.patch import Patch

@@ -21,13 +21,13 @@ from typing import Any
 
 import torch
 
-from benchmarks._host import HostWithPack, host_folder
-from benchmarks._pairs import Quartiles, seconds_of
-from benchmarks._report import Report, machine
-from devtools.checkpoints import write_sd15_inpaint
-from devtools.environment import ROOT
-from devtools.host_process import prepare_base
-from devtools.model_shapes import SD15
+from benchmarks._shared.host import HostWithPack, host_folder
+from benchmarks._shared.pairs import Quartiles, seconds_of
+from benchmarks._shared.report import Report, machine
+from devtools.hosts.process import prepare_base
+from devtools.models.checkpoints import write_sd15_inpaint
+from devtools.models.model_shapes import SD15
+from devtools.setup.environment import ROOT
 
 CELLS = 64
 STEPS = 3
@@ -35,8 +35,8 @@ OWN_REACH_PERCENT = 1.0
 PROMPT = [[torch.zeros(1, 77, 768), {}]]
 # Where our functions are called while sampling.
 OWN = {
-    "host.masked": ("freed", "done", "put_back", "blend", "repainted", "latent_mask"),
-    "host.window": ("cut", "paste", "_cut_entry"),
+    "host.sampling.masked": ("freed", "done", "put_back", "blend", "repainted", "latent_mask"),
+    "host.sampling.window": ("cut", "paste", "_cut_entry"),
 }
 
 

@@ -20,12 +20,12 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks._host import host_folder
-from benchmarks._report import Report, machine
-from devtools.host_imported import import_host
-from devtools.host_process import prepare_base
-from devtools.model_shapes import MODELS, model_shapes, write_sparse
-from devtools.sparse_file import ITEM_BYTES
+from benchmarks._shared.host import host_folder
+from benchmarks._shared.report import Report, machine
+from devtools.hosts.in_process import import_host
+from devtools.hosts.process import prepare_base
+from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
+from devtools.models.sparse_file import ITEM_BYTES
 from inpaint.model_files.checkpoint import read_header
 from inpaint.vram.needs import Dtypes, needs_of
 

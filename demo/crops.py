@@ -10,7 +10,7 @@ import skimage.data
 from numpy.lib.format import open_memmap
 from PIL import Image
 
-from devtools.photographs import photographs
+from devtools.pictures.photographs import photographs
 
 SIDE = 256
 # Never trained on, nor is the demo's own photograph (skimage.data.rocket).

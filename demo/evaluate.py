@@ -18,13 +18,13 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.fills._measures import psnr, ssim, texture
 from demo.crops import SIDE, held_out_crops
 from demo.masks import random_mask
 from demo.networks import VAE
 from demo.sampling import FEATHER, painted, pasted
 from demo.weights import load
-from devtools.environment import Environment
+from devtools.pictures.measures import psnr, ssim, texture
+from devtools.setup.environment import Environment
 from inpaint.compositing import composite_mask
 from inpaint.compositing.seam import seam
 from inpaint.fills import fill_harmonic, fill_neutral

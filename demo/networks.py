@@ -1,7 +1,7 @@
 """The networks of the demo's model, narrow: only the channels that were trained.
 
-Names and order of layers are those of the host's networks, so that `devtools.demo_model` only has to put each weight
-into the corner of a larger one. That changes nothing of what comes out, since
+Names and order of layers are those of the host's networks, so that `devtools.models.demo_model` only has to put
+each weight into the corner of a larger one. That changes nothing of what comes out, since
 
 - a channel whose weights are all 0 stays 0, through convolutions, ReLU and SiLU;
 - the host's GroupNorm has 32 groups of 10 of its 320 channels (of 20 after a skip is joined on), so that it treats

@@ -13,7 +13,6 @@ import sys
 import numpy as np
 import torch
 
-from benchmarks._chart import Panel, draw_chart
 from demo import weights
 from demo.crops import training_crops
 from demo.networks import VAE, UNet
@@ -21,7 +20,8 @@ from demo.pairs import pairs
 from demo.train_unet import UNetLoss
 from demo.train_vae import VAELoss
 from demo.trainer import Trainer
-from devtools.environment import Environment
+from devtools.pictures.chart import Panel, draw_chart
+from devtools.setup.environment import Environment
 
 PAIRS = 4000
 FOLDER = Environment().state / "training"

@@ -9,11 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools import environment as env
-from devtools import existing_host
-from devtools.environment import ROOT, Environment
-from devtools.host_process import HostFailed, HostProcess, has_gpu, place_pack
-from devtools.steps import StepFailed
+from devtools.hosts.process import HostFailed, HostProcess, has_gpu, place_pack
+from devtools.setup import environment as env
+from devtools.setup import existing_host
+from devtools.setup.environment import ROOT, Environment
+from devtools.setup.steps import StepFailed
 
 # Requirement files of ours that a command needs beyond the host's and the pack's own.
 DEVELOPER_FILES = {
@@ -178,7 +178,7 @@ def _benchmarks(pattern: str) -> list[str]:
 
 
 def resolve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
-    return place.call("-m", "devtools.resolve")
+    return place.call("-m", "devtools.setup.resolve")
 
 
 COMMANDS = {"demo": demo, "test": test, "serve": serve, "lint": lint, "bench": bench, "resolve": resolve}

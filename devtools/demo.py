@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from devtools import prompts
-from devtools.client import HostClient, PromptRejected, Run
-from devtools.demo_model import write_demo_model
-from devtools.host_process import HostFailed, HostProcess, has_gpu
-from devtools.pictures import object_mask, photograph, save_masked
+from devtools.hosts import prompts
+from devtools.hosts.client import HostClient, PromptRejected, Run
+from devtools.hosts.process import HostFailed, HostProcess, has_gpu
+from devtools.models.demo_model import write_demo_model
+from devtools.pictures.rocket import object_mask, photograph, save_masked
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_CHECKPOINT = "mend-demo-sd15-inpaint.safetensors"

@@ -3,10 +3,11 @@
 Differences between host versions end here: the rest of the pack sees one host.
 """
 
-from .budget import budget_holds
-from .coherent import coherent_sampler
-from .dtypes import dtypes_here
-from .files import (
+from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
+from .models.budget import budget_holds
+from .models.detection import detect_model, facts_of, with_facts
+from .models.dtypes import dtypes_here
+from .models.files import (
     checkpoint_names,
     diffusion_model_names,
     gguf_names,
@@ -23,18 +24,17 @@ from .files import (
     text_encoder_names,
     vae_names,
 )
-from .fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
-from .inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
-from .masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
-from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
-from .models import detect_model, facts_of, with_facts
-from .networks import HeldNetwork, hold_network, runner
+from .models.networks import HeldNetwork, hold_network, runner
 from .progress import progress_bar
-from .remove_object import predicts_by_itself, redirectable_blocks, with_removal
-from .sampling import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
+from .sampling.coherent import coherent_sampler
+from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
+from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
+from .sampling.masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
+from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
+from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
+from .sampling.window import window_of, with_window
 from .server import add_get_route
 from .vae import Worked, decode, encode, vae_latents, vae_ratio
-from .window import window_of, with_window
 
 __all__ = [
     "COHERENT",

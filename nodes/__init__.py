@@ -3,27 +3,34 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .. import host
-from . import estimate_route
-from .coherent import CoherentSampler
-from .composite import Composite, DecodeComposite
-from .control import InpaintControlImage
-from .crop import CropByBox, CropForInpaint, StitchCrop
-from .crop_regions import CropRegions, StitchRegions
-from .encode import EncodeInpaint
-from .estimate import EstimateVram
-from .fill import FillMasked
-from .fooocus import ApplyFooocusInpaint, LoadFooocusPatch
-from .load import LoadCheckpoint, LoadModel
-from .mask import CleanMask, GrowFeatherMask, InpaintMasks
-from .mask_from import MaskFromAlpha, MaskFromColor, MaskFromDifference
-from .mask_look import InspectMask, PreviewMaskOverImage
-from .mask_parts import CombineMasks, SplitMask
-from .network import InpaintWithNetwork, LoadNetwork
-from .outpaint import PadForOutpaint
-from .remove import RemoveObject
-from .sample import MaskedSampler
-from .seam import SeamScore
-from .soft import SoftCompositeMask, SoftInpaint
+from .composite.composite import Composite, DecodeComposite
+from .composite.seam_score import SeamScore
+from .composite.soft_composite_mask import SoftCompositeMask
+from .crop.crop_stitch import CropByBox, CropForInpaint, StitchCrop
+from .crop.pad_for_outpaint import PadForOutpaint
+from .crop.regions import CropRegions, StitchRegions
+from .encode.apply_fooocus import ApplyFooocusInpaint
+from .encode.control_image import InpaintControlImage
+from .encode.encode_inpaint import EncodeInpaint
+from .fill.fill_masked import FillMasked
+from .fill.inpaint_with_network import InpaintWithNetwork
+from .load import estimate_route
+from .load.estimate_vram import EstimateVram
+from .load.load_fooocus import LoadFooocusPatch
+from .load.load_model import LoadCheckpoint, LoadModel
+from .load.load_network import LoadNetwork
+from .mask.clean_mask import CleanMask
+from .mask.combine_masks import CombineMasks
+from .mask.grow_feather_mask import GrowFeatherMask
+from .mask.inpaint_masks import InpaintMasks
+from .mask.inspect_mask import InspectMask
+from .mask.mask_from_picture import MaskFromAlpha, MaskFromColor, MaskFromDifference
+from .mask.preview_mask import PreviewMaskOverImage
+from .mask.split_mask import SplitMask
+from .sample.coherent_sampler import CoherentSampler
+from .sample.masked_sampler import MaskedSampler
+from .sample.remove_object import RemoveObject
+from .sample.soft_inpaint import SoftInpaint
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,

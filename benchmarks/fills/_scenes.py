@@ -14,7 +14,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from devtools.photographs import photographs
+from devtools.pictures.photographs import photographs
 
 # Of those that scikit-image's wheel holds: scenes, and plain textures.
 SHIPPED = (

@@ -20,13 +20,13 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks import _photos
-from benchmarks._host import host_folder
-from benchmarks._report import Report, machine
-from benchmarks.fills import _measures as measures
+from benchmarks._shared import photos
+from benchmarks._shared.host import host_folder
+from benchmarks._shared.report import Report, machine
 from benchmarks.fills import _scenes as scenes
 from benchmarks.fills._methods import ALL, Fill
 from benchmarks.fills._scenes import Scene
+from devtools.pictures import measures
 from inpaint.fills import fade_in, fill_harmonic
 
 Figures = dict[str, float]
@@ -244,7 +244,7 @@ def sheet(files: dict[str, Path], methods: list[str], side: int, path: Path) -> 
         tiles += [(method, _fill(method)(scene.given, scene.mask).clamp(0, 1)[0].numpy()) for method in methods]
         small = [(title, cv2.resize(tile[part], (176, 132), interpolation=cv2.INTER_AREA)) for title, tile in tiles]
         rows.append((name, small))
-    _photos.sheet(rows, path, quality=80)
+    photos.sheet(rows, path, quality=80)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._host import host_folder
-from benchmarks._pairs import Pairs, Quartiles, measure, seconds_of
-from benchmarks._report import Report, machine
+from benchmarks._shared.host import host_folder
+from benchmarks._shared.pairs import Pairs, Quartiles, measure, seconds_of
+from benchmarks._shared.report import Report, machine
 from benchmarks.fills._methods import ALL
 
 SIZES = (512, 1024, 2048, 4096)

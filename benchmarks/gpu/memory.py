@@ -36,12 +36,12 @@ from pathlib import Path
 from typing import Any
 
 # torch is imported where it is used: in a run's process the host comes first.
-from benchmarks._host import HostWithPack, host_folder
+from benchmarks._shared.host import HostWithPack, host_folder
 from benchmarks.gpu._meter import Meter
 from benchmarks.gpu._runs import MODELS, RUNS, Run
-from devtools.environment import ROOT
-from devtools.host_process import prepare_base
-from devtools.model_shapes import model_shapes, vae_shapes, write_sparse
+from devtools.hosts.process import prepare_base
+from devtools.models.model_shapes import model_shapes, vae_shapes, write_sparse
+from devtools.setup.environment import ROOT
 from inpaint.vram.cards import REPORTED, TAKEN
 from inpaint.vram.host_dtypes import GIB, MIB
 
@@ -164,7 +164,7 @@ class Bench:
     def lines(self, side: int, batch: int) -> Iterator[dict[str, object]]:
         """Cells of a line for each phase, or of one where the plan refuses."""
         self.make_room()
-        plan = self.host.pack("nodes.planning").plan_for(
+        plan = self.host.pack("host.planning").plan_for(
             str(self.file), self.memory.Job(side, side, batch), vae=str(self.vae_file)
         )
         if plan.rung == "refused":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from . import blend
+from .blend import blend
 from .color import colour_report, match_colour
 from .registration import Drift, register
 

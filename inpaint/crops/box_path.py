@@ -7,7 +7,8 @@ from functools import reduce
 
 import numpy as np
 
-from ..core.geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, join, place, plan_box, target_size
+from ..core.geometry import Box, Size, join
+from .plan import TIGHT, Context, Plan, Target, box_size, place, plan_box, target_size
 
 # First and last place of a box along one side of the picture; None where a frame has no mask.
 Ends = tuple[int, int] | None

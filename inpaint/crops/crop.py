@@ -14,10 +14,11 @@ from ..compositing.pair import bands
 from ..core.alloc import copy_of, one_of_equal, room, stacked
 from ..core.checks import check_choice, check_image, check_mask
 from ..core.errors import InpaintError
-from ..core.geometry import Plan, Size
+from ..core.geometry import Size
 from ..imaging.kernels import Span
 from ..imaging.padding import BORDERS, cut_image, cut_mask
 from ..imaging.resample import resample
+from .plan import Plan
 
 Part = TypeVar("Part")
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from ..core.alloc import one_of_equal, repeated, stacked
 from ..core.checks import check_choice, check_fits, check_image
 from ..core.errors import InpaintError
-from ..core.geometry import TIGHT, Box, Context, Plan, Size, Target, box_size, place, target_size
+from ..core.geometry import Box, Size
 from ..imaging.padding import BORDERS
 from .crop import check_whole, common_count, pick, scaled, scaled_mask
+from .plan import TIGHT, Context, Plan, Target, box_size, place, target_size
 from .stitch import Finishing, blend_of, check_aspect, paste_crop, weights_of
 
 

@@ -14,13 +14,14 @@ from ..compositing import composite_mask
 from ..core.alloc import repeated
 from ..core.checks import as_planes, check_amount, check_image, match_mask, without_haze
 from ..core.errors import InpaintError
-from ..core.geometry import Box, Plan, Size
+from ..core.geometry import Box, Size
 from ..core.threads import one_thread
 from ..imaging.kernels import Span
 from ..imaging.padding import cut_mask
 from ..imaging.resample import resample
 from ..masks.boxes import mask_boxes
 from .crop import Stitch, common_count, pick, size_of
+from .plan import Plan
 
 # original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1 -> blended [1, h, w, 3]. All show the box in
 # pixels of the picture; what comes is float32 or wider, may hold what is no number, and is not to be changed. Of what

@@ -12,9 +12,10 @@ from ..compositing import composite_mask
 from ..core.alloc import one_of_equal, repeated
 from ..core.checks import check_amount, check_fits
 from ..core.errors import InpaintError
-from ..core.geometry import Box, Context, Plan, Size
+from ..core.geometry import Box, Size
 from ..core.progress import Progress
 from ..crops.crop import pick, scaled
+from ..crops.plan import Context, Plan
 from ..crops.stitch import paste_crop
 from ..masks import grow as grow_mask
 from .grouping import LEAST, Windows, parts_of

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.geometry import Box, Context, Plan, Size, place
+from ..core.geometry import Box, Size
+from ..crops.plan import Context, Plan, place
 from .network import Grid
 
 # What is thinner than this share of a cell is filled cell by cell.

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..core.checks import check_fits
 from ..core.errors import InpaintError
-from ..core.geometry import Box, Context, Size
+from ..core.geometry import Box, Size
 from ..core.progress import Progress
 from ..core.threads import one_thread
+from ..crops.plan import Context
 from ..crops.regions import regions_of
 from ..masks.boxes import mask_boxes
 from .first_guess import peeled

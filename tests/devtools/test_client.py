@@ -7,8 +7,8 @@ node errors dropped; another node named as the failing one; the upload's sub fol
 import pytest
 from PIL import Image
 
-from devtools.client import HostClient, PromptRejected
-from devtools.host_process import HostProcess
+from devtools.hosts.client import HostClient, PromptRejected
+from devtools.hosts.process import HostProcess
 
 
 @pytest.fixture(scope="module")

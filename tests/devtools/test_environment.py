@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from devtools import environment as env
-from devtools.environment import Environment, Fault
-from devtools.steps import CommandFailed, StepFailed, Steps
+from devtools.setup import environment as env
+from devtools.setup.environment import Environment, Fault
+from devtools.setup.steps import CommandFailed, StepFailed, Steps
 
 
 @pytest.fixture

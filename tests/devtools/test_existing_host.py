@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from devtools import commands, existing_host
+from devtools import commands
+from devtools.setup import existing_host
 
 
 @pytest.mark.parametrize(

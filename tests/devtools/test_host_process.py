@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 import yaml
 
-from devtools import host_process
-from devtools.host_process import HostFailed, HostProcess
+from devtools.hosts import process
+from devtools.hosts.process import HostFailed, HostProcess
 
 STAND_IN = """
 import http.server, os, signal, sys
@@ -55,8 +55,8 @@ def test_the_base_has_the_hosts_folders_and_the_packs_by_link(tmp_path, pack):
     other = tmp_path / "other_pack"
     other.mkdir()
     base = tmp_path / "base"
-    host_process.prepare_base(base, pack, [other], name="any name")
-    host_process.prepare_base(base, pack, [other], name="any name")
+    process.prepare_base(base, pack, [other], name="any name")
+    process.prepare_base(base, pack, [other], name="any name")
     assert {"custom_nodes", "models", "input", "output", "user", "temp"} == {path.name for path in base.iterdir()}
     assert (base / "models" / "checkpoints").is_dir()
     assert (base / "custom_nodes" / "any name").is_symlink()
@@ -71,7 +71,7 @@ def refused(source, target):
 def test_where_links_are_refused_the_pack_is_copied_and_replaced(tmp_path, pack):
     target = tmp_path / "copy"
     for _ in range(2):
-        host_process.place_pack(pack, target, [refused, host_process.link_by_junction, host_process.copy_pack])
+        process.place_pack(pack, target, [refused, process.link_by_junction, process.copy_pack])
         files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
         assert files == ["__init__.py", "inpaint/masks.py"]
         (target / "stale.py").write_text("")
@@ -80,27 +80,27 @@ def test_where_links_are_refused_the_pack_is_copied_and_replaced(tmp_path, pack)
 def test_a_link_is_replaced_without_touching_its_target(tmp_path, pack):
     other = tmp_path / "other"
     other.mkdir()
-    host_process.place_pack(pack, tmp_path / "link")
-    host_process.place_pack(other, tmp_path / "link")
+    process.place_pack(pack, tmp_path / "link")
+    process.place_pack(other, tmp_path / "link")
     assert (tmp_path / "link").resolve() == other
     assert (pack / "__init__.py").exists()
 
 
 def test_if_no_way_works_the_last_error_is_raised(tmp_path, pack):
     with pytest.raises(OSError, match="not here"):
-        host_process.place_pack(pack, tmp_path / "link", [refused, refused])
+        process.place_pack(pack, tmp_path / "link", [refused, refused])
 
 
 def test_a_models_folder_is_mapped_by_its_sub_folders(tmp_path):
     folder = tmp_path / 'my "models": #1'
     for name in ("checkpoints", "vae", "holiday"):
         (folder / name).mkdir(parents=True)
-    paths = yaml.safe_load(host_process.extra_model_paths(folder))["mend"]
+    paths = yaml.safe_load(process.extra_model_paths(folder))["mend"]
     assert paths == {"checkpoints": str(folder / "checkpoints"), "vae": str(folder / "vae")}
 
 
 def test_a_models_folder_without_sub_folders_holds_checkpoints(tmp_path):
-    assert yaml.safe_load(host_process.extra_model_paths(tmp_path))["mend"] == {"checkpoints": str(tmp_path)}
+    assert yaml.safe_load(process.extra_model_paths(tmp_path))["mend"] == {"checkpoints": str(tmp_path)}
 
 
 def test_a_host_runs_with_our_base_and_ends_with_the_block(tmp_path, host, pack):
@@ -152,6 +152,6 @@ def test_the_gpu_question_is_answered_by_the_given_python(tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nexit 0\n")
     python.chmod(0o755)
-    assert host_process.has_gpu(python)
+    assert process.has_gpu(python)
     python.write_text("#!/bin/sh\nexit 1\n")
-    assert not host_process.has_gpu(python)
+    assert not process.has_gpu(python)

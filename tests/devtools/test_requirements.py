@@ -11,7 +11,15 @@ import tomllib
 
 import pytest
 
-from devtools.environment import HOST_EXTRAS, ROOT, TORCH, TORCHAUDIO, Environment, requirement_lines, requirement_name
+from devtools.setup.environment import (
+    HOST_EXTRAS,
+    ROOT,
+    TORCH,
+    TORCHAUDIO,
+    Environment,
+    requirement_lines,
+    requirement_name,
+)
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = Environment()

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from devtools.checkpoints import (
+from devtools.hosts.in_process import import_host
+from devtools.hosts.process import prepare_base
+from devtools.models.checkpoints import (
     SeparateFiles,
     write_flux_fill,
     write_migan,
@@ -23,8 +25,6 @@ from devtools.checkpoints import (
     write_sd15_inpaint,
     write_sdxl,
 )
-from devtools.host_imported import import_host
-from devtools.host_process import prepare_base
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +49,7 @@ def host_nodes(comfyui, base) -> ModuleType:
 @pytest.fixture(scope="session")
 def pack(host_nodes) -> Callable[[str], ModuleType]:
     """Modules of the pack as the host loaded it: `pack("host")`, `pack("inpaint.core.errors")`."""
-    root = host_nodes.NODE_CLASS_MAPPINGS["MendCleanMask"].__module__.removesuffix(".nodes.mask")
+    root = host_nodes.NODE_CLASS_MAPPINGS["MendCleanMask"].__module__.partition(".nodes.")[0]
     return lambda name: sys.modules[f"{root}.{name}"]
 
 

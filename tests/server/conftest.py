@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from devtools.client import HostClient
-from devtools.host_process import HostProcess
-from devtools.pictures import object_mask, photograph, save_masked
-from devtools.small_models import SD15, SmallModels
+from devtools.hosts.client import HostClient
+from devtools.hosts.process import HostProcess
+from devtools.models.small_models import SD15, SmallModels
+from devtools.pictures.rocket import object_mask, photograph, save_masked
 
 CHECKPOINT = SD15
 # Around the top of the rocket: small for speed, and of a size that no VAE's ratio divides.

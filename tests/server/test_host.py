@@ -11,8 +11,8 @@ import threading
 import pytest
 from PIL import Image
 
-from devtools import prompts
-from devtools.client import PromptRejected
+from devtools.hosts import prompts
+from devtools.hosts.client import PromptRejected
 
 from .conftest import CHECKPOINT
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from devtools import prompts
-from devtools.pictures import save_masked
+from devtools.hosts import prompts
+from devtools.pictures.rocket import save_masked
 from inpaint.fills import fill_neutral
 
 

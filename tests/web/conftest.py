@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from devtools.canvas import Canvas
-from devtools.client import HostClient
-from devtools.environment import ROOT
-from devtools.host_process import HostProcess
-from devtools.small_models import SmallModels
+from devtools.hosts.canvas import Canvas
+from devtools.hosts.client import HostClient
+from devtools.hosts.process import HostProcess
+from devtools.models.small_models import SmallModels
+from devtools.setup.environment import ROOT
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 MODES = ("classic", "nodes-2")

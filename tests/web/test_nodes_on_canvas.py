@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from devtools.environment import ROOT
+from devtools.setup.environment import ROOT
 
 SLOTS = """(id) => {
     const { inputs, outputs } = app.graph.getNodeById(id);

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from devtools import prompts
-from devtools.small_models import LOADERS, TEST_TEXT_NODE, TEXT_NODE
+from devtools.hosts import prompts
+from devtools.models.small_models import LOADERS, TEST_TEXT_NODE, TEXT_NODE
 
 NAMES = (
     "any-model-coherent",

@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from devtools.checkpoints.networks import lama, migan, write_lama, write_migan, write_network
-from devtools.checkpoints.weights import Maker, under
+from devtools.models.checkpoints.networks import lama, migan, write_lama, write_migan, write_network
+from devtools.models.checkpoints.weights import Maker, under
 from inpaint.core.errors import InpaintError
 from inpaint.networks import Grid, Network, load_network
 

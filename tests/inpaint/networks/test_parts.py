@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from inpaint.core.geometry import Box, Context, Size
+from inpaint.core.geometry import Box, Size
+from inpaint.crops.plan import Context
 from inpaint.networks.grouping import LEAST, Windows, parts_of
 from inpaint.networks.network import Grid
 

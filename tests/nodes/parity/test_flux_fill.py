@@ -22,7 +22,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTra
 from diffusers.loaders.single_file_utils import convert_flux_transformer_checkpoint_to_diffusers
 from torch import Tensor
 
-from devtools.checkpoints.flux_transformer import FILL_CHANNELS, HEAD, HIDDEN, POOLED_WIDTH, TEXT_WIDTH
+from devtools.models.checkpoints.flux_transformer import FILL_CHANNELS, HEAD, HIDDEN, POOLED_WIDTH, TEXT_WIDTH
 from tests.nodes.parity.common import (
     LATENT_TOLERANCE,
     QUIET,

@@ -14,7 +14,7 @@ import torch
 from diffusers import EulerDiscreteScheduler
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from devtools.checkpoints.text_encoders import CLIP_L
+from devtools.models.checkpoints.text_encoders import CLIP_L
 from tests.nodes.parity.common import (
     LATENT_TOLERANCE,
     QUIET,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
-from devtools.checkpoints import FLUX_SCALE, FLUX_SHIFT, SD_SCALE, SDXL_SCALE
-from devtools.checkpoints.vaes import vae
+from devtools.models.checkpoints import FLUX_SCALE, FLUX_SHIFT, SD_SCALE, SDXL_SCALE
+from devtools.models.checkpoints.vaes import vae
 from tests.nodes.parity.common import LATENT_TOLERANCE, tiny_vae
 
 FAMILIES = {

@@ -17,8 +17,8 @@ from diffusers import (
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from torch import Tensor
 
-from devtools.checkpoints import UNET, VAE
-from devtools.checkpoints.unets import SD15, SDXL, WIDTH
+from devtools.models.checkpoints import UNET, VAE
+from devtools.models.checkpoints.unets import SD15, SDXL, WIDTH
 from tests.nodes.parity.common import STEPS, filled, read, tiny_vae
 
 CFG = 7.0

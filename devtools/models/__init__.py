@@ -1,0 +1,1 @@
+"""Small model files that the host takes for real ones."""

@@ -1,0 +1,52 @@
+"""Untrained weights: random numbers of a useful spread, the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from devtools.models.sparse_file import TORCH_NAMES, Hole
+
+Weights = dict[str, Tensor]
+WithHoles = dict[str, Tensor | Hole]
+
+
+class Maker:
+    """Makes weights of one dtype out of one random sequence.
+
+    Every number is one that float16 can hold, whatever the dtype, so float32 arithmetic sees the same everywhere.
+    """
+
+    def __init__(self, seed: int, dtype: torch.dtype = torch.float16) -> None:
+        self.dtype = dtype
+        self._random = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, std: float | None = None) -> Tensor:
+        """Random weights that keep the spread of their input, unless told otherwise."""
+        fan_in = math.prod(shape[1:])
+        numbers = torch.empty(shape, dtype=torch.float16).normal_(std=std or fan_in**-0.5, generator=self._random)
+        return numbers.to(self.dtype)
+
+    def zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=self.dtype)
+
+    def ones(self, *shape: int) -> Tensor:
+        return torch.ones(shape, dtype=self.dtype)
+
+    def hole(self, *shape: int) -> Hole:
+        return Hole(shape, TORCH_NAMES[str(self.dtype).removeprefix("torch.")])
+
+    def linear(self, name: str, *shape: int, bias: bool = True, std: float | None = None) -> Weights:
+        """A linear layer (outputs, inputs) or a convolution (outputs, inputs, height, width)."""
+        weights = {f"{name}.weight": self.normal(*shape, std=std)}
+        return weights | {f"{name}.bias": self.zeros(shape[0])} if bias else weights
+
+    def norm(self, name: str, width: int) -> Weights:
+        return {f"{name}.weight": self.ones(width), f"{name}.bias": self.zeros(width)}
+
+
+def under(prefix: str, weights: Mapping[str, Tensor | Hole]) -> WithHoles:
+    return {prefix + name: tensor for name, tensor in weights.items()}

@@ -1,0 +1,1 @@
+"""Photographs, figures of likeness, and charts."""

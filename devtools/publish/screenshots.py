@@ -1,0 +1,102 @@
+"""The pictures that README and template browser show: `python -m devtools.publish.screenshots`.
+
+docs/<node id>.png is each node as the canvas draws it. workflows/<name>.jpg is a workflow's thumbnail: picture and
+result where it needs no trained model, else its canvas. The host is the folder in MEND_COMFYUI, as for the tests.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from devtools.hosts import prompts
+from devtools.hosts.canvas import Canvas
+from devtools.hosts.client import HostClient
+from devtools.hosts.process import HostProcess
+from devtools.pictures.rocket import object_mask, photograph, save_masked
+from devtools.setup.environment import ROOT
+from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
+
+WORKFLOWS = ROOT / "workflows"
+# Needs no model, so its thumbnail can be what it makes.
+WITHOUT_MODEL = "remove-without-model"
+# A node's rectangle on the page, its title and badge included.
+FRAME = """(id) => {
+    const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
+    const { scale, offset } = app.canvas.ds;
+    const page = app.canvas.canvas.getBoundingClientRect();
+    const margin = 10;
+    return { x: page.x + (x + offset[0]) * scale - margin, y: page.y + (y + offset[1]) * scale - 2 * margin,
+             width: width * scale + 2 * margin, height: height * scale + 3 * margin };
+}"""
+# All groups and nodes but the note, which is too small to read in a thumbnail.
+GRAPH_FRAME = """() => {
+    const { scale, offset } = app.canvas.ds;
+    const page = app.canvas.canvas.getBoundingClientRect();
+    const boxes = app.graph.groups.map((group) => group.boundingRect ?? group._bounding);
+    const left = Math.min(...boxes.map((box) => box[0])), top = Math.min(...boxes.map((box) => box[1]));
+    const right = Math.max(...boxes.map((box) => box[0] + box[2]));
+    const bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+    return { x: page.x + (left + offset[0]) * scale, y: page.y + (top + offset[1]) * scale,
+             width: (right - left) * scale, height: (bottom - top) * scale };
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(temporary)
+        for folder, name in [*_named_models(), ("inpaint", HEAD_FILE), ("inpaint", PATCH_FILE)]:
+            # Only their names are shown.
+            (base / "models" / folder).mkdir(parents=True, exist_ok=True)
+            (base / "models" / folder / name).touch()
+        with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
+            client = HostClient(host.url)
+            upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")
+            _without_model(client, upload).save(WORKFLOWS / f"{WITHOUT_MODEL}.jpg", quality=90)
+            with Canvas(host.url) as canvas:
+                _portraits(canvas, sorted(name for name in client.object_info() if name.startswith("Mend")))
+                for workflow in sorted(WORKFLOWS.glob("*.json")):
+                    if workflow.stem != WITHOUT_MODEL:
+                        canvas.load_workflow(workflow)
+                        shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
+                        view = Image.open(io.BytesIO(shot)).convert("RGB")
+                        view.thumbnail((960, 640))
+                        view.save(workflow.with_suffix(".jpg"), quality=90)
+
+
+def _named_models() -> list[tuple[str, str]]:
+    """Folder and name of every model that a workflow names."""
+    nodes = [node for path in WORKFLOWS.glob("*.json") for node in json.loads(path.read_text("utf-8"))["nodes"]]
+    models = [model for node in nodes for model in node.get("properties", {}).get("models", [])]
+    return sorted({(model["directory"], model["name"]) for model in models})
+
+
+def _portraits(canvas: Canvas, names: list[str]) -> None:
+    (ROOT / "docs").mkdir(exist_ok=True)
+    for name in names:
+        canvas.clear()
+        node = canvas.add_node(name, 0, 0)
+        canvas.page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [400, 300]; }")
+        canvas.settle()
+        canvas.page.screenshot(path=ROOT / "docs" / f"{name}.png", clip=canvas.page.evaluate(FRAME, node))
+
+
+def _without_model(client: HostClient, upload: str) -> Image.Image:
+    """The photograph on the left, what the workflow makes of it on the right."""
+    prompt = prompts.load(WITHOUT_MODEL)
+    prompts.set_input(prompt, "LoadImage", image=upload)
+    (saved,) = client.run(prompt).outputs[prompts.node_of(prompt, "SaveImage")]["images"]
+    before, after = photograph(), Image.open(io.BytesIO(client.view(saved))).convert("RGB")
+    sheet = Image.new("RGB", (2 * before.width + 6, before.height), "white")
+    sheet.paste(before, (0, 0))
+    sheet.paste(after, (before.width + 6, 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

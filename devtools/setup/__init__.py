@@ -1,0 +1,1 @@
+"""The private environment of a checkout, with the standard library alone."""

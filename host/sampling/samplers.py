@@ -1,0 +1,96 @@
+"""The host's samplers, and the coherent ones among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import comfy.samplers
+import nodes as host_nodes
+import torch
+from comfy.patcher_extension import WrappersMP
+
+from ...inpaint.sampling.halves import halves
+from ..memory import with_room
+from .coherent import coherent_sampler
+
+# Names of `coherent_sampler` beside the host's own, and whether it asks the model twice a step.
+COHERENT = {"coherent": False, "coherent_full": True}
+
+
+def sampler_names() -> list[str]:
+    return [*comfy.samplers.KSampler.SAMPLERS, *COHERENT]
+
+
+def scheduler_names() -> list[str]:
+    return comfy.samplers.KSampler.SCHEDULERS
+
+
+def noise_levels(model: Any, steps: int) -> list[float]:
+    """The noise before each of so many steps, evenly spread over a MODEL's timesteps, as its samplers have it."""
+    sampling = model.get_model_object("model_sampling")
+    return comfy.samplers.calculate_sigmas(sampling, "simple", steps)[:-1].tolist() if steps else []
+
+
+def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
+    """Bytes of a MODEL's weights, and what the host sets aside for sampling a latent of this shape, without CFG."""
+    return int(model.model_size()), int(model.model.memory_required(list(shape)))
+
+
+def sample(
+    model: Any, positive: list, negative: list, latent: dict[str, Any], cells: Sequence[int], **settings: Any
+) -> tuple[dict[str, Any], bool]:
+    """The host's own KSampler step, with its noise, preview, progress and cancel.
+
+    Where memory runs out, every other model is taken off the card and it is tried once more, a batch in two halves.
+
+    Args:
+        model, positive, negative, latent: as its inputs are.
+        cells: height and width of what is sampled, for the message.
+        settings: seed, steps, cfg, sampler_name, scheduler and denoise.
+
+    Returns:
+        the latent, and whether it was made in halves.
+
+    Raises:
+        InpaintError: if memory runs out then too.
+    """
+
+    if settings["sampler_name"] in COHERENT:
+        model = _sampled_by(model, coherent_sampler(full=COHERENT[settings["sampler_name"]]))
+        settings["sampler_name"] = "euler"  # whose schedule is the scheduler's own
+
+    def work(positive: list, negative: list, latent: dict[str, Any]) -> dict[str, Any]:
+        return host_nodes.common_ksampler(model, positive=positive, negative=negative, latent=latent, **settings)[0]
+
+    def whole() -> tuple[dict[str, Any], bool]:
+        return work(positive, negative, latent), False
+
+    parts = halves(latent, positive, negative)
+
+    def in_halves() -> tuple[dict[str, Any], bool]:
+        sampled = [work(prompts[0], prompts[1], part) for part, prompts in parts]
+        kept = {key: latent[key] for key in sampled[0] if key in latent}
+        return {**kept, "samples": torch.cat([half["samples"] for half in sampled])}, True
+
+    def told() -> str:
+        height, width = cells
+        batch = latent["samples"].shape[0]
+        split = ", even in halves" if parts else ""
+        return (
+            f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}{split}, with no other model "
+            "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
+        )
+
+    return with_room(whole, in_halves if parts else whole, told)
+
+
+def _sampled_by(model: Any, sampler: Any) -> Any:
+    """A MODEL that is sampled by this SAMPLER, whichever the host is told: its KSampler knows only its own by name."""
+
+    def instead(executor: Any, *arguments: Any) -> torch.Tensor:
+        return sampler.sample(*arguments)
+
+    sampled = model.clone()
+    sampled.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, "mend_sampler", instead)
+    return sampled

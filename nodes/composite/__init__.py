@@ -1,0 +1,1 @@
+"""Menu Mend/Composite: the repainted picture back over the original."""

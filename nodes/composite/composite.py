@@ -1,0 +1,105 @@
+"""Menu Mend/Composite: the repainted area pasted onto the original, and nothing else of it changed."""
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ... import host
+from ...host.planning import budget_of, tiled
+from ...inpaint.compositing import composite_mask, paste
+from ...inpaint.core.checks import check_image, match
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.geometry import Size
+from ..shared.widgets import pixels
+
+
+def _paste_inputs() -> list[io.Input]:
+    return [
+        io.Image.Input(
+            "image",
+            tooltip="The original picture. Its pixels outside mask and soft edge are kept bit for bit, and so is "
+            "alpha.",
+        ),
+        io.Mask.Input("mask", tooltip="The mask that was repainted. It is pasted in full."),
+        pixels("feather", 8.0, "Width in pixels of the soft edge around the mask. 0 blends by the mask's own values."),
+    ]
+
+
+def _paste_outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="image", tooltip="The original with the masked area repainted."),
+        io.Mask.Output(
+            display_name="composite_mask", tooltip="How much was pasted where. Exactly 0 where the original is kept."
+        ),
+    ]
+
+
+def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *notes: str) -> io.NodeOutput:
+    image, mask = match(image, mask)
+    weight = composite_mask(mask, feather)
+    pasted = paste(image, repainted, weight)
+    share = float((weight > 0).float().mean())
+    told = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
+    if share == 1:
+        told = ["The mask and its soft edge cover the whole picture: nothing of the original is kept."]
+    if pasted.unusable:
+        told.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
+    return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*told, *notes]),)})
+
+
+class DecodeComposite(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendDecodeComposite",
+            display_name="Decode and Composite",
+            category="Mend/Composite",
+            description="Decodes the sampled latent and pastes only the masked area onto the original picture. "
+            "Beyond its soft edge every pixel stays bit-identical: the VAE's losses never reach it.",
+            inputs=[
+                io.Vae.Input("vae", tooltip="The VAE that encoded the picture."),
+                io.Latent.Input("latent", tooltip="From the sampler."),
+                *_paste_inputs(),
+            ],
+            outputs=_paste_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, vae: Any, latent: dict[str, Any], image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
+        check_image(image)
+        height, width = image.shape[1:3]
+        decoded = host.decode(vae, latent["samples"], budget_of(vae))
+        # The picture was padded at the right and bottom to fill whole latent cells.
+        padded = Size(width, height).to_multiple(host.vae_ratio(vae))
+        got = Size(decoded.result.shape[2], decoded.result.shape[1])
+        if got != padded:
+            raise InpaintError(
+                f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
+                f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
+                "Encode for Inpainting: the host's own VAE Encode cuts odd sizes off."
+            )
+        return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
+
+
+class Composite(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendComposite",
+            display_name="Composite Masked",
+            category="Mend/Composite",
+            description="Pastes the masked area of one picture onto another of the same size. Beyond the soft edge "
+            "every pixel stays bit-identical.",
+            inputs=[
+                io.Image.Input("repainted", tooltip="The picture whose masked area is taken."),
+                *_paste_inputs(),
+            ],
+            outputs=_paste_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, repainted: Tensor, image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
+        check_image(image)
+        check_image(repainted, "repainted")
+        return _paste(image, repainted, mask, feather)

@@ -1,0 +1,65 @@
+"""Soft Composite Mask: what to paste back after soft inpainting."""
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ... import host
+from ...inpaint.compositing.soft_composite import Difference, on_pixels, pasted
+from ...inpaint.core.checks import as_mask
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.masks import pool
+from ...inpaint.masks.clean import coverage
+from ..shared.mask_preview import preview
+from ..shared.widgets import all_advanced, amount, share
+
+
+class SoftCompositeMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendSoftCompositeMask",
+            display_name="Soft Composite Mask",
+            category="Mend/Composite",
+            description="Decides what to paste back by how much every place really changed while sampling, as A1111's "
+            "soft inpainting does: where the model left things as they were, the original's own pixels stay.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that sampled: the change is measured in its scale."),
+                io.Latent.Input(
+                    "before", tooltip="The latent that went into the sampler, with the original's content."
+                ),
+                io.Latent.Input("after", tooltip="The latent that came out of it."),
+                io.Mask.Input("mask", tooltip="The soft mask that was sampled with. Nothing is pasted where it is 0."),
+                share("mask_influence", 0.0, "How much the mask counts beside the change. 0 goes by the change alone."),
+                amount("difference_threshold", 0.5, 0.05, 8.0, "The change at which old and new are half and half."),
+                amount("difference_contrast", 2.0, 0.05, 8.0, "How sharp the transition is."),
+                *all_advanced(
+                    amount("preservation_strength", 0.5, 0.0, 8.0, "As in Soft Inpaint; for mask_influence."),
+                ),
+            ],
+            outputs=[io.Mask.Output(display_name="mask", tooltip="For Decode and Composite with feather 0.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        before: dict[str, Any],
+        after: dict[str, Any],
+        mask: Tensor,
+        mask_influence: float,
+        difference_threshold: float,
+        difference_contrast: float,
+        preservation_strength: float = 0.5,
+    ) -> io.NodeOutput:
+        latents = before["samples"], after["samples"]
+        if latents[0].shape[1:] != latents[1].shape[1:] or latents[0].ndim != 4:
+            got = " and ".join(str(list(latent.shape)) for latent in latents)
+            raise InpaintError(f"before, after: expected two latents of pictures of one size, got {got}.")
+        mask = as_mask(mask)
+        old, new = (host.in_model_scale(model, latent) for latent in latents)
+        by = Difference(mask_influence, difference_threshold, difference_contrast)
+        cells = pasted(old, new, pool(mask, new.shape)[:, 0], preservation_strength, by)
+        composite = on_pixels(cells, mask)
+        return io.NodeOutput(composite, ui={**preview(cls, composite, None), "text": (coverage(composite),)})

@@ -1,0 +1,1 @@
+"""Menu Mend/Crop: crops around a mask and their way back; pictures made larger."""

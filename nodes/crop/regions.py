@@ -1,0 +1,124 @@
+"""Menu Mend/Crop: several masked regions of a picture, each repainted on its own, and one picture again."""
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...inpaint.compositing.finish import Finish
+from ...inpaint.core.checks import match
+from ...inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
+from ...inpaint.crops.stitch import stretch_report
+from ..shared.choices import check_choices
+from ..shared.crops import (
+    context_inputs,
+    finish_inputs,
+    model_inputs,
+    planned,
+    scaling_inputs,
+    size_inputs,
+    stitch_outputs,
+    stitched,
+)
+from ..shared.types import RegionStitchType
+from ..shared.widgets import all_advanced, count
+
+
+class CropRegions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendCropRegions",
+            display_name="Crop Regions",
+            category="Mend/Crop",
+            description="Crops every masked region by itself, all to one size, as a batch for one sampler: faces of a "
+            "group, scratches of a photo. Regions near each other are taken together.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture, or several."),
+                io.Mask.Input("mask", tooltip="All that is to be repainted, in one mask."),
+                *context_inputs(),
+                *model_inputs(),
+                *all_advanced(
+                    *size_inputs(),
+                    *scaling_inputs(),
+                    count(
+                        "limit", 64, "More regions of a picture are refused: specks, most likely.", most=4096, least=1
+                    ),
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="One crop for each region, top to bottom."),
+                io.Mask.Output(display_name="mask", tooltip="Of each crop the mask of its own region alone."),
+                RegionStitchType.Output(display_name="stitch", tooltip="For Stitch Regions and Crop by Box."),
+                io.Int.Output(display_name="count", tooltip="How many there are."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, size: str | None, border: str | None = None) -> bool | str:
+        return check_choices(cls, size=size, border=border)
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        mask: Tensor,
+        context_factor: float,
+        context_pixels: int,
+        size: str,
+        model: Any = None,
+        vae: Any = None,
+        megapixels: float = 1.0,
+        width: int = 1024,
+        height: int = 1024,
+        border: str = "reflect",
+        linear_light: bool = False,
+        limit: int = 64,
+    ) -> io.NodeOutput:
+        settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
+        image, mask = match(image, mask)
+        cropped = crop_regions(image, mask, border=border, linear=linear_light, limit=limit, **settings)
+        found = len(cropped.image)
+        told = f"{found} region{'' if found == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
+        if not mask.any():
+            told = "The mask is empty: the whole picture is taken."
+        return io.NodeOutput(*cropped, found, ui={"text": (told,)})
+
+
+class StitchRegions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendStitchRegions",
+            display_name="Stitch Regions",
+            category="Mend/Crop",
+            description="Puts the repainted crops of all regions back into one picture, in any order without one "
+            "harming the other. Beyond the masks and their soft edges every pixel stays bit-identical.",
+            inputs=[
+                RegionStitchType.Input("stitch", tooltip="From Crop Regions."),
+                io.Image.Input("image", tooltip="The repainted crops, as many as there were; upscaled ones will do."),
+                *finish_inputs(),
+            ],
+            outputs=stitch_outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, blend: str | None, colour: str | None) -> bool | str:
+        return check_choices(cls, blend=blend, colour=colour)
+
+    @classmethod
+    def execute(
+        cls,
+        stitch: RegionStitch,
+        image: Tensor,
+        feather: float,
+        blend: str,
+        colour: str,
+        colour_strength: float = 1.0,
+        ring: float = 32.0,
+        align: bool = False,
+    ) -> io.NodeOutput:
+        finish = Finish(blend, colour, colour_strength, ring, align)
+        made = stitch_regions(stitch, image, feather, finish)
+        told = [*stretch_report(image, stitch.plans[0].target), *finish.told]
+        return stitched(stitch.image, made.image, made.mask, made.unusable, told)

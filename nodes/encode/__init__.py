@@ -1,0 +1,1 @@
+"""Menu Mend/Encode: what each kind of inpainting model is given."""

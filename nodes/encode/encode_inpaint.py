@@ -1,0 +1,169 @@
+"""Menu Mend/Encode: a picture and a mask made into what a model inpaints from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ... import host
+from ...host.planning import budget_of, tiled
+from ...inpaint.masks import grow_cells, pool
+from ...inpaint.sampling import conditioning
+from ...inpaint.sampling.latent_formats import LatentShape, check_vae
+from ..shared.choices import check_choices
+from ..shared.kinds import KINDS
+from ..shared.widgets import all_advanced, count
+
+AUTO = "auto"
+# What the masked area may hold before sampling, and what to say of it.
+CONTENTS = {
+    "original": "",
+    "neutral": "The masked area starts as grey: sample with denoise 1.0.",
+    "noise": "The masked area starts as noise: sample with a denoise of 0.9 or more.",
+    "nothing": "The masked area starts empty: sample with denoise 1.0.",
+    "prefilled": "The masked area starts as it was filled: a denoise of 0.4 to 0.9, the lower the more of it stays.",
+}
+# The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
+NOISE_SEED = 0x4D656E64
+# Those that are made as latents, in the scale that the model samples in.
+LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
+    "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
+    "nothing": torch.zeros,
+}
+# Those of which nothing may be left in the result.
+PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
+MASK_TIMES = (
+    "The host tells this model how noisy a frame is by how much of it is masked: mask most of a frame, or all of it."
+)
+
+
+class EncodeInpaint(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendEncodeInpaint",
+            display_name="Encode for Inpainting",
+            category="Mend/Encode",
+            description="Prepares picture and mask for sampling, for every kind of model. It finds out by itself "
+            "whether the model has inpainting inputs of its own (9-channel SD 1.5, SD 2, SDXL; Flux Fill) and sets "
+            "them.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that will sample. It is only looked at, not changed."),
+                io.Conditioning.Input("positive", tooltip="What should be there."),
+                io.Conditioning.Input("negative", tooltip="What should not."),
+                io.Vae.Input("vae", tooltip="The VAE that belongs to the model."),
+                io.Image.Input(
+                    "image", tooltip="The picture. Any size: it is padded at the right and bottom, never moved."
+                ),
+                io.Mask.Input("mask", tooltip="White (1) is repainted. A soft mask repaints in part."),
+                io.Combo.Input(
+                    "masked_content",
+                    options=[AUTO, *CONTENTS],
+                    default=AUTO,
+                    tooltip="What the masked area holds before sampling. auto: neutral for models with inpainting "
+                    "inputs, original for all others. original: the picture. neutral: grey, one VAE pass for all "
+                    "inputs (needs denoise 1.0). noise: random latents. nothing: empty latents. prefilled: the "
+                    "picture, whose masked area was filled before.",
+                ),
+                io.Boolean.Input(
+                    "noise_mask",
+                    default=True,
+                    tooltip="Hold the latents outside the mask while sampling. Only models with inpainting inputs "
+                    "can do without; for all others it must stay on.",
+                ),
+                *all_advanced(
+                    count(
+                        "neutral_bleed",
+                        1,
+                        "Latent cells by which the noise mask is widened with neutral content: the VAE lets the grey "
+                        "bleed into the cells beside it.",
+                        most=8,
+                    )
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="positive", tooltip="With the model's inpainting inputs, if it has any."
+                ),
+                io.Conditioning.Output(
+                    display_name="negative", tooltip="With the model's inpainting inputs, if it has any."
+                ),
+                io.Latent.Output(display_name="latent", tooltip="For the Masked Sampler, or any other."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, masked_content: str | None) -> bool | str:
+        return check_choices(cls, masked_content=masked_content)
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        positive: list,
+        negative: list,
+        vae: Any,
+        image: Tensor,
+        mask: Tensor,
+        masked_content: str,
+        noise_mask: bool,
+        neutral_bleed: int = 1,
+    ) -> io.NodeOutput:
+        inputs = host.model_inputs(model)
+        kind = KINDS.get(inputs.kind, inputs.kind)
+        check_vae(kind, inputs.format, LatentShape(inputs.channels, inputs.frames), LatentShape(*host.vae_latents(vae)))
+        if masked_content == AUTO:
+            masked_content = "original" if inputs.inpaint is None else "neutral"
+        neutral = masked_content == "neutral"
+        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "prefilled")
+        batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
+
+        # A model with inpaint inputs is given the hidden picture too; neutral content is that very encoding.
+        pictures = [] if neutral else [prepared.pixels]
+        pictures += [prepared.hidden] if neutral or inputs.inpaint else []
+        encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
+        latents = encoded.result.split([len(picture) for picture in pictures])
+        samples = conditioning.repeat_to(latents[0], batch)
+        cells, hidden_cells = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
+        if masked_content in LATENT_CONTENTS:
+            content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
+            samples = conditioning.replace_masked(samples, content, conditioning.repeat_to(hidden_cells, batch))
+        if masked_content in PLACEHOLDERS:
+            # What only holds the place is repainted in full: the sampler leaves the rest of a soft value as it was.
+            cells = torch.maximum(cells, hidden_cells)
+        if neutral:
+            cells = grow_cells(cells, neutral_bleed)
+
+        if inputs.inpaint is not None:
+            # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
+            concat_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
+            values = {"concat_latent_image": latents[-1], "concat_mask": concat_mask}
+            positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
+        latent = {"samples": samples}
+        if noise_mask:
+            latent["noise_mask"] = conditioning.repeat_to(cells, batch)
+        told = [f"{kind}: {_way(model, inputs)}"]
+        if not noise_mask:
+            told += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
+        elif not cells.any():
+            told.append("The mask is empty: nothing will be repainted.")
+        else:
+            told += [CONTENTS[masked_content], f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."]
+            told += [MASK_TIMES] if inputs.mask_times else []
+        told += tiled("encoded", encoded)
+        return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, told)),)})
+
+
+def _way(model: Any, inputs: host.ModelInputs) -> str:
+    """How a model inpaints, in a sentence."""
+    if inputs.inpaint == "channels":
+        return "inpainting model with 9 channels, it is given the mask and the picture without the masked area."
+    if inputs.inpaint == "fill":
+        return "it is given the mask in full resolution and the picture without the masked area."
+    if host.has_fooocus(model):
+        return "patched by Fooocus, which gives it the mask and the picture without the masked area."
+    if inputs.own_pictures:
+        return "its own picture and mask inputs are not for inpainting, so it inpaints through the noise mask alone."
+    return "general model, it inpaints through the noise mask alone."

@@ -1,0 +1,1 @@
+"""Menu Mend/Fill: holes filled without a diffusion model."""

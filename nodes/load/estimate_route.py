@@ -1,0 +1,109 @@
+"""GET /mend/estimate: the memory plan as JSON, for the canvas and for programs.
+
+Query: model (a name that the host lists), width, height, batch, card (of the node's list). What is not known and what
+cannot be read get one answer, without a path, so that nothing can be told about a disk by asking.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from ... import host
+from ...host.planning import HERE, model_path, plan_for
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.vram.cards import CARDS
+from ...inpaint.vram.plan import Job, Plan
+from ...inpaint.vram.report import sentences
+
+PATH = "/mend/estimate"
+SECONDS = 5.0
+AT_ONCE = 2
+# A read that hangs, as on a network disk that is gone, cannot be ended. So many are waited for no longer and left
+# alone before nothing more is read.
+MOST_HUNG = 8
+THREAD = "mend-estimate"
+_turns = asyncio.Semaphore(AT_ONCE)
+# Least, most, and what is taken where nothing is asked for.
+NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch": (1, 64, 1)}
+
+Answer = tuple[int, dict[str, Any]]
+TOO_SLOW: Answer = 503, {"error": "The model's file could not be read in time. Try again."}
+
+
+def register() -> None:
+    host.add_get_route(PATH, answer)
+
+
+async def answer(query: Mapping[str, str]) -> Answer:
+    """Status and body. The file is read off the event loop, and no more than `AT_ONCE` at a time."""
+    try:
+        numbers = {name: _number(name, query) for name in NUMBERS}
+    except ValueError as error:
+        return 400, {"error": str(error)}
+    card = query.get("card", HERE)
+    if card not in (HERE, *CARDS):
+        return 400, {"error": f"card: expected one of {', '.join((HERE, *CARDS))}."}
+    job = Job(numbers["width"], numbers["height"], numbers["batch"])
+    try:
+        return await asyncio.wait_for(_in_turn(lambda: _plan(query.get("model", ""), job, card)), SECONDS)
+    except asyncio.TimeoutError:
+        return TOO_SLOW
+
+
+async def _in_turn(work: Callable[[], Answer]) -> Answer:
+    async with _turns:
+        if sum(thread.name == THREAD for thread in threading.enumerate()) >= MOST_HUNG:
+            return TOO_SLOW
+        done: Future[Answer] = Future()
+        # As a daemon it does not keep the host from ending either.
+        threading.Thread(target=_settle, args=(done, work), name=THREAD, daemon=True).start()
+        return await asyncio.wrap_future(done)
+
+
+def _settle(done: "Future[Answer]", work: Callable[[], Answer]) -> None:
+    done.set_running_or_notify_cancel()
+    try:
+        answered = work()
+    except Exception as error:
+        done.set_exception(error)
+    else:
+        done.set_result(answered)
+
+
+def _number(name: str, query: Mapping[str, str]) -> int:
+    least, most, usual = NUMBERS[name]
+    given = query.get(name, str(usual))
+    if not (given.isascii() and given.isdigit() and len(given) <= 6 and least <= int(given) <= most):
+        raise ValueError(f"{name}: expected a whole number from {least} to {most}.")
+    return int(given)
+
+
+def _plan(model: str, job: Job, card: str) -> Answer:
+    try:
+        plan = plan_for(model_path(model), job, card)
+    except (InpaintError, OSError):
+        return 404, {"error": "model: not known, or not readable. Choose one that the host lists."}
+    return 200, _body(plan)
+
+
+def _body(plan: Plan) -> dict[str, Any]:
+    return {
+        "rung": plan.rung,
+        "fits": plan.fits,
+        "said": sentences(plan),
+        "label": plan.needs.label,
+        "width": plan.job.width,
+        "height": plan.job.height,
+        "batch": plan.job.batch,
+        "free": plan.machine.free,
+        "tile": plan.tile,
+        "moved": plan.moved,
+        "text_moved": plan.text_moved,
+        "together": plan.together,
+        "phases": [
+            {"name": phase.name, "weights": phase.weights, "expected": phase.expected, "safe": phase.safe}
+            for phase in plan.phases
+        ],
+    }

@@ -1,0 +1,285 @@
+"""Menu Mend/Load: models, looked at before they are read."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from comfy_api.latest import io
+
+from ... import host
+from ...host.planning import detected, plan_for, trouble_of
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.model_files.checkpoint import CheckpointHeader, read_header
+from ...inpaint.model_files.stored_file import read_stored
+from ...inpaint.vram.plan import GIB, Facts, Job
+from ...inpaint.vram.report import sentences, without
+from ..shared.choices import check_choices
+from ..shared.file_stamps import stamp, stamps
+from ..shared.widgets import all_advanced, budget_gib
+
+# What the weights of the diffusion model are kept in, by what people call it.
+PRECISIONS = {"auto": None, "fp16": "F16", "bf16": "BF16", "fp32": "F32", "fp8 e4m3": "F8_E4M3"}
+# What the host calls the text encoders of a family, where that is not Stable Diffusion's.
+TEXT_KINDS = {
+    "sd3": "sd3",
+    "flux": "flux",
+    "flux2": "flux2",
+    "chroma": "chroma",
+    "qwen-image": "qwen_image",
+    "z-image": "lumina2",
+    "lumina2": "lumina2",
+    "hunyuan-image": "hunyuan_image",
+    "hunyuan-video": "hunyuan_video",
+    "wan": "wan",
+}
+NONE = "none"
+
+
+class LoadCheckpoint(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendLoadCheckpoint",
+            display_name="Load Inpaint Checkpoint",
+            category="Mend/Load",
+            description="Loads a checkpoint and says what it is: family, whether it was trained for inpainting, the "
+            "size of each part, and whether it will fit. The file's header is read first, so a broken or wrong file is "
+            "named at once.",
+            inputs=[
+                io.Combo.Input(
+                    "ckpt_name",
+                    options=host.checkpoint_names(),
+                    tooltip="A file in models/checkpoints. Both inpainting checkpoints and general ones work.",
+                ),
+                *_how_to_load("models/checkpoints"),
+            ],
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+        )
+
+    @classmethod
+    def validate_inputs(cls, ckpt_name: str | None, precision: str | None = None) -> bool | str:
+        return check_choices(cls, ckpt_name=ckpt_name, precision=precision)
+
+    @classmethod
+    def fingerprint_inputs(cls, ckpt_name: str | None, other_files: str | None = "", **rest: Any) -> Any:
+        return stamps([("checkpoints", name) for name in [ckpt_name, *_names(other_files)]])
+
+    @classmethod
+    def execute(
+        cls, ckpt_name: str, precision: str = "auto", budget_gb: float = 0.0, other_files: str = ""
+    ) -> io.NodeOutput:
+        path = host.model_path("checkpoints", ckpt_name)
+        others = [host.model_path("checkpoints", name) for name in _names(other_files)]
+        chosen = _choose(path, others, precision, budget_gb)
+        model, clip, vae = _load_once(
+            cls, (*stamp(chosen.path), chosen.weights), lambda: host.load_checkpoint(chosen.path, chosen.weights)
+        )
+        return _loaded(model, clip, vae, chosen, [chosen.path], budget_gb)
+
+
+class LoadModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendLoadModel",
+            display_name="Load Inpaint Model",
+            category="Mend/Load",
+            description="Loads a model that comes as separate files, as Flux Fill and all newer ones do: diffusion "
+            "model, text encoders and VAE. It finds out by itself which kind of text encoder the model wants.",
+            inputs=[
+                io.Combo.Input(
+                    "model_name",
+                    options=host.diffusion_model_names(),
+                    tooltip="A file in models/diffusion_models.",
+                ),
+                io.Combo.Input(
+                    "text_encoder",
+                    options=host.text_encoder_names(),
+                    tooltip="A file in models/text_encoders: T5-XXL for Flux.",
+                ),
+                io.Combo.Input(
+                    "text_encoder_2",
+                    options=[NONE, *host.text_encoder_names()],
+                    default=NONE,
+                    tooltip="A second one, where the model has two: CLIP-L for Flux.",
+                ),
+                io.Combo.Input("vae_name", options=host.vae_names(), tooltip="A file in models/vae."),
+                *_how_to_load("models/diffusion_models"),
+            ],
+            outputs=_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        model_name: str | None,
+        text_encoder: str | None,
+        text_encoder_2: str | None,
+        vae_name: str | None,
+        precision: str | None = None,
+    ) -> bool | str:
+        return check_choices(
+            cls,
+            model_name=model_name,
+            text_encoder=text_encoder,
+            text_encoder_2=text_encoder_2,
+            vae_name=vae_name,
+            precision=precision,
+        )
+
+    @classmethod
+    def fingerprint_inputs(
+        cls,
+        model_name: str | None,
+        text_encoder: str | None,
+        text_encoder_2: str | None,
+        vae_name: str | None,
+        other_files: str | None = "",
+        **rest: Any,
+    ) -> Any:
+        models = [("diffusion_models", name) for name in [model_name, *_names(other_files)]]
+        texts = [("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
+        return stamps([*models, *texts, ("vae", vae_name)])
+
+    @classmethod
+    def execute(
+        cls,
+        model_name: str,
+        text_encoder: str,
+        text_encoder_2: str,
+        vae_name: str,
+        precision: str = "auto",
+        budget_gb: float = 0.0,
+        other_files: str = "",
+    ) -> io.NodeOutput:
+        path = host.model_path("diffusion_models", model_name)
+        others = [host.model_path("diffusion_models", name) for name in _names(other_files)]
+        texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
+        vae_path = host.model_path("vae", vae_name)
+        chosen = _choose(path, others, precision, budget_gb, texts, vae_path)
+        kind = TEXT_KINDS.get(chosen.header.family, "stable_diffusion")
+        files = [chosen.path, *texts, vae_path]
+
+        def load() -> tuple[Any, Any, Any]:
+            model = host.load_diffusion_model(chosen.path, chosen.weights)
+            return model, host.load_text_encoders(texts, kind), host.load_vae(vae_path)
+
+        key = (*(stamp for file in files for stamp in stamp(file)), chosen.weights, kind)
+        return _loaded(*_load_once(cls, key, load), chosen, files, budget_gb)
+
+
+def _how_to_load(folder: str) -> list[io.Input]:
+    return all_advanced(
+        io.Combo.Input(
+            "precision",
+            options=list(PRECISIONS),
+            default="auto",
+            tooltip="What the diffusion model's weights are kept in. auto: as the host chooses for this card, or fp8 "
+            "where they do not fit otherwise.",
+        ),
+        budget_gib(),
+        io.String.Input(
+            "other_files",
+            default="",
+            tooltip=f"Further files of the same model in {folder}, such as smaller ones, with commas between. The best "
+            "that fits is loaded.",
+        ),
+    )
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Model.Output(display_name="model", tooltip="The diffusion model."),
+        io.Clip.Output(display_name="clip", tooltip="The text encoder, for CLIP Text Encode."),
+        io.Vae.Output(display_name="vae", tooltip="Between pictures and latents."),
+    ]
+
+
+class _Chosen:
+    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why, in sentences."""
+
+    def __init__(self, header: CheckpointHeader, weights: str | None, told: list[str]) -> None:
+        self.header, self.path, self.weights, self.told = header, str(header.path), weights, told
+
+
+def _choose(
+    path: str,
+    others: Sequence[str],
+    precision: str,
+    budget_gb: float,
+    text_encoders: Sequence[str] = (),
+    vae: str | None = None,
+) -> _Chosen:
+    header, weights = read_header(path), PRECISIONS[precision]
+    for file in map(read_header, (path, *others)):
+        if file.format == "gguf":
+            raise InpaintError(
+                f"{file.path.name}: the host cannot load GGUF files. Use the loader of a GGUF node pack."
+            )
+    parts = [*text_encoders, *([vae] if vae else [])]
+    old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
+    if old or not header.parts:
+        told = [f"{name}: an old PyTorch pickle, so what it needs is not known before it is loaded." for name in old]
+        return _Chosen(header, weights, told)
+    # At the size that the model was trained for; what is sampled in the end is looked at again then.
+    side = 512 if header.family == "sd15" else 1024
+    plan = plan_for(
+        path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
+    )
+    trouble = trouble_of([plan.needs.file, *parts])
+    if trouble is not None and trouble[0]:
+        raise InpaintError(f"{header.path.name}: {trouble[1]}")
+    if plan.rung == "refused":
+        raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
+    told = [*sentences(plan), *([trouble[1]] if trouble else [])]
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, told)
+
+
+Models = tuple[Any, Any, Any]
+# What each loader of the workflow loaded last, by the node's id, with what it was loaded from and as: another budget
+# does not read it again. The host keeps no output whose inputs changed, and holds those of the workflow anyway.
+_kept: dict[str | None, tuple[tuple, Models]] = {}
+
+
+def _load_once(node: type[io.ComfyNode], key: tuple, load: Callable[[], Models]) -> Models:
+    own, workflow = node.hidden.unique_id, node.hidden.prompt or {}
+    for gone in _kept.keys() - {own} - workflow.keys():
+        del _kept[gone]
+    found = next((models for loaded_from, models in _kept.values() if loaded_from == key), None)
+    if found is None:
+        # The last goes first, or two would be in memory at once.
+        _kept.pop(own, None)
+        found = load()
+    _kept[own] = key, found
+    return found
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name.strip() for name in re.split(r"[,\n]", listed or "") if name.strip()]
+
+
+def _bytes(files: Sequence[str]) -> int:
+    return sum(os.path.getsize(file) for file in files)
+
+
+def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[str], budget_gb: float) -> io.NodeOutput:
+    header = chosen.header
+    told = [header.summary(), *chosen.told]
+    facts = Facts(
+        file=header.path.name,
+        family=header.family,
+        label=header.label,
+        file_bytes=_bytes(files),
+        budget=int(budget_gb * GIB) or None,
+    )
+    if header.parts:
+        _, dtypes = detected(header, weights=chosen.weights)
+        facts = replace(facts, weights=dtypes.weights, compute=dtypes.compute, vae=dtypes.vae)
+    else:
+        told += without(host.missing(clip, vae))
+    model, vae = host.with_facts(model, vae, facts)
+    return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(told),)})

@@ -1,0 +1,1 @@
+"""Menu Mend/Mask: masks made, cleaned, split, combined and looked at."""

@@ -1,0 +1,1 @@
+"""Menu Mend/Sample: sampling under a mask."""

@@ -1,0 +1,139 @@
+"""Menu Mend/Sample: the host's samplers, with our mask."""
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ... import host
+from ...host.planning import sampling_report
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.sampling.soft import Soft
+from ...inpaint.sampling.window import plan_window
+from ..shared.choices import check_choices
+from ..shared.widgets import all_advanced, count
+
+SCHEDULE, BLEND = "schedule", "blend"
+WHOLE, AROUND = "whole picture", "around the mask"
+
+
+class MaskedSampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MendMaskedSampler",
+            display_name="Masked Sampler",
+            category="Mend/Sample",
+            description="Samples like the host's KSampler, and without a mask exactly like it. A mask of any size is "
+            "brought to the latent's so that even a one-pixel stroke is repainted.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that removes the noise."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The same seed gives the same picture.",
+                ),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="More steps: finer, and slower."),
+                io.Float.Input(
+                    "cfg",
+                    default=7.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="How closely the prompt is followed. 7 suits Stable Diffusion, 1 suits Flux.",
+                ),
+                io.Combo.Input(
+                    "sampler_name",
+                    options=host.sampler_names(),
+                    default="euler",
+                    tooltip="The host's samplers, and coherent: for general models, what it paints agrees with what is "
+                    "around it. It takes as long as euler; coherent_full asks the model twice a step, which takes "
+                    "nearly twice as long and came out no better.",
+                ),
+                io.Combo.Input(
+                    "scheduler", options=host.scheduler_names(), default="normal", tooltip="The host's schedulers."
+                ),
+                io.Conditioning.Input("positive", tooltip="From Encode for Inpainting."),
+                io.Conditioning.Input("negative", tooltip="From Encode for Inpainting."),
+                io.Latent.Input("latent", tooltip="From Encode for Inpainting, or any other latent."),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="1 repaints from pure noise; lower values keep some of the masked content.",
+                ),
+                *all_advanced(
+                    io.Combo.Input(
+                        "soft_mask",
+                        options=[SCHEDULE, BLEND],
+                        default=SCHEDULE,
+                        tooltip="What a soft mask means. schedule: the softer, the fewer of the last steps a pixel may "
+                        "change in, so that new grows out of old. blend: old and new are mixed at every step, as the "
+                        "host does. A model from Soft Inpaint keeps its own way. Hard masks are the same in both.",
+                    ),
+                    io.Combo.Input(
+                        "sampled",
+                        options=[WHOLE, AROUND],
+                        default=WHOLE,
+                        tooltip="around the mask: only the mask and its surroundings are sampled, at full resolution; "
+                        "time and memory follow their size, not the picture's.",
+                    ),
+                    count(
+                        "context",
+                        32,
+                        "Around the mask: how much of the surroundings the model sees on every side, in latent cells "
+                        "(8 pixels with most models).",
+                        most=1024,
+                    ),
+                ),
+            ],
+            outputs=[io.Latent.Output(display_name="latent", tooltip="For Decode and Composite.")],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls, sampler_name: str | None, scheduler: str | None, soft_mask: str | None = None, sampled: str | None = None
+    ) -> bool | str:
+        return check_choices(cls, sampler_name=sampler_name, scheduler=scheduler, soft_mask=soft_mask, sampled=sampled)
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        positive: list,
+        negative: list,
+        latent: dict[str, Any],
+        soft_mask: str = SCHEDULE,
+        sampled: str = WHOLE,
+        context: int = 32,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        samples, noise_mask, told = latent["samples"], latent.get("noise_mask"), []
+        shape = samples.shape
+        if getattr(samples, "is_nested", False):
+            # Pictures with sound and the like: their masks are the host's to read.
+            if sampled == AROUND:
+                raise InpaintError('sampled: expected one latent, got several in one. Choose "whole picture".')
+        elif noise_mask is not None:
+            noise_mask = host.latent_mask(noise_mask, shape)
+            latent = {**latent, "noise_mask": noise_mask}
+            if not noise_mask.any():
+                return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
+            # The coherent samplers soften soft masks in their own way.
+            own = soft_mask == BLEND or host.reads_soft_masks(model) or settings["sampler_name"] in host.COHERENT
+            model = host.with_nothing_outside(model) if own else host.with_soft_mask(model, Soft())
+            window = plan_window(noise_mask, context) if sampled == AROUND else None
+            if window is not None:
+                model = host.with_window(model, window)
+                told = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
+                shape = (*shape[:-2], window.height, window.width)
+        told.insert(0, sampling_report(model, shape))
+        result, halved = host.sample(model, positive, negative, latent, cells=shape[-2:], **settings)
+        if halved:
+            told.append("Memory ran out, so the batch was sampled in two halves.")
+        return io.NodeOutput(result, ui={"text": ("\n".join(told),)})

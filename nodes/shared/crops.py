@@ -1,0 +1,149 @@
+"""What the crop nodes share: how large a crop is to be, how it is made to fit again, and what is told of the result."""
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ... import host
+from ...inpaint.compositing import METHODS, max_change
+from ...inpaint.compositing import color as colour
+from ...inpaint.compositing.seam import seam, worst
+from ...inpaint.core.geometry import Area, Size
+from ...inpaint.crops.plan import Context, Target
+from ...inpaint.imaging.padding import BORDERS
+from ...inpaint.sampling.native_size import native_side, side_multiple
+from .widgets import all_advanced, count, pixels, share
+
+OWN, MEGAPIXELS, GIVEN, KEEP = "model's own", "megapixels", "width and height", "keep"
+
+
+def context_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "context_factor",
+            default=1.5,
+            min=1.0,
+            max=16.0,
+            step=0.05,
+            tooltip="How much of the picture to show: 1.5 is half as much again as the mask is wide and high.",
+        ),
+        count("context_pixels", 32, "Pixels of the picture to show besides, on every side.", most=8192),
+        io.Combo.Input(
+            "size",
+            options=[OWN, MEGAPIXELS, GIVEN, KEEP],
+            default=OWN,
+            tooltip="What the crop is scaled to. model's own: the number of pixels that the model was trained on "
+            "(connect it; 1024x1024 without). keep: it is not scaled.",
+        ),
+    ]
+
+
+def model_inputs() -> list[io.Input]:
+    return [
+        io.Model.Input(
+            "model", optional=True, tooltip="Tells the size it was trained on, and the multiple it asks for."
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="Tells how many pixels a latent cell has; 8 without."),
+    ]
+
+
+def size_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input("megapixels", default=1.0, min=0.05, max=64.0, step=0.05, tooltip="Of 1024x1024 pixels."),
+        io.Int.Input("width", default=1024, min=8, max=16384, tooltip="For width and height, in pixels."),
+        io.Int.Input("height", default=1024, min=8, max=16384, tooltip="For width and height, in pixels."),
+    ]
+
+
+def scaling_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "border",
+            options=list(BORDERS),
+            default="reflect",
+            tooltip="What is shown beyond the picture where it is smaller than the crop. It is never repainted.",
+        ),
+        io.Boolean.Input(
+            "linear_light",
+            default=False,
+            tooltip="Average light in scaling, not its code: fine bright detail keeps its brightness.",
+        ),
+    ]
+
+
+def planned(
+    model: Any,
+    vae: Any,
+    context_factor: float,
+    context_pixels: int,
+    size: str,
+    megapixels: float = 1.0,
+    width: int = 1024,
+    height: int = 1024,
+) -> dict[str, Any]:
+    """Context, target and multiple, for the functions that plan boxes."""
+    inputs = None if model is None else host.model_inputs(model)
+    targets: dict[str, Target] = {
+        OWN: Area.square(native_side(inputs.kind if inputs else None)),
+        MEGAPIXELS: Area.megapixels(megapixels),
+        GIVEN: Size(width, height),
+        KEEP: None,
+    }
+    multiple = side_multiple(8 if vae is None else host.vae_ratio(vae), inputs.unet if inputs else None)
+    return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
+
+
+def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, done: list[str]) -> io.NodeOutput:
+    """Picture and mask of a stitch, with its proof, what was done to the crops, and its seam score."""
+    kept = composite == 0
+    pasted = 1 - float(kept.count_nonzero()) / kept.numel()
+    outside = max_change(original.expand_as(made), made, kept.expand(made.shape[:3]))
+    del kept
+    composite = composite.expand(made.shape[:3])
+    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
+    if unusable:
+        told.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
+    told.append(worst(seam(made, composite)).report())
+    return io.NodeOutput(made, composite, ui={"text": ("\n".join(told),)})
+
+
+def stitch_outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="image", tooltip="The whole picture."),
+        io.Mask.Output(display_name="composite_mask", tooltip="How much was pasted where."),
+    ]
+
+
+def finish_inputs() -> list[io.Input]:
+    return [
+        pixels(
+            "feather",
+            16.0,
+            "Width of the soft edge around the mask, in pixels of the picture. 0: the mask's own values.",
+        ),
+        io.Combo.Input(
+            "blend",
+            options=list(METHODS),
+            default="multiband",
+            tooltip="feather mixes along the soft edge. multiband mixes what is coarse over a wide edge and detail "
+            "over a narrow one. poisson keeps the crop's detail and takes the values around it.",
+        ),
+        io.Combo.Input(
+            "colour",
+            options=list(colour.METHODS),
+            default="mean-std",
+            tooltip="Corrects the crop's colour by what is known around the mask. mean-std: one shift and contrast for "
+            "all. field: a smooth field, different on every side. none leaves it.",
+        ),
+        *all_advanced(
+            share("colour_strength", 1.0, "How much of the correction is made."),
+            pixels("ring", 32.0, "Width in pixels of the known ring that colour and place are fitted on."),
+            io.Boolean.Input(
+                "align",
+                default=False,
+                tooltip="Undo a shift or a change of size that the model gave to the whole crop, as edit models do. It "
+                "is found on the known ring, and left where that is not sure.",
+            ),
+        ),
+    ]
