@@ -26,16 +26,16 @@ from benchmarks._shared.pairs import Pairs, measure
 from benchmarks._shared.photos import Case
 from benchmarks._shared.report import Report, machine
 from inpaint.compositing import METHODS, blend, composite_mask
-from inpaint.compositing import color as colour
-from inpaint.compositing.color import match_colour
+from inpaint.compositing import color as color
+from inpaint.compositing.color import match_color
 from inpaint.compositing.registration import register
-from inpaint.compositing.seam import seam
+from inpaint.compositing.seam_score import seam
 from inpaint.masks import feather
 
 SIZES = (1024, 2048, 4096)
 REACH = {"feather": 1.5, "multiband": 4.0}
 FEATHER = 8.0
-WRONG = {"nothing": lambda truth: truth, "colour": photos.colour_shift, "drift": photos.drifted, "both": photos.both}
+WRONG = {"nothing": lambda truth: truth, "color": photos.color_shift, "drift": photos.drifted, "both": photos.both}
 
 
 def main() -> None:
@@ -126,10 +126,10 @@ def times(report: Report, sizes: Sequence[int]) -> None:
         reached.append(
             (pairs.slower.median <= 1, f"poisson, {size}: {pairs.slower} times cv2.seamlessClone, at most 1 wanted")
         )
-        for method in colour.METHODS[1:]:
+        for method in color.METHODS[1:]:
             row(
-                f"colour, {method}",
-                lambda scene=scene, method=method: match_colour(scene.original, scene.repainted, scene.mask, method),
+                f"color, {method}",
+                lambda scene=scene, method=method: match_color(scene.original, scene.repainted, scene.mask, method),
                 scene.bound,
                 "bound",
             )
@@ -160,10 +160,10 @@ class Result:
 
 
 def run(case: Case, method: str, matched: str, registered: bool, edge: float) -> Result:
-    """All steps: drift undone, colour matched, blended, and scored against the photograph that it was."""
+    """All steps: drift undone, color matched, blended, and scored against the photograph that it was."""
     mask = composite_mask(case.hole, edge)
     repainted = register(case.original, case.repainted, mask).image if registered else case.repainted
-    repainted = match_colour(case.original, repainted, mask, matched).image
+    repainted = match_color(case.original, repainted, mask, matched).image
     image = blend(case.original, repainted, mask, method)
     inside = mask > 0
     error = float((image - case.truth)[inside].pow(2).mean())
@@ -174,11 +174,11 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
     report.heading("Photographs that were repainted wrong")
     report.say(
         "In each photograph a hole was filled with a piece of another one: what is to be removed. The repainted "
-        "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. colour: 7 % "
+        "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. color: 7 % "
         "less contrast, +0.05, +0.01, -0.03 in red, green and blue, and brighter to one side. drift: 1.6 pixels to the "
         "right, 1.1 up and 0.6 % larger. both: both. Each figure is seam score / PSNR inside the mask in dB. A seam "
         "score of 1 is that of the picture's own steps; the first rows are what is reached where nothing is wrong. "
-        "blends.jpg shows five of them side by side, with both wrong; all steps are drift undone, colour by mean and "
+        "blends.jpg shows five of them side by side, with both wrong; all steps are drift undone, color by mean and "
         "spread, and multiband."
     )
     made = {name: list(photos.cases(wrong))[:count] for name, wrong in WRONG.items()}
@@ -193,11 +193,11 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
 
     report.say()
     report.say(
-        "With colour matched and drift undone first, over all photographs: median of the seam scores, the worst of"
+        "With color matched and drift undone first, over all photographs: median of the seam scores, the worst of"
     )
     report.say(f"them, and the mean PSNR. The edge is {FEATHER:.0f} pixels wide.")
-    report.table(wrong=6, registration=12, colour=8, **{method: 19 for method in METHODS})
-    for (name, chosen), registered, matched in itertools.product(made.items(), (False, True), colour.METHODS):
+    report.table(wrong=6, registration=12, color=8, **{method: 19 for method in METHODS})
+    for (name, chosen), registered, matched in itertools.product(made.items(), (False, True), color.METHODS):
         cells = []
         for method in METHODS:
             results = [run(case, method, matched, registered, FEATHER) for case in chosen]

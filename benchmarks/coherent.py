@@ -114,8 +114,8 @@ def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
             left = f"{after:.3f} of {before:.3f} is left of replacement's distance after {many // few} times the calls"
             report.point(after > LASTING * before, f"{where}: {left}")
             ahead = [count for count in calls if of[count, "delayed"] < after]
-            told = f"with {ahead[0]}" if ahead else "never"
-            report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {told}")
+            messages = f"with {ahead[0]}" if ahead else "never"
+            report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {messages}")
             rivals = ("replacement", "RePaint", "full")
             best = [count for count in calls if of[count, "delayed"] <= min(of[count, rival] for rival in rivals)]
             text = f"{where}: delayed is the nearest of all with {', '.join(map(str, best)) or 'no number of'} calls"

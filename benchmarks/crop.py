@@ -30,7 +30,7 @@ from benchmarks._shared.peak import peak_bytes
 from benchmarks._shared.report import Report, machine
 from inpaint.compositing import max_change
 from inpaint.compositing.finish import Finish
-from inpaint.compositing.seam import seam, worst
+from inpaint.compositing.seam_score import seam, worst
 from inpaint.core.alloc import copy_of
 from inpaint.core.checks import match
 from inpaint.core.geometry import Area, Size, join
@@ -114,15 +114,15 @@ class Case:
         box = join(mask_boxes(mask))
         return crop(image, mask, plan_box(box, self.picture, CONTEXT, NATIVE if self.native else None))
 
-    def stitch_node(self, blend: str, colour: str) -> tuple:
+    def stitch_node(self, blend: str, color: str) -> tuple:
         """All that the stitch node does: the finish, the mask of the whole picture, the proof, and the seam score."""
         record = self.cropped.stitch
-        made = stitch(record, self.cropped.image, FEATHER, Finish(blend, colour))
+        made = stitch(record, self.cropped.image, FEATHER, Finish(blend, color))
         composite = on_picture(made.weights, record.plans).expand(self.frames, -1, -1)
         kept = composite == 0
-        told = kept.count_nonzero(), max_change(record.image, made.image, kept)
+        messages = kept.count_nonzero(), max_change(record.image, made.image, kept)
         del kept
-        return made, composite, told, worst(seam(made.image, composite))
+        return made, composite, messages, worst(seam(made.image, composite))
 
 
 class Host:
@@ -319,8 +319,8 @@ def _nodes(report: Report, cases: list[Case]) -> None:
     report.table(what=26, picture=13, target=11, ms=22, MiB=8, limit=8)
     for case in cases:
         rows: dict[str, Callable[[], object]] = {"crop": case.crop_node}
-        for blend, colour in (("feather", "none"), ("multiband", "none"), ("multiband", "mean-std")):
-            rows[f"stitch, {blend}, colour {colour}"] = partial(case.stitch_node, blend, colour)
+        for blend, color in (("feather", "none"), ("multiband", "none"), ("multiband", "mean-std")):
+            rows[f"stitch, {blend}, color {color}"] = partial(case.stitch_node, blend, color)
         limit = case.limit + 4 * case.picture.width * case.picture.height
         for what, work in rows.items():
             sizes = (f"{size / 2**20:.1f}" for size in (peak_bytes(work), limit))

@@ -142,7 +142,7 @@ def plan(host: Host, path: str, detect: bool = True) -> Any:
     cards = host.pack("inpaint.vram.cards")
     header = host.pack("inpaint.model_files.checkpoint").read_header(path)
     facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None
-    wanted = needs.needs_of(header, needs.dtypes_on(cards.CARDS[CARD], header, facts), facts)
+    wanted = needs.requirements_of(header, needs.dtypes_on(cards.CARDS[CARD], header, facts), facts)
     return memory.make_plan([wanted], memory.Job(512, 512), cards.as_machine(CARD))
 
 

@@ -35,7 +35,7 @@ OWN_REACH_PERCENT = 1.0
 PROMPT = [[torch.zeros(1, 77, 768), {}]]
 # Where our functions are called while sampling.
 OWN = {
-    "host.sampling.masked": ("freed", "done", "put_back", "blend", "repainted", "latent_mask"),
+    "host.sampling.masked": ("repaintable_mask", "done", "put_back", "blend", "repainted", "latent_mask"),
     "host.sampling.window": ("cut", "paste", "_cut_entry"),
 }
 
@@ -169,7 +169,7 @@ def _sample(
 ) -> Any:
     node = host.nodes.NODE_CLASS_MAPPINGS["MendMaskedSampler"].PREPARE_CLASS_CLONE({})
     settings = {"seed": 1, "steps": steps, "cfg": 1.0, "sampler_name": sampler, "scheduler": "simple", "denoise": 1.0}
-    return node.execute(model, PROMPT, PROMPT, latent, sampled=sampled, **settings).result
+    return node.execute(model, PROMPT, PROMPT, latent, sample_area=sampled, **settings).result
 
 
 def _latent(cells: int, share: float) -> dict[str, Any]:

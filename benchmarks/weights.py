@@ -27,7 +27,7 @@ from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
 from devtools.models.sparse_file import ITEM_BYTES
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.needs import Dtypes, needs_of
+from inpaint.vram.needs import Dtypes, requirements_of
 
 MIB = 2**20
 GB = 1e9
@@ -49,12 +49,12 @@ class Row(NamedTuple):
     asked: str | None
     ram: float
     kept: str | None = None
-    told: int = 0
+    messages: int = 0
     had: int = 0
 
     @property
     def percent(self) -> float:
-        return 100 * (self.told / self.had - 1)
+        return 100 * (self.messages / self.had - 1)
 
 
 def main() -> None:
@@ -69,11 +69,11 @@ def main() -> None:
     report.say(machine(host_folder()))
     report.say()
     report.say(
-        "Told is what `needs_of` makes of the header, with the dtype that the host chose; host is the `model_size()` "
-        "of the MODEL that it loaded, on the CPU. Each diffusion model by itself is loaded twice: with the dtype of "
-        "the file asked for, and as the host likes, which on a CPU is fp32 for most. Files are fp16, those that would "
-        f"be over {LARGEST_FILE / GB:.0f} GB fp8. What would take more than {MOST_RAM / GB:.0f} GB, the mapped file "
-        "included, is not loaded."
+        "Told is what `requirements_of` makes of the header, with the dtype that the host chose; host is the "
+        "`model_size()` of the MODEL that it loaded, on the CPU. Each diffusion model by itself is loaded twice: with "
+        "the dtype of the file asked for, and as the host likes, which on a CPU is fp32 for most. Files are fp16, "
+        f"those that would be over {LARGEST_FILE / GB:.0f} GB fp8. What would take more than {MOST_RAM / GB:.0f} GB, "
+        "the mapped file included, is not loaded."
     )
     report.table(family=17, file_GB=7, in_file=7, asked=7, host_chose=20, told_MiB=8, host_MiB=8, difference_percent=18)
     rows = []
@@ -83,7 +83,7 @@ def main() -> None:
             figures = (f"not loaded: {row.ram / GB:.1f} GB", "-", "-", "-")
             if row.kept:
                 rows.append(row)
-                figures = (row.kept, f"{row.told / MIB:.1f}", f"{row.had / MIB:.1f}", f"{row.percent:+.3f}")
+                figures = (row.kept, f"{row.messages / MIB:.1f}", f"{row.had / MIB:.1f}", f"{row.percent:+.3f}")
             report.row(row.family, f"{row.file / GB:.2f}", row.stored, row.asked or "-", *figures)
             if not row.kept:
                 # Whatever the host would choose takes no less.
@@ -128,8 +128,8 @@ def load(name: str, as_stored: bool) -> Row:
             return row
         patcher = comfy.sd.load_diffusion_model(str(path), model_options={"dtype": TORCH[asked]} if asked else {})
         kept = NAMES[patcher.model.get_dtype()]
-        told = needs_of(header, Dtypes(kept, kept, "F32")).model
-        return row._replace(kept=kept, told=told, had=patcher.model_size())
+        messages = requirements_of(header, Dtypes(kept, kept, "F32")).model
+        return row._replace(kept=kept, messages=messages, had=patcher.model_size())
 
 
 if __name__ == "__main__":

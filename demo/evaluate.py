@@ -26,7 +26,7 @@ from demo.weights import load
 from devtools.pictures.measures import psnr, ssim, texture
 from devtools.setup.environment import Environment
 from inpaint.compositing import composite_mask
-from inpaint.compositing.seam import seam
+from inpaint.compositing.seam_score import seam
 from inpaint.fills import fill_harmonic, fill_neutral
 from inpaint.masks import grow
 from inpaint.patchmatch import fill_patchmatch

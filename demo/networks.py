@@ -27,7 +27,7 @@ ENCODER = ((32, 0), (32, 1), (48, 2), (64, 2))
 DECODER = ((16, 1), (32, 2), (64, 3), (64, 3))
 
 # Three of a latent's channels begin as brightness, red over blue and green over both, of about unit spread.
-COLOURS = ((1.3, 1.3, 1.3), (5.0, 0.0, -5.0), (-2.5, 5.0, -2.5))
+COLORS = ((1.3, 1.3, 1.3), (5.0, 0.0, -5.0), (-2.5, 5.0, -2.5))
 
 # Of the UNet, from the latent's size to a quarter: the host's is 320 wide on each.
 WIDTHS = (80, 120, 120)
@@ -82,16 +82,16 @@ def decoder() -> nn.Sequential:
 
 
 class VAE(nn.Module):
-    """Under TAESD's names. Before training it gives each 8x8 block its mean colour, but for some noise.
+    """Under TAESD's names. Before training it gives each 8x8 block its mean color, but for some noise.
 
-    Colours go through the first three channels of every layer, untouched; the others are random.
+    Colors go through the first three channels of every layer, untouched; the others are random.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.taesd_encoder = encoder()
         self.taesd_decoder = decoder()
-        mix = torch.tensor(COLOURS)
+        mix = torch.tensor(COLORS)
         for layer in self.modules():
             if isinstance(layer, TinyBlock):
                 layer.conv[-1].weight.data[:3] = 0
@@ -99,9 +99,9 @@ class VAE(nn.Module):
             elif isinstance(layer, nn.Conv2d) and layer.bias is None:
                 halving = layer.stride == (2, 2)
                 layer.weight.data[:3] = 0
-                for colour in range(3):
+                for color in range(3):
                     place = slice(1, 3) if halving else slice(1, 2)
-                    layer.weight.data[colour, colour, place, place] = 0.25 if halving else 1.0
+                    layer.weight.data[color, color, place, place] = 0.25 if halving else 1.0
         _set(self.taesd_encoder[0], torch.eye(3), torch.zeros(3))
         _set(self.taesd_encoder[-1], mix, -mix.sum(dim=1) / 2)
         _set(self.taesd_decoder[1], mix.inverse(), torch.full((3,), 0.5))

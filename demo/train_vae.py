@@ -57,7 +57,7 @@ class VAELoss:
 
 
 def difference(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Of pictures [B, 3, H, W]: of their colours and of their edges in full and half size, of colours further away."""
+    """Of pictures [B, 3, H, W]: of their colors and of their edges in full and half size, of colors further away."""
     total = ours.new_zeros(())
     for _ in range(2):
         total = total + (ours - theirs).abs().mean()
@@ -69,7 +69,7 @@ def difference(ours: Tensor, theirs: Tensor) -> Tensor:
 
 def texture_difference(ours: Tensor, theirs: Tensor, random: np.random.Generator) -> Tensor:
     """How far the textures are from each other, wherever their details lie: in each patch, the sorted responses to
-    random filters that no even colour moves.
+    random filters that no even color moves.
 
     Source: the sliced Wasserstein distance of patches, Elnekave & Weiss 2022, arXiv:2203.14862.
     """

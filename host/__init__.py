@@ -29,19 +29,25 @@ from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
-from .sampling.masked import latent_mask, reads_soft_masks, with_nothing_outside, with_soft_blend, with_soft_mask
+from .sampling.masked import (
+    latent_mask,
+    reads_soft_masks,
+    with_latent_preserved_outside_mask,
+    with_soft_blend,
+    with_soft_mask,
+)
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
 from .sampling.window import window_of, with_window
 from .server import add_get_route
-from .vae import Worked, decode, encode, vae_latents, vae_ratio
+from .vae import VaeResult, decode, encode, vae_latents, vae_ratio
 
 __all__ = [
     "COHERENT",
     "Computer",
     "HeldNetwork",
     "ModelInputs",
-    "Worked",
+    "VaeResult",
     "add_get_route",
     "budget_holds",
     "checkpoint_names",
@@ -94,7 +100,7 @@ __all__ = [
     "window_of",
     "with_facts",
     "with_fooocus",
-    "with_nothing_outside",
+    "with_latent_preserved_outside_mask",
     "with_removal",
     "with_soft_blend",
     "with_soft_mask",

@@ -80,18 +80,18 @@ def tried_twice(work: Callable[[], Result], again: Callable[[], Result]) -> Resu
     return again()
 
 
-def with_room(work: Callable[[], Result], again: Callable[[], Result], told: Callable[[], str]) -> Result:
+def with_room(work: Callable[[], Result], again: Callable[[], Result], messages: Callable[[], str]) -> Result:
     """As `tried_twice`.
 
     Raises:
-        InpaintError: `told`, if memory runs out then too.
+        InpaintError: `messages`, if memory runs out then too.
     """
     try:
         return tried_twice(work, again)
     except Exception as error:
         if not is_oom(error):
             raise
-        raise InpaintError(told()) from None
+        raise InpaintError(messages()) from None
 
 
 def dynamic_vram() -> bool:

@@ -9,7 +9,7 @@ from ..inpaint.core.errors import InpaintError
 from ..inpaint.core.units import plain_size
 from ..inpaint.model_files.checkpoint import CheckpointHeader, read_header, read_part
 from ..inpaint.vram.cards import as_machine, card_of
-from ..inpaint.vram.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, needs_of, stored_dtype
+from ..inpaint.vram.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, requirements_of, stored_dtype
 from ..inpaint.vram.plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.report import sentences, table
 from . import memory
@@ -19,7 +19,7 @@ from .models.dtypes import dtypes_here
 from .models.files import checkpoint_names, diffusion_model_names, gguf_names
 from .models.files import model_path as path_in
 from .sampling.samplers import sampling_memory
-from .vae import Worked
+from .vae import VaeResult
 
 HERE = "this computer"
 IN_FILE = "in its file"
@@ -88,7 +88,7 @@ def plan_for(
                 f"{header.label}. Choose another file of it."
             )
         facts, dtypes = detected(header, card, weights)
-        needs = needs_of(header, dtypes, facts, texts, part, flash=card != HERE or memory.flash_attention())
+        needs = requirements_of(header, dtypes, facts, texts, part, flash=card != HERE or memory.flash_attention())
         # Who asks for a precision does not want another.
         variants.append(needs if weights is None else replace(needs, model_fp8=None))
     return make_plan(variants, job, machine)
@@ -113,7 +113,7 @@ def budget_of(carrier: Any) -> int | None:
     return None if facts is None else facts.budget
 
 
-def tiled(done: str, worked: Worked) -> list[str]:
+def tiled(done: str, worked: VaeResult) -> list[str]:
     """What to say of work on a VAE: nothing where it was done whole."""
     if worked.tile is None:
         return []
@@ -128,20 +128,20 @@ def sampling_report(model: Any, shape: Sequence[int]) -> str:
     budget = budget_of(model) if budget_holds() else None
     free = computer.free if budget is None else min(computer.free, budget)
     needed = weights + max(work, LEAST_WORK) + computer.reserve
-    told = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
-    moved = min(weights, needed - free)
-    if moved > 0 and computer.offloads:
+    messages = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
+    offloaded = min(weights, needed - free)
+    if offloaded > 0 and computer.offloads:
         often = "as they are used" if computer.dynamic else "at every step"
-        told += f" {plain_size(moved)} of the model are brought in {often}."
-    return told
+        messages += f" {plain_size(offloaded)} of the model are brought in {often}."
+    return messages
 
 
 def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
     """What a node shows of a plan."""
-    told = sentences(plan)
+    messages = sentences(plan)
     if card == HERE and (trouble := trouble_of(files)):
-        told.append(trouble[1])
-    return "\n".join([*told, "", table(plan)])
+        messages.append(trouble[1])
+    return "\n".join([*messages, "", table(plan)])
 
 
 def trouble_of(files: Sequence[str]) -> tuple[bool, str] | None:

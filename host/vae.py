@@ -30,7 +30,7 @@ def vae_latents(vae: Any) -> tuple[int, bool]:
 
 
 @dataclass(frozen=True)
-class Worked:
+class VaeResult:
     """result: latents or pictures. tile: side of the tiles in pixels, None where it was done whole. ran_out: whether
     memory ran out on the way; if not, tiles were planned."""
 
@@ -39,7 +39,7 @@ class Worked:
     ran_out: bool
 
 
-def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> Worked:
+def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> VaeResult:
     """Latents of a batch of pictures.
 
     Args:
@@ -70,7 +70,7 @@ def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> Worked:
     return _whole_or_tiled(vae, work, need, pixels.shape[1], pixels.shape[2], budget, "encoding")
 
 
-def decode(vae: Any, samples: Tensor, budget: int | None = None) -> Worked:
+def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
     """Pictures [B, H, W, C] of a batch of latents.
 
     Args:
@@ -118,7 +118,7 @@ def _whole_or_tiled(
     width: int,
     budget: int | None,
     doing: str,
-) -> Worked:
+) -> VaeResult:
     """Whole where that is safe, else in the largest tiles that are; where memory runs out all the same, in half of it.
 
     The host falls back to tiles by itself where it recognises the error. This covers what it does not: memory that
@@ -127,7 +127,7 @@ def _whole_or_tiled(
     tile, ran_out = _planned_tile(vae, need, height, width, budget), False
     while True:
         try:
-            return Worked(work(tile), tile, ran_out)
+            return VaeResult(work(tile), tile, ran_out)
         except Exception as error:
             if not is_oom(error):
                 raise

@@ -44,7 +44,7 @@ def cases(wrong: Callable[[np.ndarray], np.ndarray]) -> Iterator[Case]:
         yield Case(name, *(torch.from_numpy(each).float()[None] for each in (truth, original, repainted, hole)))
 
 
-def colour_shift(truth: np.ndarray) -> np.ndarray:
+def color_shift(truth: np.ndarray) -> np.ndarray:
     """Less contrast, another tint, and brighter to one side."""
     height, width = truth.shape[:2]
     x, y = np.linspace(-1, 1, width)[None, :, None], np.linspace(-1, 1, height)[:, None, None]
@@ -61,8 +61,8 @@ def drifted(truth: np.ndarray) -> np.ndarray:
 
 
 def both(truth: np.ndarray) -> np.ndarray:
-    """Drifted, and of another colour."""
-    return colour_shift(drifted(truth))
+    """Drifted, and of another color."""
+    return color_shift(drifted(truth))
 
 
 def sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], path: Path, quality: int = 82) -> None:

@@ -185,8 +185,10 @@ def tell(report: Report, runs: Runs, names: list[str], holes: list[str], methods
     ranked = sorted((statistics.mean(found), method) for method, found in textures.items() if found)
     if len(ranked) > 1 and "patchmatch" in methods:
         (least, best), (next_least, second) = ranked[:2]
-        told = f"in textured holes {best} comes nearest to the texture, {least:.3f}, before {second}, {next_least:.3f}"
-        report.point(best == "patchmatch", f"{told}; patchmatch wanted")
+        messages = (
+            f"in textured holes {best} comes nearest to the texture, {least:.3f}, before {second}, {next_least:.3f}"
+        )
+        report.point(best == "patchmatch", f"{messages}; patchmatch wanted")
     if {"harmonic", "biharmonic"} <= set(methods):
         _beside_biharmonic(report, runs, names, holes)
 

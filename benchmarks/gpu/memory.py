@@ -167,16 +167,16 @@ class Bench:
         plan = self.host.pack("host.planning").plan_for(
             str(self.file), self.memory.Job(side, side, batch), vae=str(self.vae_file)
         )
-        if plan.rung == "refused":
-            yield {"plan": plan.rung, "predicted": "refused", **self.refusal()}
+        if plan.strategy == "refused":
+            yield {"plan": plan.strategy, "predicted": "refused", **self.refusal()}
             return
         model, vae = self.load("F8_E4M3" if plan.needs.in_fp8 else None)
         tiles = f"VAE in tiles of {plan.tile} px" if plan.tile else ""
         size = f"at {plan.job.width} px" if plan.job.width != side else ""
-        said = {"plan": ", ".join(filter(None, (plan.rung, tiles, size))), "predicted": "runs"}
+        said = {"plan": ", ".join(filter(None, (plan.strategy, tiles, size))), "predicted": "runs"}
         works = self.works(model, vae, plan.job.width, batch)
         for phase in plan.phases:
-            if phase.name in works and (plan.together or phase.name != self.memory.TOGETHER):
+            if phase.name in works and (plan.batched_cfg or phase.name != self.memory.BATCHED_CFG):
                 self.make_room()
                 yield {**said, "phase": phase.name, **self.measure(phase, works[phase.name])}
 
@@ -198,7 +198,7 @@ class Bench:
             self.memory.ENCODE: lambda: self.work.encode(vae, pixels),
             # With CFG 1 the host leaves the negative half out.
             self.memory.SAMPLING: lambda: sample(1.0),
-            self.memory.TOGETHER: lambda: sample(7.0),
+            self.memory.BATCHED_CFG: lambda: sample(7.0),
             self.memory.DECODE: lambda: self.work.decode(vae, latent),
         }
 

@@ -112,16 +112,16 @@ class Sheet:
         font = ImageFont.load_default(height * FINE)
         self._draw.text(_scaled(place), words, INK, font, anchor, spacing=4 * FINE)
 
-    def line(self, places: Sequence[Point], colour: str, width: float = 2.2) -> None:
-        self._draw.line([_scaled(place) for place in places], colour, round(width * FINE), joint="curve")
+    def line(self, places: Sequence[Point], color: str, width: float = 2.2) -> None:
+        self._draw.line([_scaled(place) for place in places], color, round(width * FINE), joint="curve")
 
-    def box(self, corner: Point, other: Point, colour: str) -> None:
-        self._draw.rectangle([_scaled(corner), _scaled(other)], colour)
+    def box(self, corner: Point, other: Point, color: str) -> None:
+        self._draw.rectangle([_scaled(corner), _scaled(other)], color)
 
     def mark(self, place: Point, style: tuple[str, str]) -> None:
-        colour, shape = style
+        color, shape = style
         sides, turn = {"disc": (24, 0), "square": (4, 0), "triangle": (3, 0), "diamond": (4, 45)}[shape]
-        self._draw.regular_polygon((_scaled(place), 5.5 * FINE), sides, turn, colour, PAPER)
+        self._draw.regular_polygon((_scaled(place), 5.5 * FINE), sides, turn, color, PAPER)
 
     def write(self, path: Path) -> None:
         small = self._image.resize(self._size, Image.Resampling.LANCZOS)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from scipy.fft import dct
 from torch import Tensor
 
-from inpaint.compositing.seam import seam
+from inpaint.compositing.seam_score import seam
 from inpaint.imaging.pyramid import double, halve
 
 BLOCK = 8
@@ -39,7 +39,7 @@ def ssim(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
 def texture(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
     """How differently texture is distributed: 0 where it is as the truth's, wherever in the hole each piece lies.
 
-    Every 8 x 8 block that lies in the hole is taken apart into cosines (of its lightness and of two colour
+    Every 8 x 8 block that lies in the hole is taken apart into cosines (of its lightness and of two color
     differences), on the picture and on it made half and a quarter as large. For each cosine that can be seen in either,
     but the even one, the sorted amplitudes of all blocks are held against the truth's: a Wasserstein distance, in
     standard deviations of the truth's. So every direction and every fineness counts as much as another. A flat fill has
@@ -105,7 +105,7 @@ def delta_e(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
 
 
 def correlation(filled: Tensor, given: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Of the fill with what was erased, with what both share with the truth taken out first. NaN for one colour."""
+    """Of the fill with what was erased, with what both share with the truth taken out first. NaN for one color."""
     inside = mask[0] > 0
     left = [_without(picture[0][inside].double(), truth[0][inside].double()) for picture in (filled, given)]
     return float(torch.corrcoef(torch.stack([part.flatten() for part in left]))[0, 1])

@@ -29,7 +29,7 @@ def save_masked(picture: Image.Image, mask: Image.Image, path: Path) -> Path:
     """Write a PNG as the host's MaskEditor does: LoadImage reads its mask as 1 - alpha.
 
     Args:
-        picture: its colours are kept under the mask.
+        picture: its colors are kept under the mask.
         mask: white is repainted; stretched to the picture where the sizes differ.
         path: where to write.
     """

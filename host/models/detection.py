@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import comfy.model_detection
 import torch
 
-from ...inpaint.core.cache import while_used
+from ...inpaint.core.cache import weak_cache
 from ...inpaint.core.errors import InpaintError
 from .budget import keep_to
 from .dtypes import NAMES, TORCH
@@ -36,7 +36,7 @@ def facts_of(carrier: Any) -> Any:
     return getattr(carrier, "attachments", {}).get(FACTS) or getattr(carrier, FACTS, None)
 
 
-@while_used
+@weak_cache
 def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | None:
     """What the host makes of a diffusion model whose header was read, by its own detection on tensors without memory.
 

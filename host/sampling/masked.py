@@ -16,7 +16,7 @@ from torch import Tensor
 from ...inpaint.core.checks import as_values
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.masks import pool
-from ...inpaint.sampling.soft import Soft, done, freed, put_back
+from ...inpaint.sampling.soft import Soft, done, put_back, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, blend, repainted
 from .inputs import keeps_in_its_own_way
 
@@ -29,7 +29,7 @@ def with_soft_mask(model: Any, soft: Soft) -> Any:
 
     The one that is given stays as it is.
     """
-    patched = _without_reading(with_nothing_outside(model))
+    patched = _without_reading(with_latent_preserved_outside_mask(model))
     patched.set_model_denoise_mask_function(functools.partial(_effective, soft))
     return patched
 
@@ -37,12 +37,12 @@ def with_soft_mask(model: Any, soft: Soft) -> Any:
 def with_soft_blend(model: Any, soft: SoftBlend) -> Any:
     """A MODEL that blends old and new by a soft noise mask as A1111's soft inpainting does, and leaves what is outside
     the mask as it was. The one that is given stays as it is."""
-    patched = _without_reading(with_nothing_outside(model))
+    patched = _without_reading(with_latent_preserved_outside_mask(model))
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, functools.partial(_blending, soft))
     return patched
 
 
-def with_nothing_outside(model: Any) -> Any:
+def with_latent_preserved_outside_mask(model: Any) -> Any:
     """A MODEL whose samplers leave the latent as it was where the noise mask is 0. The one that is given stays as it
     is."""
     patched = model.clone()
@@ -86,7 +86,7 @@ def _without_reading(patched: Any) -> Any:
 
 def _effective(soft: Soft, sigma: Tensor, denoise_mask: Tensor, extra_options: dict[str, Any]) -> Tensor:
     """What the host asks of a denoise mask function at every call of the model."""
-    return freed(denoise_mask, done(sigma[0], extra_options["sigmas"]), soft)
+    return repaintable_mask(denoise_mask, done(sigma[0], extra_options["sigmas"]), soft)
 
 
 def _blending(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import comfy.samplers
-import nodes as host_nodes
 import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...inpaint.sampling.halves import halves
 from ..memory import with_room
 from .coherent import coherent_sampler
+
+# By name: tools that read imports would take `import nodes` for the pack's own folder.
+host_nodes = importlib.import_module("nodes")
 
 # Names of `coherent_sampler` beside the host's own, and whether it asks the model twice a step.
 COHERENT = {"coherent": False, "coherent_full": True}
@@ -73,7 +76,7 @@ def sample(
         kept = {key: latent[key] for key in sampled[0] if key in latent}
         return {**kept, "samples": torch.cat([half["samples"] for half in sampled])}, True
 
-    def told() -> str:
+    def messages() -> str:
         height, width = cells
         batch = latent["samples"].shape[0]
         split = ", even in halves" if parts else ""
@@ -82,7 +85,7 @@ def sample(
             "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
         )
 
-    return with_room(whole, in_halves if parts else whole, told)
+    return with_room(whole, in_halves if parts else whole, messages)
 
 
 def _sampled_by(model: Any, sampler: Any) -> Any:

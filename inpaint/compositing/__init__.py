@@ -10,15 +10,15 @@ color            the repainted picture's colors, fitted on the known ring
 registration     how far the repainted picture has drifted, and its way back
 finish           a repainted crop registered, its color fitted, and blended
 soft_composite   the mask to paste by after soft inpainting, from what changed
-seam             a score for how visible the edge is
+seam_score       a score for how visible the edge is
 """
 
 from .blend import METHODS, blend
-from .color import match_colour
+from .color import match_color
 from .finish import Finish
 from .paste import Pasted, composite_mask, max_change, paste
 from .registration import register
-from .seam import Seam, seam, worst
+from .seam_score import Seam, seam, worst
 
 __all__ = [
     "METHODS",
@@ -27,7 +27,7 @@ __all__ = [
     "Seam",
     "blend",
     "composite_mask",
-    "match_colour",
+    "match_color",
     "max_change",
     "paste",
     "register",

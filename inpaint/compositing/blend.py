@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.checks import check_choice, check_image, check_mask
 from ..core.errors import InpaintError
-from ..masks.operators.per_frame import room_for
+from ..masks.operators.per_frame import allocate_like
 from . import feather, multiband, poisson
 from .pair import Pair
 
@@ -44,7 +44,7 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 
     Args:
         original: [B, H, W, C] float, C = 3 or 4; B may be 1 for many repainted pictures.
-        repainted: [B, H, W, C'] float; its colours are used, never its alpha. B may be 1 for many originals.
+        repainted: [B, H, W, C'] float; its colors are used, never its alpha. B may be 1 for many originals.
         mask: [B, H, W] float, 0 = keep, 1 = repaint, between the two a linear mix; B may be 1.
         method: one of METHODS.
 
@@ -59,7 +59,7 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
     check_choice("method", method, METHODS)
     batch = check_pair(original, repainted, mask)
     original = original.expand(batch, -1, -1, -1)
-    result = room_for(original).copy_(original)
+    result = allocate_like(original).copy_(original)
     repainted, mask = repainted.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
     chosen = _METHODS[method]
     for index in range(batch):

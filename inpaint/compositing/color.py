@@ -1,4 +1,4 @@
-"""Colour of the repainted picture corrected by what is known of it: the ring of kept pixels around the hole."""
+"""Color of the repainted picture corrected by what is known of it: the ring of kept pixels around the hole."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCK = 1 / 4
 
 @dataclass(frozen=True)
 class Matched:
-    """A picture with its colours corrected, and what that was fitted on.
+    """A picture with its colors corrected, and what that was fitted on.
 
     image: [B, H, W, C], like the repainted picture.
     pixels: of each picture, how many known pixels it was fitted on; 0 where there were none and nothing was changed.
@@ -43,27 +43,27 @@ class Matched:
 
     def report(self) -> str:
         """A line."""
-        return colour_report(self.pixels, self.shift) if self.asked else "Colour was left as it was."
+        return color_report(self.pixels, self.shift) if self.asked else "Color was left as it was."
 
 
-def colour_report(pixels: Sequence[int], shift: Tensor) -> str:
-    """A line for pictures whose colour was corrected: `pixels` and `shift` as in `Matched`."""
+def color_report(pixels: Sequence[int], shift: Tensor) -> str:
+    """A line for pictures whose color was corrected: `pixels` and `shift` as in `Matched`."""
     fitted = [index for index, count in enumerate(pixels) if count]
     if not fitted:
-        return "Colour was not corrected: no known pixels lie around the mask to fit it on."
+        return "Color was not corrected: no known pixels lie around the mask to fit it on."
     red, green, blue = (shift[fitted].mean(dim=0) * 255).tolist()
     unfitted = len(pixels) - len(fitted)
     rest = f" {unfitted} of {len(pixels)} pictures have no known pixels to fit on." if unfitted else ""
     return (
-        f"Colour fitted on {sum(pixels):,} known pixels: red {red:+.1f}, green {green:+.1f}, "
+        f"Color fitted on {sum(pixels):,} known pixels: red {red:+.1f}, green {green:+.1f}, "
         f"blue {blue:+.1f} of 255.{rest}"
     )
 
 
-def match_colour(
+def match_color(
     original: Tensor, repainted: Tensor, mask: Tensor, method: str = "mean-std", strength: float = 1.0, ring: float = 32
 ) -> Matched:
-    """Correct the colours of the repainted picture so that they go on from the original's around the mask.
+    """Correct the colors of the repainted picture so that they go on from the original's around the mask.
 
     Only pixels that are kept and lie within `ring` of the mask are compared: both pictures should show the same there,
     so what differs is the model's doing. What is inside the mask plays no part, however different. A shift that is the
@@ -92,7 +92,7 @@ def match_colour(
     """
     check_choice("method", method, METHODS)
     if not 0 <= strength <= 1:
-        raise InpaintError(f"strength: expected 0 to 1, got {strength}. Use 0 to leave colours as they are.")
+        raise InpaintError(f"strength: expected 0 to 1, got {strength}. Use 0 to leave colors as they are.")
     batch = check_pair(original, repainted, mask)
     repainted = repainted.expand(batch, -1, -1, -1)
     if method == "none" or strength == 0:
@@ -150,8 +150,8 @@ def _field(difference: Tensor, known: Tensor, block: float) -> Tensor:
 
 def _range(picture: Tensor) -> tuple[float, float]:
     """The smallest and the largest of a picture's values that are numbers, at least 0..1."""
-    colours = picture[..., :3]
-    low, high = colours.aminmax()
+    colors = picture[..., :3]
+    low, high = colors.aminmax()
     if not (low.isfinite() and high.isfinite()):
-        low, high = colours[colours.isfinite()].aminmax()
+        low, high = colors[colors.isfinite()].aminmax()
     return min(float(low), 0.0), max(float(high), 1.0)

@@ -1,4 +1,4 @@
-"""The plain blend: each pixel mixed by its weight. The other methods end with it, once they have corrected colours."""
+"""The plain blend: each pixel mixed by its weight. The other methods end with it, once they have corrected colors."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def mix(result: Tensor, pair: Pair, correction: Tensor | None) -> None:
         weight, inside = pair.weight[here], inside[:, here[1]]
         for channel in range(3):
             place = result[here][..., channel]
-            colour = pair.repainted[here][..., channel].float()
+            color = pair.repainted[here][..., channel].float()
             if correction is not None:
                 added = correction[channel]
                 if added.shape == (height, width):
                     added = added[here]
                 else:
                     added = double_rows(added, rows.start, rows.stop, width)[:, here[1]]
-                colour = (colour + added).clamp_(pair.low, pair.high)
-            mixed = torch.lerp(pair.original[here][..., channel].float(), colour, weight).to(result.dtype)
+                color = (color + added).clamp_(pair.low, pair.high)
+            mixed = torch.lerp(pair.original[here][..., channel].float(), color, weight).to(result.dtype)
             torch.where(inside, mixed, place, out=place)

@@ -1,4 +1,4 @@
-"""How a repainted crop is made to fit before it is pasted: put in place, its colour corrected, blended."""
+"""How a repainted crop is made to fit before it is pasted: put in place, its color corrected, blended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .blend import blend
-from .color import colour_report, match_colour
+from .color import color_report, match_color
 from .registration import Drift, register
 
 
@@ -16,12 +16,12 @@ from .registration import Drift, register
 class Finish:
     """A `stitch.Finishing` that notes what it did to each crop.
 
-    method: of `blends.blend`. colour, strength, ring: of `colour.match_colour`. align: whether drift is undone first.
+    method: of `blends.blend`. color, strength, ring: of `color.match_color`. align: whether drift is undone first.
     drifts, pixels, shifts: what was found, of as many crops as there were.
     """
 
     method: str
-    colour: str = "none"
+    color: str = "none"
     strength: float = 1.0
     ring: float = 32.0
     align: bool = False
@@ -36,23 +36,23 @@ class Finish:
             registered = register(original, repainted, unknown, self.ring)
             repainted = registered.image
             self.drifts += registered.drifts
-        matched = match_colour(original, repainted, unknown, self.colour, self.strength, self.ring)
+        matched = match_color(original, repainted, unknown, self.color, self.strength, self.ring)
         if matched.asked:
             self.pixels += matched.pixels
             self.shifts.append(matched.shift)
         return blend(original, matched.image, weight, self.method)
 
     @property
-    def told(self) -> list[str]:
-        """What was done, a line for drift and one for colour."""
-        told = []
+    def messages(self) -> list[str]:
+        """What was done, a line for drift and one for color."""
+        messages = []
         if len(self.drifts) == 1:
-            told.append(self.drifts[0].report())
+            messages.append(self.drifts[0].report())
         elif self.drifts:
             undone = [drift for drift in self.drifts if drift.undone]
             most = f", by {max(drift.moved for drift in undone):.2f} px at the most" if undone else ""
             unsure = sum(not drift.sure for drift in self.drifts)
-            told.append(f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; not sure in {unsure}.")
+            messages.append(f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; not sure in {unsure}.")
         if self.shifts:
-            told.append(colour_report(self.pixels, torch.cat(self.shifts)))
-        return told
+            messages.append(color_report(self.pixels, torch.cat(self.shifts)))
+        return messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..imaging.pyramid import halve, spread
+from ..imaging.pyramid import halve, pull_push
 from .pair import Pair
 
 # Pixels around the mask that say how far the two pictures differ.
@@ -40,4 +40,4 @@ def correction(pair: Pair) -> Tensor:
         known[0, half] = halve(trust)
         for channel in range(3):
             mean[channel, half] = halve(pair.difference(rows, channel).mul_(trust))
-    return spread(mean.div_(known.clamp(min=torch.finfo(known.dtype).tiny)), known)
+    return pull_push(mean.div_(known.clamp(min=torch.finfo(known.dtype).tiny)), known)

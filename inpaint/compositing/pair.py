@@ -87,7 +87,7 @@ def bands(height: int, width: int) -> Iterator[slice]:
 
 
 def all_finite(image: Tensor) -> Tensor:
-    """[...] bool from [..., 3 or 4]: pixels whose colours are numbers."""
+    """[...] bool from [..., 3 or 4]: pixels whose colors are numbers."""
     red, green, blue = (image[..., channel].isfinite() for channel in range(3))
     return red.logical_and_(green).logical_and_(blue)
 

@@ -28,6 +28,6 @@ def correction(pair: Pair) -> Tensor:
     everything = slice(None)
     difference = torch.stack([pair.difference(everything, channel) for channel in range(3)])
     known = pair.trust(everything) == 1
-    # A shift of all colours goes in as it is; the solver has to find what departs from it.
+    # A shift of all colors goes in as it is; the solver has to find what departs from it.
     shift = (difference * known).sum(dim=(1, 2), keepdim=True) / known.sum().clamp(min=1)
     return harmonic((difference - shift)[None], known[None, None], TOLERANCE)[0].add_(shift)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..imaging.pyramid import halve, spread
+from ..imaging.pyramid import halve, pull_push
 from ..masks.ring import ring_around
 from .blend import check_pair
 from .pair import all_finite
@@ -305,7 +305,7 @@ def _moved_back(picture: Tensor, drift: Drift) -> Tensor:
     planes = picture.movedim(-1, 0).float()
     finite = planes.isfinite().all(dim=0, keepdim=True)
     if not finite.all():
-        planes = spread(planes.nan_to_num(0, 0, 0), finite.float())
+        planes = pull_push(planes.nan_to_num(0, 0, 0), finite.float())
     x, y = (
         (torch.arange(size, dtype=torch.float64) + 0.5 - size / 2) * drift.scale + size / 2 + shift
         for size, shift in ((width, drift.dx), (height, drift.dy))

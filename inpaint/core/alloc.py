@@ -9,7 +9,7 @@ from torch import Tensor
 from .threads import one_thread
 
 
-def room(shape: Sequence[int], like: Tensor) -> Tensor:
+def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
     """An uninitialised tensor with dtype and device of another.
 
     On the CPU numpy provides it: it asks the system for huge pages and torch does not, which makes the first writing of
@@ -24,7 +24,7 @@ def room(shape: Sequence[int], like: Tensor) -> Tensor:
 @one_thread()
 def copy_of(tensor: Tensor) -> Tensor:
     """The same numbers in memory of their own."""
-    return room(tensor.shape, tensor).copy_(tensor)
+    return allocate(tensor.shape, tensor).copy_(tensor)
 
 
 def one_of_equal(batch: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def one_of_equal(batch: Tensor) -> Tensor:
 @one_thread()
 def repeated(batch: Tensor, count: int) -> Tensor:
     """A batch of `count` in memory of its own, from as many or from one for all."""
-    result = room((count, *batch.shape[1:]), batch)
+    result = allocate((count, *batch.shape[1:]), batch)
     return result.copy_(batch.expand_as(result))
 
 
@@ -45,7 +45,7 @@ def stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
     first = make(0)
     if count == 1:
         return first
-    batch = room((count, *first.shape[1:]), first)
+    batch = allocate((count, *first.shape[1:]), first)
     batch[0] = first[0]
     del first
     for index in range(1, count):

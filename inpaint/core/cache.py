@@ -14,7 +14,7 @@ Of = TypeVar("Of", bound=Hashable)
 Made = TypeVar("Made")
 
 
-class LastMade(Generic[Key, Made]):
+class LRUCache(Generic[Key, Made]):
     """The last things that `make` made, by what they were made from. Threads may ask at once.
 
     size: of one thing. Of things that are together larger than `most`, or more than `count`, the oldest go.
@@ -45,7 +45,7 @@ class LastMade(Generic[Key, Made]):
             self._made.clear()
 
 
-def while_used(make: Callable[[Of], Made]) -> Callable[[Of], Made]:
+def weak_cache(make: Callable[[Of], Made]) -> Callable[[Of], Made]:
     """Make something of an object once, and remember it for as long as the object itself is."""
     made: WeakKeyDictionary[Of, Made] = WeakKeyDictionary()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from .alloc import one_of_equal
 from .errors import InpaintError
 
-HAZE = 1.5 / 255
+NEAR_ZERO = 1.5 / 255
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
 
 
@@ -84,7 +84,7 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> None:
         raise InpaintError(f"{name}: expected one of {', '.join(known)}, got {value}.")
 
 
-def as_planes(mask: Tensor, name: str = "mask") -> Tensor:
+def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
     """Bring what people connect as a mask to one shape, whatever its values.
 
     Args:
@@ -137,7 +137,7 @@ def full_value(mask: Tensor) -> int:
 
 
 def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
-    """Read what people connect as a mask: any shape that `as_planes` takes, any values that `as_values` takes.
+    """Read what people connect as a mask: any shape that `as_bhw` takes, any values that `as_values` takes.
 
     Returns:
         [B, H, W] in 0..1, on the same device; floats keep their dtype, the rest become float32.
@@ -145,7 +145,7 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if it is no mask.
     """
-    return as_values(as_planes(mask, name))
+    return as_values(as_bhw(mask, name))
 
 
 def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
@@ -184,7 +184,7 @@ def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "m
     return mask.expand(batch, -1, -1)
 
 
-def without_haze(mask: Tensor) -> Tensor:
+def clear_near_zero(mask: Tensor) -> Tensor:
     """The mask with values under 1.5 of 255 made 0: what a JPEG or a detector leaves where nothing was meant.
 
     Args:
@@ -193,7 +193,7 @@ def without_haze(mask: Tensor) -> Tensor:
     Returns:
         [B, H, W], same dtype and device.
     """
-    return torch.nn.functional.threshold(mask, HAZE, 0)
+    return torch.nn.functional.threshold(mask, NEAR_ZERO, 0)
 
 
 def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tensor]:
@@ -214,9 +214,9 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
     check_image(image)
     batch, height, width = image.shape[:3]
     if batch == 1:
-        batch = len(as_planes(mask, name))
+        batch = len(as_bhw(mask, name))
     mask = one_of_equal(match_mask(mask, height, width, batch, name))
-    return image.expand(batch, -1, -1, -1), without_haze(mask).expand(batch, -1, -1)
+    return image.expand(batch, -1, -1, -1), clear_near_zero(mask).expand(batch, -1, -1)
 
 
 def _describe(value: object) -> str:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compositing.pair import bands
-from ..core.alloc import copy_of, one_of_equal, room, stacked
+from ..core.alloc import allocate, copy_of, one_of_equal, stacked
 from ..core.checks import check_choice, check_image, check_mask
 from ..core.errors import InpaintError
 from ..core.geometry import Size
@@ -199,7 +199,7 @@ def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
         places = torch.arange(count, device=values.device)
         ends.append((places * length // count, ((places + 1) * length - 1) // count))
     (top, bottom), (left, right) = ends
-    result = room((*values.shape[:-2], *size), values)
+    result = allocate((*values.shape[:-2], *size), values)
     for rows in bands(*size):
         part = torch.maximum(values.index_select(-2, top[rows]), values.index_select(-2, bottom[rows]))
         result[..., rows, :] = torch.maximum(part.index_select(-1, left), part.index_select(-1, right))

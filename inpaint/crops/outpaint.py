@@ -17,7 +17,7 @@ from ..masks import threshold
 from ..masks.inpaint_masks import inpaint_masks
 
 # What the new area holds until it is painted.
-FILLS = (*BORDERS, "colour", "harmonic")
+FILLS = (*BORDERS, "color", "harmonic")
 UNITS = ("pixels", "percent")
 GREY = (0.5, 0.5, 0.5)
 
@@ -41,7 +41,7 @@ def pad_for_outpaint(
     mask: Tensor | None = None,
     feather: float = 40.0,
     fill: str = "edge",
-    colour: tuple[float, float, float] = GREY,
+    color: tuple[float, float, float] = GREY,
 ) -> Padded:
     """Add room on the sides of a picture, and mask it.
 
@@ -52,8 +52,8 @@ def pad_for_outpaint(
         feather: how far into the picture the denoise mask reaches from the new area, in pixels, so that old and new
             grow together. Half-way lies the edge of the conditioning mask.
         fill: what to put into the new area: "edge", the picture's border pixels; "reflect", the picture mirrored;
-            "colour"; "harmonic", the smoothest surface that goes on from the picture's border.
-        colour: red, green and blue.
+            "color"; "harmonic", the smoothest surface that goes on from the picture's border.
+        color: red, green and blue.
 
     Returns:
         the picture, and its masks.
@@ -75,7 +75,7 @@ def pad_for_outpaint(
     masks = inpaint_masks(1 - cut_mask(torch.ones_like(mask[:1]), box), grow=0, feather=feather, composite_feather=0)
     repainted = cut_mask(mask, box)
     return Padded(
-        _filled(image, box, fill, colour),
+        _filled(image, box, fill, color),
         torch.maximum(masks.denoise, repainted),
         torch.maximum(masks.conditioning, threshold(repainted, 0.5)),
     )
@@ -133,7 +133,7 @@ def sides_to_aspect(picture: Size, aspect: Size, x: float = 0.5, y: float = 0.5)
     return sides_to_size(picture, picture.with_aspect(aspect), x, y)
 
 
-def _filled(image: Tensor, box: Box, fill: str, colour: tuple[float, float, float]) -> Tensor:
+def _filled(image: Tensor, box: Box, fill: str, color: tuple[float, float, float]) -> Tensor:
     height, width = image.shape[1:3]
     if box.size == Size(width, height):
         return image
@@ -142,8 +142,8 @@ def _filled(image: Tensor, box: Box, fill: str, colour: tuple[float, float, floa
     new[:, -box.y : height - box.y, -box.x : width - box.x] = 0
     if fill == "harmonic":
         padded = fill_harmonic(padded, new.expand(len(padded), -1, -1))
-    elif fill == "colour":
-        opaque = padded.new_tensor([*colour, 1.0])[: image.shape[3]]
+    elif fill == "color":
+        opaque = padded.new_tensor([*color, 1.0])[: image.shape[3]]
         padded = torch.where(new[..., None] > 0, opaque, padded)
     padded[..., 3:].masked_fill_(new[..., None] > 0, 1)
     return padded

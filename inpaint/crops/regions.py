@@ -70,7 +70,7 @@ def crop_regions(
     multiple: int = 8,
     border: str = "reflect",
     linear: bool = False,
-    limit: int = 64,
+    max_regions: int = 64,
 ) -> CroppedRegions:
     """Crop each masked region of each picture, all to one size, so that one sampler takes them as a batch.
 
@@ -88,7 +88,7 @@ def crop_regions(
         the crops; of an empty mask one, the whole of the first picture.
 
     Raises:
-        InpaintError: if sizes or numbers do not fit, or there are more than `limit` regions in a picture.
+        InpaintError: if sizes or numbers do not fit, or there are more than `max_regions` regions in a picture.
     """
     check_choice("border", border, BORDERS)
     image, mask = one_of_equal(image), one_of_equal(mask)
@@ -99,10 +99,10 @@ def crop_regions(
     frames: list[int] = []
     for frame in range(count):
         regions = regions_of(pick(mask, frame)[0], context)
-        if len(regions) > limit:
+        if len(regions) > max_regions:
             raise InpaintError(
-                f"mask: expected at most {limit} regions, got {len(regions)}. Remove specks with Clean Mask, widen the "
-                "context so that near ones are taken together, or raise the limit."
+                f"mask: expected at most {max_regions} regions, got {len(regions)}. Remove specks with Clean "
+                "Mask, widen the context so that near regions share a crop, or raise max_regions."
             )
         found += regions
         frames += [frame] * len(regions)

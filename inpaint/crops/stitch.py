@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..compositing import composite_mask
 from ..core.alloc import repeated
-from ..core.checks import as_planes, check_amount, check_image, match_mask, without_haze
+from ..core.checks import as_bhw, check_amount, check_image, clear_near_zero, match_mask
 from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 from ..core.threads import one_thread
@@ -185,7 +185,7 @@ def paste_crop(
     with one_thread():
         repainted = _over(crop.to(place.device), plan, inside, linear)
         base = original.to(repainted.dtype)
-        # Three of each, one for each colour: operators are several times slower on one that serves three.
+        # Three of each, one for each color: operators are several times slower on one that serves three.
         taken = (weight > 0)[..., None].expand(base.shape).contiguous()
         unusable = 0
         if not repainted.sum().isfinite():
@@ -208,27 +208,27 @@ def paste_crop(
 
 def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
     """A crop [1, h, w, C] in pixels of the picture, over a part of the plan's box: [1, part.height, part.width, 3]."""
-    colours, box = crop[..., :3], plan.box
+    colors, box = crop[..., :3], plan.box
     across, down = crop.shape[2] / box.width, crop.shape[1] / box.height
     x, y = part.x - box.x, part.y - box.y
     if across == down == 1:
         inside = part.moved(-box.x, -box.y).slices
-        return colours[:, inside[0], inside[1]].to(torch.promote_types(crop.dtype, torch.float32))
+        return colors[:, inside[0], inside[1]].to(torch.promote_types(crop.dtype, torch.float32))
     # What was enlarged to become a crop comes back as it was.
     rows, columns = Span(y * down, part.height * down), Span(x * across, part.width * across)
-    return resample(colours, rows, columns, part.size, "reflect", linear, undo=True)
+    return resample(colors, rows, columns, part.size, "reflect", linear, undo=True)
 
 
 def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
     """Masks over crops, or over pictures, as ones over the parts of the plans' boxes that lie on the picture."""
-    mask = as_planes(mask)
+    mask = as_bhw(mask)
     size, box, picture, target = size_of(mask), plans[0].box, plans[0].picture, plans[0].target
     of_picture = size == picture or (size.is_like(picture) and not size.is_like(target))
     if of_picture and size not in (returned, target):
         width, height, parts = picture.width, picture.height, [plan.inside for plan in plans]
     else:
         width, height, parts = box.width, box.height, [plan.inside.moved(-plan.box.x, -plan.box.y) for plan in plans]
-    mask = without_haze(match_mask(mask, height, width, len(mask)))
+    mask = clear_near_zero(match_mask(mask, height, width, len(mask)))
     if len(set(parts)) == 1:
         return cut_mask(mask, parts[0])
     count = common_count("stitch", masks=mask, boxes=parts)

@@ -1,6 +1,6 @@
 """Fills that need no model: plausible content for the masked area, from the picture itself.
 
-flat      one colour: neutral, colour
+flat      one color: neutral, color
 edge      the nearest known pixel
 smooth    surfaces through the known pixels: harmonic, blur
 noise     the smooth surface with the grain of what is around it
@@ -14,7 +14,7 @@ part; pixels outside it that are not finite are kept and do not either. A pictur
 
 from .edge import fill_edge
 from .fade import fade_in
-from .flat import fill_colour, fill_neutral
+from .flat import fill_color, fill_neutral
 from .noise import fill_noise
 from .opencv import RADIUS, fill_navier_stokes, fill_telea
 from .smooth import fill_blur, fill_harmonic
@@ -23,7 +23,7 @@ __all__ = [
     "RADIUS",
     "fade_in",
     "fill_blur",
-    "fill_colour",
+    "fill_color",
     "fill_edge",
     "fill_harmonic",
     "fill_navier_stokes",

@@ -10,7 +10,7 @@ from .surroundings import Surroundings, fill_from_surroundings
 
 
 def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:
-    """Fill every pixel with the colour of the nearest known one.
+    """Fill every pixel with the color of the nearest known one.
 
     Distance is Euclidean, from centre to centre. Where two are as near, one of them is taken.
 
@@ -33,8 +33,8 @@ def _nearest(around: Surroundings) -> Tensor:
     from scipy.ndimage import distance_transform_edt
 
     if not around.known.any():
-        return around.colours
+        return around.colors
     unknown = ~around.known[0, 0].cpu().numpy()
     places = distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    rows, columns = torch.from_numpy(places).to(around.colours.device, torch.int64)
-    return around.colours[..., rows, columns]
+    rows, columns = torch.from_numpy(places).to(around.colors.device, torch.int64)
+    return around.colors[..., rows, columns]

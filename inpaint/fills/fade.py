@@ -29,7 +29,7 @@ def fade_in(image: Tensor, filled: Tensor, mask: Tensor, pixels: float) -> Tenso
         InpaintError: if `image` is not a picture, `mask` does not fit it, or `pixels` is negative or not finite.
     """
     check_fits(image, mask)
-    check_amount("falloff", pixels, "Use 0 to fill the whole mask.")
+    check_amount("fade_width", pixels, "Use 0 to fill the whole mask.")
     if pixels == 0:
         return filled
     share = feather((mask > 0).float(), pixels, side="inside").to(image.device)

@@ -1,4 +1,4 @@
-"""One colour for the whole hole."""
+"""One color for the whole hole."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def fill_neutral(image: Tensor, mask: Tensor, value: float = 0.5) -> Tensor:
     Raises:
         InpaintError: if `image` is not a picture or `mask` does not fit it.
     """
-    return fill_colour(image, mask, (value, value, value))
+    return fill_color(image, mask, (value, value, value))
 
 
-def fill_colour(image: Tensor, mask: Tensor, colour: tuple[float, float, float]) -> Tensor:
-    """Fill the masked area with one colour.
+def fill_color(image: Tensor, mask: Tensor, color: tuple[float, float, float]) -> Tensor:
+    """Fill the masked area with one color.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
-        colour: red, green and blue, in the image's range.
+        color: red, green and blue, in the image's range.
 
     Returns:
         [B, H, W, C], same dtype and device.
@@ -40,6 +40,6 @@ def fill_colour(image: Tensor, mask: Tensor, colour: tuple[float, float, float])
     """
     hole = hole_in(image, mask)
     filled = image.clone()
-    for channel, value in enumerate(colour):
+    for channel, value in enumerate(color):
         filled[..., channel].masked_fill_(hole, value)
     return filled

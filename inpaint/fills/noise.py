@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.progress import Progress
-from ..imaging.pyramid import spread
+from ..imaging.pyramid import pull_push
 from ..masks import grow
 from .smooth import harmonic_surface
 from .surroundings import Surroundings, fill_from_surroundings
@@ -30,7 +30,7 @@ FEWEST = 64
 def fill_noise(image: Tensor, mask: Tensor, seed: int = 0, progress: Progress | None = None) -> Tensor:
     """Fill the masked area with the harmonic surface and noise like that around it: film grain, sensor noise, plaster.
 
-    The noise of each hole has the colours and the spectrum of the grain in a ring around it, and on each of its sides
+    The noise of each hole has the colors and the spectrum of the grain in a ring around it, and on each of its sides
     the strength that the grain has there. It meets what is known at the hole's edge. It is Gaussian: grain has no
     other structure, but leaves and bricks do.
 
@@ -53,7 +53,7 @@ def fill_noise(image: Tensor, mask: Tensor, seed: int = 0, progress: Progress | 
 
     def make(around: Surroundings) -> Tensor:
         noise = _noise_like(around, torch.Generator().manual_seed((seed + around.first) % 2**64))
-        rest = Surroundings.of(around.colours - noise, around.known, around.first)
+        rest = Surroundings.of(around.colors - noise, around.known, around.first)
         return harmonic_surface(rest) + noise
 
     return fill_from_surroundings(image, mask, make, reach=RING + 1, progress=progress)
@@ -75,7 +75,9 @@ def _noise_like(around: Surroundings, random: torch.Generator) -> Tensor:
         here = labels[window] == label
         ring = here & known[window]
         if int(ring.sum()) >= FEWEST:
-            made = _with_spectrum_of(grain[window], ring, random) * spread(strength[window], ring[None, None].float())
+            made = _with_spectrum_of(grain[window], ring, random) * pull_push(
+                strength[window], ring[None, None].float()
+            )
             noise[window] = torch.where(here, made, noise[window])
     return noise
 
@@ -85,14 +87,14 @@ def _grain(around: Surroundings) -> tuple[Tensor, Tensor]:
     strong it is in truth. Both are 0 where not known."""
     known = around.known.float()
     share = _blur(known).clamp(min=torch.finfo(known.dtype).tiny)
-    grain = (around.colours - _blur(around.colours) / share) * known
+    grain = (around.colors - _blur(around.colors) / share) * known
     strength = _blur(grain.abs()) / share * known * DEVIATIONS_BY_MEAN
     evened = torch.where(strength > 0, grain / strength, 0)
     return evened.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS), strength
 
 
 def _with_spectrum_of(grain: Tensor, ring: Tensor, random: torch.Generator) -> Tensor:
-    """[1, 3, h, w] Gaussian noise with the covariances of the ring's grain, between its colours as well."""
+    """[1, 3, h, w] Gaussian noise with the covariances of the ring's grain, between its colors as well."""
     count, size = ring.sum(), grain.shape[-2:]
     grain = (grain - (grain * ring).sum(dim=(-2, -1), keepdim=True) / count) * ring
     white = torch.randn(size, generator=random).to(grain.device)

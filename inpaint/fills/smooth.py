@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..core.progress import Progress
 from ..imaging.harmonic import harmonic
-from ..imaging.pyramid import spread
+from ..imaging.pyramid import pull_push
 from .surroundings import Surroundings, fill_from_surroundings
 
 # How wide the ring around the hole is whose means the blur takes, in pixels.
@@ -60,4 +60,4 @@ def harmonic_surface(around: Surroundings) -> Tensor:
 
 
 def blurred(around: Surroundings) -> Tensor:
-    return spread(around.colours, around.known.float())
+    return pull_push(around.colors, around.known.float())

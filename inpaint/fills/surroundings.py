@@ -21,25 +21,25 @@ AT_ONCE = 2**21
 class Surroundings:
     """The part of some frames that a fill looks at.
 
-    colours: [B, 3, h, w] float32, 0 where not known.
+    colors: [B, 3, h, w] float32, 0 where not known.
     known: [B, 1, h, w] bool: not to be filled, and finite.
     low, high: [B, 3, 1, 1], the range of what is known; 0.5 where nothing is.
     first: the number of the first frame.
     """
 
-    colours: Tensor
+    colors: Tensor
     known: Tensor
     low: Tensor
     high: Tensor
     first: int
 
     @classmethod
-    def of(cls, colours: Tensor, known: Tensor, first: int) -> Surroundings:
-        low = torch.where(known, colours, torch.inf).amin(dim=(-2, -1), keepdim=True)
-        high = torch.where(known, colours, -torch.inf).amax(dim=(-2, -1), keepdim=True)
+    def of(cls, colors: Tensor, known: Tensor, first: int) -> Surroundings:
+        low = torch.where(known, colors, torch.inf).amin(dim=(-2, -1), keepdim=True)
+        high = torch.where(known, colors, -torch.inf).amax(dim=(-2, -1), keepdim=True)
         nothing = low > high
         return cls(
-            torch.where(known, colours, 0), known, low.masked_fill(nothing, 0.5), high.masked_fill(nothing, 0.5), first
+            torch.where(known, colors, 0), known, low.masked_fill(nothing, 0.5), high.masked_fill(nothing, 0.5), first
         )
 
     @property
@@ -47,8 +47,8 @@ class Surroundings:
         return torch.where(self.high > self.low, self.high - self.low, 1)
 
     def in_unit_range(self, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """What `make` makes of the colours, which it is given, and gives back, in 0..1."""
-        unit = torch.where(self.known, (self.colours - self.low) / self.range, 0)
+        """What `make` makes of the colors, which it is given, and gives back, in 0..1."""
+        unit = torch.where(self.known, (self.colors - self.low) / self.range, 0)
         return make(unit) * self.range + self.low
 
 

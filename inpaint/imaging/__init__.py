@@ -8,10 +8,10 @@ harmonic      Laplace's equation on the pixels of a hole
 color_names   colors as people write them: names, #rrggbb
 """
 
-from .color_names import parse_colour
+from .color_names import parse_color
 from .harmonic import harmonic
 from .padding import BORDERS, cut_image, pad_image
 from .pyramid import double, halve
 from .resample import resample
 
-__all__ = ["BORDERS", "cut_image", "double", "halve", "harmonic", "pad_image", "parse_colour", "resample"]
+__all__ = ["BORDERS", "cut_image", "double", "halve", "harmonic", "pad_image", "parse_color", "resample"]

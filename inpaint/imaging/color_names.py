@@ -1,10 +1,10 @@
-"""A colour as people write it, read as numbers."""
+"""A color as people write it, read as numbers."""
 
 from ..core.errors import InpaintError
 
 
-def parse_colour(text: str, name: str = "color") -> tuple[float, float, float]:
-    """Read a colour.
+def parse_color(text: str, name: str = "color") -> tuple[float, float, float]:
+    """Read a color.
 
     Args:
         text: #rrggbb, #rgb, a name of CSS such as red, rgb(255, 0, 0), hsl(0, 100%, 50%), or three whole numbers
@@ -15,9 +15,9 @@ def parse_colour(text: str, name: str = "color") -> tuple[float, float, float]:
         red, green and blue of sRGB in 0..1, each a multiple of 1/255.
 
     Raises:
-        InpaintError: if it is none of these, a number is above its range, or the colour is not opaque.
+        InpaintError: if it is none of these, a number is above its range, or the color is not opaque.
 
-    Source: Pillow's ImageColor.getrgb, the colours of CSS 3.
+    Source: Pillow's ImageColor.getrgb, the colors of CSS 3.
     """
     from PIL import ImageColor
 
@@ -37,5 +37,5 @@ def parse_colour(text: str, name: str = "color") -> tuple[float, float, float]:
 def _not_understood(text: str, name: str) -> InpaintError:
     return InpaintError(
         f"{name}: expected #rrggbb, #rgb, a name such as red, rgb(255, 0, 0), hsl(0, 100%, 50%) or 255, 0, 0 "
-        f"(numbers up to 255), got {text!r}. Copy #rrggbb from any colour picker."
+        f"(numbers up to 255), got {text!r}. Copy #rrggbb from any color picker."
     )

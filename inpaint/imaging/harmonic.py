@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pyramid import spread
+from .pyramid import pull_push
 
 # Stop when the estimated error of every pixel is below this, on values in 0..1. The estimate can be a few times too
 # small, which still leaves the error invisible in 8 bits (1 / 255 = 0.0039).
@@ -18,7 +18,7 @@ TOLERANCE = 1e-4
 MOST_STEPS = 100
 DAMPING = 0.8
 # Of so many values or fewer, all channels are solved for at once.
-TOGETHER = 2**18
+BATCHED_CFG = 2**18
 
 
 def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Tensor:
@@ -39,7 +39,7 @@ def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Ten
         of aggregation (Braess 1995, doi:10.1007/BF02238488) with their links halved, for blocks lie twice as far
         apart.
     """
-    if values.numel() <= TOGETHER:
+    if values.numel() <= BATCHED_CFG:
         # As frames of their own: for so few, operators take less time than calling them.
         known = known.repeat_interleave(values.shape[1], dim=0)
         return _solve(_grids(known), values.reshape(-1, 1, *values.shape[-2:]), known, tolerance).view_as(values)
@@ -51,7 +51,7 @@ def harmonic(values: Tensor, known: Tensor, tolerance: float = TOLERANCE) -> Ten
 def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) -> Tensor:
     finest = grids[0]
     values = torch.where(known, values, 0)
-    solution = spread(values, known.float())
+    solution = pull_push(values, known.float())
     residual = finest.missing(_sum_of_neighbours(values).masked_fill_(known, 0), solution)
     direction = torch.zeros_like(residual)
     energy = torch.ones_like(residual[..., :1, :1])

@@ -46,7 +46,7 @@ def double_rows(values: Tensor, first: int, last: int, width: int) -> Tensor:
     return _between(rows, -1)[..., : last - first, :width]
 
 
-def spread(values: Tensor, trust: Tensor) -> Tensor:
+def pull_push(values: Tensor, trust: Tensor) -> Tensor:
     """The values where they are trusted, and a smooth surface that goes on from there where they are not.
 
     Means over ever larger blocks of what is trusted; then from the largest to the smallest, each level's detail
@@ -67,7 +67,7 @@ def spread(values: Tensor, trust: Tensor) -> Tensor:
     if (height, width) == (1, 1):
         return torch.where(trust > 0, values, 0)
     weight = halve(trust)
-    coarse = spread(halve(values * trust).div_(weight.clamp(min=torch.finfo(weight.dtype).tiny)), weight)
+    coarse = pull_push(halve(values * trust).div_(weight.clamp(min=torch.finfo(weight.dtype).tiny)), weight)
     return torch.lerp(double(coarse, height, width), values, (trust / ENOUGH).clamp_(max=1))
 
 

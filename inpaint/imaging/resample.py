@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.alloc import room
+from ..core.alloc import allocate
 from ..core.checks import check_image
 from ..core.geometry import Size
 from ..core.threads import one_thread
@@ -61,7 +61,7 @@ def resample(
     dtype = torch.promote_types(image.dtype, torch.float32)
     down = _products(height, rows, size.height, border, undo, ROWS).on(image.device, dtype)
     across = _products(width, columns, size.width, border, undo, COLUMNS, channels).on(image.device, dtype)
-    result = room((len(image), size.height, size.width, channels), image.new_empty(0, dtype=dtype))
+    result = allocate((len(image), size.height, size.width, channels), image.new_empty(0, dtype=dtype))
     for frame, place in zip(image, result, strict=True):
         source = frame[down.touched, across.touched].to(dtype)
         # Not aminmax: on a part of a large picture that takes ten times as long.
@@ -148,7 +148,7 @@ def _apply(source: Tensor, down: _Products, across: _Products, result: Tensor) -
 
 
 def _light(picture: Tensor) -> Tensor:
-    """[H, W, C] with its colours as light instead of sRGB code."""
+    """[H, W, C] with its colors as light instead of sRGB code."""
     from kornia.color import rgb_to_linear_rgb
 
     light = rgb_to_linear_rgb(picture[..., :3].movedim(-1, 0)).movedim(0, -1)

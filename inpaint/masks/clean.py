@@ -25,7 +25,7 @@ class CleanUp:
     black, white, gamma: levels between which the values are stretched over 0..1, and the bend of what is between.
     smooth_time: standard deviation of an average over the frames of a film, in frames.
     threshold: at or above it a value becomes 1, below it 0; in 0..1.
-    snap: what is this near to 0 or 1 becomes that; matters to a mask that no threshold made hard.
+    snap_tolerance: what is this near to 0 or 1 becomes that; matters to a mask that no threshold made hard.
     fill_holes: enclosed holes are filled. max_hole: only those of at most so many pixels; 0 fills all.
     min_area: patches of fewer pixels are removed, unless a mask holds nothing else.
     keep_largest: so many patches are kept in every frame.
@@ -42,7 +42,7 @@ class CleanUp:
     gamma: float = 1.0
     smooth_time: float = 0.0
     threshold: float = 0.5
-    snap: float = 0.02
+    snap_tolerance: float = 0.02
     fill_holes: bool = True
     max_hole: int = 0
     min_area: int = 16
@@ -65,13 +65,13 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
     Returns:
         the cleaned mask [B, H, W] and one sentence for every step that changed a pixel, in order.
     """
-    told: list[str] = []
+    messages: list[str] = []
 
     def step(after: Tensor, sentence: str) -> None:
         nonlocal mask
         changed = int((after != mask).sum())
         if changed:
-            told.append(f"{sentence} ({changed:,} px)")
+            messages.append(f"{sentence} ({changed:,} px)")
         mask = after
 
     if steps.invert:
@@ -84,8 +84,10 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
         step(operators.smooth_over_time(mask, steps.smooth_time), f"averaged over {steps.smooth_time:g} frames")
     if steps.threshold > 0:
         step(operators.threshold(mask, steps.threshold), f"made values from {steps.threshold:g} up 1, others 0")
-    elif steps.snap > 0:
-        step(operators.snap(mask, steps.snap), f"made values within {steps.snap:g} of 0 and 1 exact")
+    elif steps.snap_tolerance > 0:
+        step(
+            operators.snap(mask, steps.snap_tolerance), f"made values within {steps.snap_tolerance:g} of 0 and 1 exact"
+        )
     if steps.fill_holes:
         limit = f" up to {steps.max_hole} px" if steps.max_hole else ""
         step(operators.fill_holes(mask, steps.max_hole or None), f"filled holes{limit}")
@@ -109,7 +111,7 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
         step(operators.grow(mask, steps.grow), f"{verb} {abs(steps.grow):g} px")
     if steps.feather > 0:
         step(operators.feather(mask, steps.feather), f"feathered over {steps.feather:g} px")
-    return mask, told
+    return mask, messages
 
 
 def coverage(mask: Tensor, shown: str = "picture") -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.checks import as_mask, as_planes, as_values, check_image, full_value, match_mask
+from ..core.checks import as_bhw, as_mask, as_values, check_image, full_value, match_mask
 from . import operators
 from .clean import CleanUp, without_specks
 from .operators.distance import distance_to
@@ -17,7 +17,7 @@ from .operators.distance import distance_to
 # A patch, or a hole, of fewer pixels was hardly painted on purpose.
 TINY = CleanUp.min_area
 # How near to 0 or 1 a value still counts as meant to be that.
-NEAR = CleanUp.snap
+NEAR = CleanUp.snap_tolerance
 # Values up to this come from masks added up, higher ones up to 255 from 8 bits.
 SUM = 16
 
@@ -63,7 +63,7 @@ def examine(
     """Look for what commonly goes wrong with masks.
 
     Args:
-        mask: anything `as_planes` takes, with any values.
+        mask: anything `as_bhw` takes, with any values.
         image: [B, H, W, C], the picture it belongs to; None leaves size and batch unquestioned.
         repair: mend what is found, where something can be done. If not, the mask is only made one: [B, H, W] of
             floats in 0..1 without NaN.
@@ -109,7 +109,7 @@ def _look(
 
 
 def _shape(mask: Tensor, case: _Case) -> _Seen:
-    planes = as_planes(mask)
+    planes = as_bhw(mask)
     if mask.ndim == 3:
         return None
     count = "one mask" if len(planes) == 1 else f"{len(planes)} masks"

@@ -14,7 +14,7 @@ OPACITY = 0.6
 def overlay(
     image: Tensor,
     mask: Tensor,
-    colour: tuple[float, float, float] = RED,
+    color: tuple[float, float, float] = RED,
     opacity: float = OPACITY,
     outline: bool = False,
 ) -> Tensor:
@@ -23,7 +23,7 @@ def overlay(
     Args:
         image: [B, H, W, C] float in 0..1; its alpha is left out, and what is not finite shown as black.
         mask: [B, H, W] float, 0..1. One of either serves many of the other.
-        colour: of the veil, red, green and blue in 0..1.
+        color: of the veil, red, green and blue in 0..1.
         opacity: of the veil where the mask is 1.
         outline: draw a line along the mask's edge, just inside of where it crosses 0.5.
 
@@ -31,7 +31,7 @@ def overlay(
         [B, H, W, 3] in the image's dtype.
     """
     picture = image[..., :3].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-    veil = torch.tensor(colour, dtype=image.dtype, device=image.device)
+    veil = torch.tensor(color, dtype=image.dtype, device=image.device)
     weight = mask.to(image) * opacity
     if outline:
         area = (mask >= 0.5).to(image)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..core.cache import while_used
+from ..core.cache import weak_cache
 from ..core.errors import InpaintError
 from ..core.units import plain_dtype, plain_size
 from .families import UNKNOWN, Inpaint, TensorNames, identify, lookalike
@@ -110,7 +110,7 @@ def read_part(path: str | Path, name: PartName) -> Part:
     return _sum_up(name, file.tensors.values())
 
 
-@while_used
+@weak_cache
 def _describe(file: StoredFile) -> CheckpointHeader:
     shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)

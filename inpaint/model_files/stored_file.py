@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from ..core.cache import LastMade
+from ..core.cache import LRUCache
 from ..core.errors import InpaintError, about_file
 from .gguf_header import read_gguf
 from .pickle_header import read_pickle
@@ -77,7 +77,7 @@ def _read_now(asked: tuple[Path, int, int]) -> StoredFile:
 
 
 # About 300 bytes a tensor.
-_read = LastMade(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
+_read = LRUCache(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
 
 
 def _refuse_text(start: bytes) -> None:

@@ -45,20 +45,20 @@ class Filled:
     asked: int
     most: int
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """What was done, in sentences."""
         if not self.plans:
             return ["The mask is empty: nothing was filled."]
-        told = [f"{_count(self.holes, 'hole')} filled in {_count(len(self.plans), 'crop')}."]
+        messages = [f"{_count(self.holes, 'hole')} filled in {_count(len(self.plans), 'crop')}."]
         scales = [plan.target.width / plan.box.width for plan in self.plans]
         reduced = [scale for scale in scales if scale < 1]
         if reduced:
-            told.append(
+            messages.append(
                 f"{_count(len(reduced), 'crop')} reduced, the most to {min(reduced):.0%}, as too large for the network."
             )
         if self.most < self.asked:
-            told.append(f"Memory ran out: crops were made smaller, {self.most} pixels at most.")
-        return told
+            messages.append(f"Memory ran out: crops were made smaller, {self.most} pixels at most.")
+        return messages
 
 
 def fill_with(

@@ -128,8 +128,8 @@ class SynthesisLevel(nn.Module):
 
     def forward(self, x: Tensor, feature: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor]:
         x = self.conv2(self.conv1(x) + feature)
-        colours = self.torgb(x)
-        return x, colours if self.upsample is None else self.upsample(image) + colours
+        colors = self.torgb(x)
+        return x, colors if self.upsample is None else self.upsample(image) + colors
 
 
 class Separable(nn.Module):

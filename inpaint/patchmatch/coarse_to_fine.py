@@ -22,7 +22,7 @@ from ..masks.boxes import mask_boxes
 from .first_guess import peeled
 from .levels import Level, levels_of
 from .nearest import NearestPatches
-from .space import COLOURS
+from .space import COLORS
 from .votes import Votes
 
 PARTS = 100
@@ -49,7 +49,7 @@ def fill_patchmatch(
     Each picture is filled on its own. Sources are whole patches that are known: those around a hole, or several near
     each other, within one and a half times the longer side of the box around them, and at least 256 pixels; or, if
     `source` is given, those in it, however far away. Where nowhere a whole patch is known, smaller ones are taken.
-    Colours are those of the sources, shifted by up to 6 % of the picture's range in brightness and 3 % in colour so
+    Colors are those of the sources, shifted by up to 6 % of the picture's range in brightness and 3 % in color so
     that light goes on, and never beyond the range of all that may be a source. Values far beyond the picture's usual
     range are cut in the fill. What the hole held, NaN included, plays no part; pixels outside it that are not finite do
     not either. A picture with nothing to go by becomes 0.5.
@@ -71,8 +71,8 @@ def fill_patchmatch(
         InpaintError: if `image` is not a picture, a mask does not fit it, the patch is too small or large, or a picture
             with something to fill has nothing known in its `source`.
 
-    Source: Wexler, Shechtman and Irani 2007, doi:10.1109/TPAMI.2007.60, on PatchMatch; the grain beside the colours
-        from Newson et al. 2014, doi:10.1137/140954933; shifted colours from Darabi et al. 2012,
+    Source: Wexler, Shechtman and Irani 2007, doi:10.1109/TPAMI.2007.60, on PatchMatch; the grain beside the colors
+        from Newson et al. 2014, doi:10.1137/140954933; shifted colors from Darabi et al. 2012,
         doi:10.1145/2185520.2185578.
     """
     check_fits(image, mask)
@@ -151,12 +151,12 @@ def _fill(
     frame: Tensor, hole: Tensor, known: Tensor, usable: Tensor, seed: int, patch: int, report: Callable[[int], None]
 ) -> None:
     """Fill a picture [H, W, C] in place, from what is usable."""
-    colours = frame[..., :3].float()
-    low, span = _range(colours[known])
-    start = ((colours - low) / span).clamp(-1, 2).masked_fill(~known[..., None], 0)
+    colors = frame[..., :3].float()
+    low, span = _range(colors[known])
+    start = ((colors - low) / span).clamp(-1, 2).masked_fill(~known[..., None], 0)
     made = _complete(start, ~known, usable, patch, torch.Generator(frame.device).manual_seed(seed), report)
 
-    darkest, brightest = colours[usable].amin(dim=0), colours[usable].amax(dim=0)
+    darkest, brightest = colors[usable].amin(dim=0), colors[usable].amax(dim=0)
     made = (made[hole] * span + low).clamp(darkest, brightest)
     frame[..., :3][hole] = made.to(frame.dtype)
 
@@ -174,10 +174,10 @@ def _range(values: Tensor) -> tuple[float, float]:
 
 
 def _complete(
-    colours: Tensor, hole: Tensor, usable: Tensor, patch: int, random: torch.Generator, report: Callable[[int], None]
+    colors: Tensor, hole: Tensor, usable: Tensor, patch: int, random: torch.Generator, report: Callable[[int], None]
 ) -> Tensor:
     """The picture [H, W, 3] with something in the hole."""
-    levels = levels_of(colours, hole, usable, patch)
+    levels = levels_of(colors, hole, usable, patch)
     rounds = [ROUNDS[min(number, len(ROUNDS) - 1)] for number in range(len(levels))]
     work = [len(level.wanted()) for level in levels]
     all_of_it = sum(size * count for size, count in zip(work, rounds, strict=True))
@@ -205,7 +205,7 @@ def _complete(
             done += work[number]
             report(done * PARTS // all_of_it)
         above = level, nearest
-    return levels[0].picture[..., :COLOURS]
+    return levels[0].picture[..., :COLORS]
 
 
 def _enlarged(above: Level, nearest: NearestPatches, level: Level, corners: Tensor) -> tuple[Tensor, Tensor]:

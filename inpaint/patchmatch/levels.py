@@ -16,7 +16,7 @@ from .patch import Patch
 # The picture is halved until the middle of the hole is no more than this far from what is known, in patches; and as
 # long as this many patches fit side by side, and this many sources are left.
 DEEP, ACROSS, FEWEST = 1.0, 3, 64
-# How much the grain counts beside the colours.
+# How much the grain counts beside the colors.
 GRAIN = 7.0
 
 
@@ -24,7 +24,7 @@ GRAIN = 7.0
 class Level:
     """A picture at some size.
 
-    picture: [H, W, 5], colours and grain; in the hole what they are guessed to be.
+    picture: [H, W, 5], colors and grain; in the hole what they are guessed to be.
     hole: [H, W] bool, what is not known. usable: [H, W] bool, what may be a source.
     """
 
@@ -65,21 +65,21 @@ class Level:
         self.picture[self.hole] = values
 
 
-def levels_of(colours: Tensor, hole: Tensor, usable: Tensor, patch: int) -> list[Level]:
+def levels_of(colors: Tensor, hole: Tensor, usable: Tensor, patch: int) -> list[Level]:
     """From the finest to the coarsest, all with the largest patch that is whole somewhere on the finest.
 
     Args:
-        colours: [H, W, 3] float32; finite, in the hole too.
+        colors: [H, W, 3] float32; finite, in the hole too.
         hole, usable: [H, W] bool; some of it is usable.
         patch: side of a patch; smaller ones are taken where no whole one is usable.
     """
     for side in range(patch, 0, -1):
-        finest = Level(colours, hole, usable, Patch(*(min(side, length) for length in hole.shape)))
+        finest = Level(colors, hole, usable, Patch(*(min(side, length) for length in hole.shape)))
         if finest.sources().any():
             break
     halvings = max(math.ceil(math.log2(max(float(finest.depth().max()), 1) / (DEEP * patch))), 0)
-    grain = _grain(colours.movedim(-1, 0), ~hole, halvings).mul_(GRAIN)
-    levels = [Level(torch.cat([colours, grain.movedim(0, -1)], dim=-1), hole, usable, finest.patch)]
+    grain = _grain(colors.movedim(-1, 0), ~hole, halvings).mul_(GRAIN)
+    levels = [Level(torch.cat([colors, grain.movedim(0, -1)], dim=-1), hole, usable, finest.patch)]
     for _ in range(halvings):
         coarser = levels[-1].coarser()
         if min(coarser.hole.shape) < ACROSS * patch or coarser.sources().sum() < FEWEST:
@@ -88,7 +88,7 @@ def levels_of(colours: Tensor, hole: Tensor, usable: Tensor, patch: int) -> list
     return levels
 
 
-def _grain(colours: Tensor, known: Tensor, halvings: int) -> Tensor:
+def _grain(colors: Tensor, known: Tensor, halvings: int) -> Tensor:
     """[2, H, W], the mean steps to the right and down around each pixel: what is left of texture when a picture is
     made small.
 
@@ -98,7 +98,7 @@ def _grain(colours: Tensor, known: Tensor, halvings: int) -> Tensor:
     for dim, behind in ((-1, (0, 1)), (-2, (0, 0, 0, 1))):
         count = known.shape[dim] - 1
         both = known.narrow(dim, 1, count) & known.narrow(dim, 0, count)
-        step = colours.diff(dim=dim).abs().mean(dim=0)
+        step = colors.diff(dim=dim).abs().mean(dim=0)
         sums = torch.stack([F.pad(part, behind) for part in (step * both, both.float())])
         sizes = []
         # Over pixels of the level above the coarsest: smooth, and still near what it is of.

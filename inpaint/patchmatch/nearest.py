@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from .patch import AWAY, Patch
-from .space import COLOURS, OPPONENT, PatchSpace
+from .space import COLORS, OPPONENT, PatchSpace
 
 # How far away the neighbours are whose finds are tried, in pixels.
 JUMPS = (1, 3)
-# A source's mean colour may be shifted along the opponent axes by this much, of the picture's range, to be like what is
+# A source's mean color may be shifted along the opponent axes by this much, of the picture's range, to be like what is
 # wanted: so light that fades across a wall or a sky goes on. Until there such a difference counts a little less.
 SHADE = (0.1, 0.03, 0.03)
 SHADE_COUNTS = 0.8
@@ -34,7 +34,7 @@ class NearestPatches:
     ) -> None:
         """
         Args:
-            picture: [H, W, C] float32, around 0..1; the first three channels are colours.
+            picture: [H, W, C] float32, around 0..1; the first three channels are colors.
             sources: [H - h + 1, W - w + 1] bool, the corners of patches that may be found; at least one.
             corners: [N], the patches wanted, none of them a source.
             patch: their size.
@@ -47,7 +47,7 @@ class NearestPatches:
         self._space = PatchSpace(picture, self._sources, patch, random)
         self._values = patch.height * patch.width * picture.shape[-1]
         self._per_pixel = AWAY * self._values**0.5 / max(picture.shape[:2])
-        # What a difference of 1 in mean colour is in the space.
+        # What a difference of 1 in mean color is in the space.
         self._unit = (patch.height * patch.width) ** 0.5
         self._free = torch.tensor(SHADE, device=corners.device) * self._unit
 
@@ -87,16 +87,16 @@ class NearestPatches:
             reach /= 2
 
     def shade(self) -> Tensor:
-        """[N, 3], to be added to the colours of what was found."""
-        apart = self._wanted[:, :COLOURS] - self._points[self.found, :COLOURS].float()
+        """[N, 3], to be added to the colors of what was found."""
+        apart = self._wanted[:, :COLORS] - self._points[self.found, :COLORS].float()
         return apart.clamp(-self._free, self._free) @ (OPPONENT.to(apart) / self._unit)
 
     def unlike(self, guess: Tensor) -> Tensor:
         """[N], the distances of these corners [N]; infinite where one is no source."""
         apart = self._points.index_select(0, guess).float().sub_(self._wanted)
-        colour = apart[:, :COLOURS]
-        beyond = colour - colour.clamp(-self._free, self._free)
-        colour.mul_(SHADE_COUNTS).add_(beyond)
+        color = apart[:, :COLORS]
+        beyond = color - color.clamp(-self._free, self._free)
+        color.mul_(SHADE_COUNTS).add_(beyond)
         return torch.linalg.vecdot(apart, apart).div_(self._values)
 
     def _try(self, guess: Tensor) -> None:

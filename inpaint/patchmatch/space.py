@@ -8,18 +8,18 @@ from torch import Tensor
 
 from .patch import Patch
 
-# Beside its mean colour a patch is told by this many numbers. What they leave out is fine grain: patches of one texture
+# Beside its mean color a patch is told by this many numbers. What they leave out is fine grain: patches of one texture
 # do not share it, and a hole that is not sharp yet could match it only in what is blurred.
 AXES = 16
 # Patches that the axes are found from, and values that are worked on at once.
 SAMPLE, AT_ONCE = 4096, 2**20
-# Axes of colour, each of length 1: dark to light, green to red, blue to yellow.
+# Axes of color, each of length 1: dark to light, green to red, blue to yellow.
 OPPONENT = F.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]))
-COLOURS = len(OPPONENT)
+COLORS = len(OPPONENT)
 
 
 class PatchSpace:
-    """The mean colour comes first, then how a patch departs from it along the main axes of a picture's own patches.
+    """The mean color comes first, then how a patch departs from it along the main axes of a picture's own patches.
 
     Squares of distances are the sums of squared differences of the patches, apart from what the axes leave out.
     """
@@ -27,7 +27,7 @@ class PatchSpace:
     def __init__(self, picture: Tensor, corners: Tensor, patch: Patch, random: torch.Generator) -> None:
         """
         Args:
-            picture: [H, W, C] float32; the first three channels are colours, of which the mean is told apart.
+            picture: [H, W, C] float32; the first three channels are colors, of which the mean is told apart.
             corners: [N], patches to be told from each other.
             random: on the picture's device.
         """
@@ -35,8 +35,8 @@ class PatchSpace:
         some = corners[torch.randint(len(corners), (SAMPLE,), generator=random, device=corners.device)]
         values = patch.values(picture, some)
         count = patch.height * patch.width
-        means = torch.zeros(count, picture.shape[-1], COLOURS, device=picture.device)
-        means[:, :COLOURS] = OPPONENT.T.to(means) / count**0.5
+        means = torch.zeros(count, picture.shape[-1], COLORS, device=picture.device)
+        means[:, :COLORS] = OPPONENT.T.to(means) / count**0.5
         means = means.flatten(0, 1)
         # On the processor, for not every device has it; there is little of it.
         covariance = torch.cov((values - values @ means @ means.T).T).reshape(len(means), -1).double().cpu()

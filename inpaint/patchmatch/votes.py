@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .levels import Level
-from .space import COLOURS
+from .space import COLORS
 
 # A vote from a pixel further away from what is known counts this much less, in logarithm; and so does one from a patch
 # as unlike what was found for it as those that vote are on average, in units of that average.
@@ -38,7 +38,7 @@ class Votes:
         Args:
             found: [N], the corners of what is like each patch.
             distance: [N], how unlike it is.
-            shade: [N, 3], to be added to its colours.
+            shade: [N, 3], to be added to its colors.
         """
         votes = self._cast(found, distance, shade)
         return torch.cat([torch.einsum("nvc,nv->nc", values, weight.softmax(dim=1)) for values, weight in votes])
@@ -59,7 +59,7 @@ class Votes:
             there = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
             voter = self._number[(row * columns + column).masked_fill_(~there, 0)]
             values = pixels[starts[voter] + (steps[:, 0] * width + steps[:, 1])]
-            values[..., :COLOURS] += shade[voter]
+            values[..., :COLORS] += shade[voter]
             unlike = distance[voter].masked_fill_(~there, 0)
             usual = unlike.sum(dim=1, keepdim=True) / there.sum(dim=1, keepdim=True)
             weight = -self._doubt[voter] - unlike / (TOLERANCE * usual + 1e-6)

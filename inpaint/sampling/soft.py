@@ -85,7 +85,7 @@ def done(sigma: Tensor, sigmas: Tensor) -> Tensor:
     return torch.where(same, nearest, (begun >= now).sum() - 1).clamp(min=0) / steps
 
 
-def freed(mask: Tensor, done: Tensor | float, soft: Soft | None = None) -> Tensor:
+def repaintable_mask(mask: Tensor, done: Tensor | float, soft: Soft | None = None) -> Tensor:
     """What of a soft mask is repainted at this point of the sampling; the rest is kept for now.
 
     A pixel is kept if and only if 1 - mask > done: 0 is never freed and 1 always is, whatever the schedule. A pixel of

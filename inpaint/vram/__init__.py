@@ -8,8 +8,8 @@ report        a plan in sentences and as a table
 chart         a plan as a small picture
 """
 
-from .needs import needs_of
+from .needs import requirements_of
 from .plan import Job, Plan, make_plan
 from .report import sentences, table
 
-__all__ = ["Job", "Plan", "make_plan", "needs_of", "sentences", "table"]
+__all__ = ["Job", "Plan", "make_plan", "requirements_of", "sentences", "table"]

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .plan import GIB, SAMPLING, TOGETHER, Plan
+from .plan import BATCHED_CFG, GIB, SAMPLING, Plan
 
 WIDTH, ROW, TOP, LEFT, RIGHT = 640, 34, 64, 150, 64
 DARK, LINE, GREY, TEXT = (30, 32, 38), (70, 74, 84), (150, 154, 164), (228, 230, 236)
 WEIGHTS, WORK, SAFE, TOO_MUCH = (92, 142, 214), (240, 176, 80), (86, 90, 100), (224, 90, 84)
-NAMES = {SAMPLING: "sampling", TOGETHER: "sampling, CFG"}
+NAMES = {SAMPLING: "sampling", BATCHED_CFG: "sampling, CFG"}
 
 
 def picture(plan: Plan) -> Tensor:
@@ -29,7 +29,7 @@ def picture(plan: Plan) -> Tensor:
     draw = ImageDraw.Draw(image)
     small, large = ImageFont.load_default(13), ImageFont.load_default(17)
     machine, job = plan.machine, plan.job
-    shown = plan.phases if plan.together else plan.counted
+    shown = plan.phases if plan.batched_cfg else plan.counted
     most = max(machine.free, *(phase.safe for phase in shown), 1) * 1.04
     room = WIDTH - LEFT - RIGHT
 
@@ -38,13 +38,13 @@ def picture(plan: Plan) -> Tensor:
 
     draw.text((16, 12), _shortened(plan.needs.label, large, WIDTH - 32), TEXT, large)
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
-    draw.text((16, 36), f"{size} on {machine.name}: {plan.rung}", TOO_MUCH if not plan.fits else GREY, small)
+    draw.text((16, 36), f"{size} on {machine.name}: {plan.strategy}", TOO_MUCH if not plan.fits else GREY, small)
     end = TOP + ROW * len(plan.phases)
     draw.line((at(machine.free), TOP, at(machine.free), end + 4), TEXT, 2)
     for row, phase in enumerate(plan.phases):
         top, bottom = TOP + ROW * row + 6, TOP + ROW * (row + 1) - 6
         middle = (top + bottom) / 2
-        unused = phase not in plan.counted and not plan.together
+        unused = phase not in plan.counted and not plan.batched_cfg
         draw.text((16, middle), NAMES.get(phase.name, phase.name), GREY if unused else TEXT, small, anchor="lm")
         if unused:
             draw.text((LEFT, middle), "one half after the other", GREY, small, anchor="lm")
@@ -60,8 +60,8 @@ def picture(plan: Plan) -> Tensor:
     under = min(at(machine.free), WIDTH - 50)
     draw.text((under, end + 6), f"{machine.free / GIB:.1f} GiB free", TEXT, small, anchor="ma")
     left = 16
-    for colour, name in ((WEIGHTS, "weights"), (WORK, "work, expected"), (SAFE, "up to what is safe")):
-        draw.rectangle((left, height - 22, left + 10, height - 12), colour)
+    for color, name in ((WEIGHTS, "weights"), (WORK, "work, expected"), (SAFE, "up to what is safe")):
+        draw.rectangle((left, height - 22, left + 10, height - 12), color)
         draw.text((left + 16, height - 17), name, GREY, small, anchor="lm")
         left += 34 + int(draw.textlength(name, small))
     return torch.from_numpy(np.asarray(image).copy())[None].float() / 255

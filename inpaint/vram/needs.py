@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..model_files.checkpoint import CheckpointHeader, Part
 from ..model_files.safetensors_header import DTYPE_BITS
 from .host_dtypes import FP8, MIB, Card, compute_dtype, text_encoder_bytes, vae_dtype, weights_dtype
-from .plan import Needs, Work
+from .plan import MemoryRequirements, Work
 
 SD = ("F16", "BF16", "F32")
 DIT = ("BF16", "F32")
@@ -25,7 +25,7 @@ class HostFacts(NamedTuple):
 class Family(NamedTuple):
     """host: what host 0.3.75 says, for where the running one cannot be asked. cell, base: bytes that sampling really
     takes, for each latent cell and byte of a number, and besides; None where nobody measured. ratio, grid: as in
-    `Needs`. vae: of `VAES`."""
+    `MemoryRequirements`. vae: of `VAES`."""
 
     host: HostFacts
     cell: float | None = None
@@ -99,14 +99,14 @@ def dtypes_on(
     return Dtypes(weights, compute_dtype(card, weights, supported), vae_dtype(card, VAES[family.vae].dtypes))
 
 
-def needs_of(
+def requirements_of(
     header: CheckpointHeader,
     dtypes: Dtypes,
     host: HostFacts | None = None,
     text_encoders: Sequence[Part] = (),
     vae: Part | None = None,
     flash: bool = True,
-) -> Needs:
+) -> MemoryRequirements:
     """What the model in a file needs.
 
     Args:
@@ -127,7 +127,7 @@ def needs_of(
     vae = header.part("vae") if vae is None else vae
     vae_size = DTYPE_BITS[dtypes.vae] // 8
     costs = VAES[family.vae]
-    return Needs(
+    return MemoryRequirements(
         label=header.label,
         text=sum(text_encoder_bytes(part.dtypes) for part in texts),
         model=model.bytes if header.quantised else model.parameters * narrow,

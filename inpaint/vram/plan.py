@@ -23,7 +23,7 @@ TILES = (1024, 768, 512, 384, 256)
 # Pictures are not made smaller than this, in pixels: models make nothing of them.
 LEAST_SIDE = 256
 
-Rung = Literal[
+Strategy = Literal[
     "all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"
 ]
 # Whose weights wait in the computer's own memory and are brought onto the card while they are used.
@@ -39,7 +39,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Needs:
+class MemoryRequirements:
     """What a model needs.
 
     label: what people know it by. text, model, vae: bytes of weights as they lie on the card. model_fp8: those of the
@@ -138,33 +138,33 @@ class Plan:
     together: whether both halves of CFG are computed at once.
     """
 
-    rung: Rung
-    needs: Needs
+    strategy: Strategy
+    needs: MemoryRequirements
     job: Job
     machine: Machine
     phases: tuple[Phase, ...]
-    moved: int = 0
-    text_moved: int = 0
+    offloaded: int = 0
+    text_offloaded: int = 0
     tile: int | None = None
-    together: bool = True
+    batched_cfg: bool = True
 
     @property
     def fits(self) -> bool:
         """At the size that was asked for, in any way."""
-        return self.rung not in ("lower resolution", "refused")
+        return self.strategy not in ("lower resolution", "refused")
 
     @property
     def counted(self) -> list[Phase]:
         """The phases that have to fit: all but the one that the host replaces by its halves."""
-        return [phase for phase in self.phases if phase.name != TOGETHER]
+        return [phase for phase in self.phases if phase.name != BATCHED_CFG]
 
     @property
     def peak(self) -> Phase:
         """The largest of the phases that will run."""
-        return max(self.phases if self.together else self.counted, key=lambda phase: phase.safe)
+        return max(self.phases if self.batched_cfg else self.counted, key=lambda phase: phase.safe)
 
 
-def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
+def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine) -> Plan:
     """The first step of the ladder that is safe on this machine.
 
     The ladder: all resident; another of the files; fp8 weights; a part of the weights brought in at every step; the VAE
@@ -177,7 +177,7 @@ def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
     """
     first, *others = variants
     others.sort(key=lambda needs: -needs.model)
-    ways: list[tuple[Rung, Needs, Offload]] = [("all resident", first, "nothing")]
+    ways: list[tuple[Strategy, MemoryRequirements, Offload]] = [("all resident", first, "nothing")]
     ways += [("another file", needs, "nothing") for needs in others]
     if machine.fp8:
         narrowed = [
@@ -189,8 +189,8 @@ def make_plan(variants: Sequence[Needs], job: Job, machine: Machine) -> Plan:
         # No smaller diffusion model makes up for a text encoder that is too large: that alone costs no quality.
         ways += [("partial offload", needs, "text encoder") for _, needs, _ in ways]
         ways += [("partial offload", smallest, "everything")]
-    for rung, needs, offload in ways:
-        plan = _plan(rung, needs, job, machine, offload=offload)
+    for strategy, needs, offload in ways:
+        plan = _plan(strategy, needs, job, machine, offload=offload)
         if _safe(plan):
             return plan
     for _, needs, offload in ways:
@@ -217,18 +217,18 @@ class Ram:
 
 def ram_trouble(files: Sequence[int], ram: Ram) -> tuple[bool, str] | None:
     """What is wrong with loading files of these sizes, in bytes: whether it cannot work at all, and a sentence."""
-    largest, together = max(files), sum(files)
+    largest, total = max(files), sum(files)
     if largest > ram.total + ram.swap:
         # Linux refuses to map a file that memory and swap together could not hold; files are mapped one by one.
         both = plain_size(ram.total + ram.swap)
         return True, f"A file takes {plain_size(largest)}, RAM and swap together are {both}: it cannot be opened."
-    if together > ram.available:
+    if total > ram.available:
         have = plain_size(ram.available)
-        return False, f"The files take {plain_size(together)} of RAM, {have} are available: loading will be slow."
+        return False, f"The files take {plain_size(total)} of RAM, {have} are available: loading will be slow."
     return None
 
 
-def needed(needs: Needs, job: Job, machine: Machine) -> int:
+def needed(needs: MemoryRequirements, job: Job, machine: Machine) -> int:
     """Bytes that have to be free for this job in any way at all: weights brought in where they can be, the VAE in
     tiles."""
     least = _plan("refused", needs, job, replace(machine, free=0), TILES[-1], _least_offload(machine))
@@ -237,11 +237,16 @@ def needed(needs: Needs, job: Job, machine: Machine) -> int:
 
 
 TEXT, ENCODE, DECODE = "text encode", "VAE encode", "VAE decode"
-SAMPLING, TOGETHER = "sampling", "sampling, guided together"
+SAMPLING, BATCHED_CFG = "sampling", "sampling, batched CFG"
 
 
 def _plan(
-    rung: Rung, needs: Needs, job: Job, machine: Machine, tile: int | None = None, offload: Offload = "nothing"
+    strategy: Strategy,
+    needs: MemoryRequirements,
+    job: Job,
+    machine: Machine,
+    tile: int | None = None,
+    offload: Offload = "nothing",
 ) -> Plan:
     cells = -(-job.width // needs.ratio) * -(-job.height // needs.ratio) * job.batch
     pixels = job.width * job.height
@@ -256,18 +261,18 @@ def _plan(
         TEXT: (text_here, TEXT_WORK, LEAST_WORK) if machine.text_on_card else (0, 0, 0),
         ENCODE: (needs.vae, *_work(needs.encode, pixels)),
         SAMPLING: (model_here, *sampling),
-        TOGETHER: (model_here, *_work(needs.sampling, 2 * cells)),
+        BATCHED_CFG: (model_here, *_work(needs.sampling, 2 * cells)),
         DECODE: (needs.vae, *_work(needs.decode, pixels)),
     }
     phases = tuple(Phase(name, *figures, machine.reserve) for name, figures in works.items())
     # The host asks for half as much again as its formula says before it computes both halves at once; the least that
     # it keeps free otherwise has no part in that.
-    together = 1.5 * needs.sampling.safe * 2 * cells < machine.free - model_here
-    return Plan(rung, needs, job, machine, phases, model - model_here, text - text_here, tile, together)
+    batched_cfg = 1.5 * needs.sampling.safe * 2 * cells < machine.free - model_here
+    return Plan(strategy, needs, job, machine, phases, model - model_here, text - text_here, tile, batched_cfg)
 
 
 def _safe(plan: Plan) -> bool:
-    enough_resident = plan.needs.model - plan.moved >= _least_resident(plan.needs)
+    enough_resident = plan.needs.model - plan.offloaded >= _least_resident(plan.needs)
     return enough_resident and all(phase.safe <= plan.machine.free for phase in plan.counted)
 
 
@@ -275,7 +280,7 @@ def _least_offload(machine: Machine) -> Offload:
     return "everything" if machine.offloads else "nothing"
 
 
-def _least_resident(needs: Needs) -> int:
+def _least_resident(needs: MemoryRequirements) -> int:
     """Where weights are brought in, the host keeps room for the next layers while one is at work."""
     return min(3 * needs.largest, needs.model)
 

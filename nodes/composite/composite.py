@@ -40,12 +40,12 @@ def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *note
     weight = composite_mask(mask, feather)
     pasted = paste(image, repainted, weight)
     share = float((weight > 0).float().mean())
-    told = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
+    messages = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
     if share == 1:
-        told = ["The mask and its soft edge cover the whole picture: nothing of the original is kept."]
+        messages = ["The mask and its soft edge cover the whole picture: nothing of the original is kept."]
     if pasted.unusable:
-        told.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
-    return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*told, *notes]),)})
+        messages.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
+    return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*messages, *notes]),)})
 
 
 class DecodeComposite(io.ComfyNode):

@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...inpaint.compositing.seam import seam, worst
+from ...inpaint.compositing.seam_score import seam, worst
 from ...inpaint.core.checks import match
 
 
@@ -27,7 +27,7 @@ class SeamScore(io.ComfyNode):
                     "edge cannot be told; above 1.6 it is visible. The worst picture of a batch.",
                 ),
                 io.Float.Output(
-                    display_name="delta_e", tooltip="Mean colour difference of neighbours across that edge, in Lab."
+                    display_name="delta_e", tooltip="Mean color difference of neighbours across that edge, in Lab."
                 ),
             ],
             is_output_node=True,

@@ -52,7 +52,7 @@ class CropForInpaint(io.ComfyNode):
                 *all_advanced(
                     *size_inputs(),
                     io.Combo.Input(
-                        "film",
+                        "video",
                         options=[ONE_BOX, PATH],
                         default=ONE_BOX,
                         tooltip="For a batch. one box for all: it holds the masks of all frames. smooth path: a box of "
@@ -73,8 +73,8 @@ class CropForInpaint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, size: str | None, film: str | None = None, border: str | None = None) -> bool | str:
-        return check_choices(cls, size=size, film=film, border=border)
+    def validate_inputs(cls, size: str | None, video: str | None = None, border: str | None = None) -> bool | str:
+        return check_choices(cls, size=size, video=video, border=border)
 
     @classmethod
     def execute(
@@ -90,7 +90,7 @@ class CropForInpaint(io.ComfyNode):
         megapixels: float = 1.0,
         width: int = 1024,
         height: int = 1024,
-        film: str = ONE_BOX,
+        video: str = ONE_BOX,
         border: str = "reflect",
         linear_light: bool = False,
     ) -> io.NodeOutput:
@@ -101,18 +101,18 @@ class CropForInpaint(io.ComfyNode):
         picture, boxes = Size(image.shape[2], image.shape[1]), mask_boxes(mask)
         also = [] if context_mask is None else mask_boxes(context_mask)
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
-        if film == PATH:
+        if video == PATH:
             plans = plan_path(boxes, picture, also=also, **settings)
         else:
             plans = [plan_box(join(boxes), picture, also=join(also), **settings)]
         cropped = crop(image, mask, plans, border, linear_light)
         box = plans[0].box
-        told = [f"Cropped {box.size} of {picture} to {plans[0].target}."]
+        messages = [f"Cropped {box.size} of {picture} to {plans[0].target}."]
         if any(boxes):
-            told.append(coverage(cropped.mask, "crop"))
+            messages.append(coverage(cropped.mask, "crop"))
         else:
-            told.insert(0, "The mask is empty: the whole picture is taken, and nothing will be repainted.")
-        return io.NodeOutput(*cropped, box.x, box.y, box.width, box.height, ui={"text": ("\n".join(told),)})
+            messages.insert(0, "The mask is empty: the whole picture is taken, and nothing will be repainted.")
+        return io.NodeOutput(*cropped, box.x, box.y, box.width, box.height, ui={"text": ("\n".join(messages),)})
 
 
 class StitchCrop(io.ComfyNode):
@@ -139,8 +139,8 @@ class StitchCrop(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, blend: str | None, colour: str | None) -> bool | str:
-        return check_choices(cls, blend=blend, colour=colour)
+    def validate_inputs(cls, blend: str | None, color_match: str | None) -> bool | str:
+        return check_choices(cls, blend=blend, color_match=color_match)
 
     @classmethod
     def execute(
@@ -149,17 +149,17 @@ class StitchCrop(io.ComfyNode):
         image: Tensor,
         feather: float,
         blend: str,
-        colour: str,
-        colour_strength: float = 1.0,
-        ring: float = 32.0,
+        color_match: str,
+        color_strength: float = 1.0,
+        ring_width: float = 32.0,
         align: bool = False,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        finish = Finish(blend, colour, colour_strength, ring, align)
+        finish = Finish(blend, color_match, color_strength, ring_width, align)
         made = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
         composite = on_picture(made.weights, stitch.plans)
-        told = [*stretch_report(image, stitch.plans[0].target), *finish.told]
-        return stitched(stitch.image, made.image, composite, made.unusable, told)
+        messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]
+        return stitched(stitch.image, made.image, composite, made.unusable, messages)
 
 
 class CropByBox(io.ComfyNode):

@@ -6,9 +6,9 @@ from torch import Tensor
 from ...inpaint.core.checks import check_image
 from ...inpaint.core.geometry import Sides, Size
 from ...inpaint.crops.outpaint import FILLS, GREY, UNITS, pad_for_outpaint, sides_of, sides_to_aspect, sides_to_size
-from ...inpaint.imaging.color_names import parse_colour
+from ...inpaint.imaging.color_names import parse_color
 from ...inpaint.masks.clean import coverage
-from ..shared.choices import check_choices
+from ..shared.choices import check_choices, option
 from ..shared.widgets import all_advanced, pixels, share
 
 SIZE, ASPECT = "to a size", "to an aspect"
@@ -32,7 +32,6 @@ class PadForOutpaint(io.ComfyNode):
                     tooltip="What the four sides are given in; or add what is missing to a size, or to an aspect.",
                 ),
                 *(_side(name) for name in Sides._fields),
-                pixels("feather", 40.0, "How far the denoise mask reaches into the picture, in pixels."),
                 io.Combo.Input(
                     "fill",
                     options=list(FILLS),
@@ -40,13 +39,14 @@ class PadForOutpaint(io.ComfyNode):
                     tooltip="What the new area holds until it is painted. edge: the border's pixels. reflect: the "
                     "picture mirrored. harmonic: a smooth surface that goes on from the border.",
                 ),
+                pixels("feather", 40.0, "How far the denoise mask reaches into the picture, in pixels."),
                 io.Mask.Input("mask", optional=True, tooltip="What of the picture itself is to be repainted besides."),
                 *all_advanced(
                     io.Int.Input("width", default=16, min=1, max=16384, tooltip="Of the size, or the aspect."),
                     io.Int.Input("height", default=9, min=1, max=16384, tooltip="Of the size, or the aspect."),
                     share("x", 0.5, "Size, aspect: where the picture lies. 0 is at the left, 1 at the right."),
                     share("y", 0.5, "Size, aspect: where the picture lies. 0 is at the top, 1 at the bottom."),
-                    io.String.Input("color", default="#808080", tooltip="For fill colour: #rrggbb or a name."),
+                    io.String.Input("color", default="#808080", tooltip="For fill color: #rrggbb or a name."),
                 ),
             ],
             outputs=[
@@ -69,8 +69,8 @@ class PadForOutpaint(io.ComfyNode):
         top: float,
         right: float,
         bottom: float,
-        feather: float,
         fill: str,
+        feather: float,
         mask: Tensor | None = None,
         width: int = 16,
         height: int = 9,
@@ -87,11 +87,11 @@ class PadForOutpaint(io.ComfyNode):
         else:
             sides = sides_of(picture, left, top, right, bottom, unit)
         # Elsewhere it may be anything.
-        colour = parse_colour(color) if fill == "colour" else GREY
-        padded = pad_for_outpaint(image, sides, mask, feather, fill, colour)
+        rgb = parse_color(color) if option(fill) == "color" else GREY
+        padded = pad_for_outpaint(image, sides, mask, feather, option(fill), rgb)
         size = Size(padded.image.shape[2], padded.image.shape[1])
-        told = f"From {picture} to {size}: {', '.join(f'{side} {name}' for name, side in sides._asdict().items())}."
-        return io.NodeOutput(*padded, ui={"text": ("\n".join([told, coverage(padded.conditioning)]),)})
+        messages = f"From {picture} to {size}: {', '.join(f'{side} {name}' for name, side in sides._asdict().items())}."
+        return io.NodeOutput(*padded, ui={"text": ("\n".join([messages, coverage(padded.conditioning)]),)})
 
 
 def _side(name: str) -> io.Float.Input:

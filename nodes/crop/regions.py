@@ -42,7 +42,11 @@ class CropRegions(io.ComfyNode):
                     *size_inputs(),
                     *scaling_inputs(),
                     count(
-                        "limit", 64, "More regions of a picture are refused: specks, most likely.", most=4096, least=1
+                        "max_regions",
+                        64,
+                        "More regions of a picture are refused: specks, most likely.",
+                        most=4096,
+                        least=1,
                     ),
                 ),
             ],
@@ -73,16 +77,16 @@ class CropRegions(io.ComfyNode):
         height: int = 1024,
         border: str = "reflect",
         linear_light: bool = False,
-        limit: int = 64,
+        max_regions: int = 64,
     ) -> io.NodeOutput:
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         image, mask = match(image, mask)
-        cropped = crop_regions(image, mask, border=border, linear=linear_light, limit=limit, **settings)
+        cropped = crop_regions(image, mask, border=border, linear=linear_light, max_regions=max_regions, **settings)
         found = len(cropped.image)
-        told = f"{found} region{'' if found == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
+        messages = f"{found} region{'' if found == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
         if not mask.any():
-            told = "The mask is empty: the whole picture is taken."
-        return io.NodeOutput(*cropped, found, ui={"text": (told,)})
+            messages = "The mask is empty: the whole picture is taken."
+        return io.NodeOutput(*cropped, found, ui={"text": (messages,)})
 
 
 class StitchRegions(io.ComfyNode):
@@ -103,8 +107,8 @@ class StitchRegions(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, blend: str | None, colour: str | None) -> bool | str:
-        return check_choices(cls, blend=blend, colour=colour)
+    def validate_inputs(cls, blend: str | None, color_match: str | None) -> bool | str:
+        return check_choices(cls, blend=blend, color_match=color_match)
 
     @classmethod
     def execute(
@@ -113,12 +117,12 @@ class StitchRegions(io.ComfyNode):
         image: Tensor,
         feather: float,
         blend: str,
-        colour: str,
-        colour_strength: float = 1.0,
-        ring: float = 32.0,
+        color_match: str,
+        color_strength: float = 1.0,
+        ring_width: float = 32.0,
         align: bool = False,
     ) -> io.NodeOutput:
-        finish = Finish(blend, colour, colour_strength, ring, align)
+        finish = Finish(blend, color_match, color_strength, ring_width, align)
         made = stitch_regions(stitch, image, feather, finish)
-        told = [*stretch_report(image, stitch.plans[0].target), *finish.told]
-        return stitched(stitch.image, made.image, made.mask, made.unusable, told)
+        messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]
+        return stitched(stitch.image, made.image, made.mask, made.unusable, messages)

@@ -53,11 +53,11 @@ class ApplyFooocusInpaint(io.ComfyNode):
         encoded = host.encode(vae, prepared.hidden, budget_of(vae))
         latent = host.in_model_scale(model, encoded.result)
         feature = fooocus.head_feature(patch.head, pool(prepared.hard, latent.shape), latent)
-        told = [_report(len(deltas), patch), coverage(prepared.hard), *tiled("encoded", encoded)]
-        return io.NodeOutput(host.with_fooocus(model, deltas, feature), ui={"text": ("\n".join(told),)})
+        messages = [_report(len(deltas), patch), coverage(prepared.hard), *tiled("encoded", encoded)]
+        return io.NodeOutput(host.with_fooocus(model, deltas, feature), ui={"text": ("\n".join(messages),)})
 
 
 def _report(patched: int, patch: fooocus.Patch) -> str:
-    told = f"{patched:,} weights of the model are patched."
+    messages = f"{patched:,} weights of the model are patched."
     missing = len(patch.deltas) + patch.left_out - patched
-    return f"{told} {missing:,} that the patch changes are not in this model." if missing else told
+    return f"{messages} {missing:,} that the patch changes are not in this model." if missing else messages

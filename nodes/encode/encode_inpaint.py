@@ -22,15 +22,15 @@ CONTENTS = {
     "original": "",
     "neutral": "The masked area starts as grey: sample with denoise 1.0.",
     "noise": "The masked area starts as noise: sample with a denoise of 0.9 or more.",
-    "nothing": "The masked area starts empty: sample with denoise 1.0.",
-    "prefilled": "The masked area starts as it was filled: a denoise of 0.4 to 0.9, the lower the more of it stays.",
+    "empty": "The masked area starts empty: sample with denoise 1.0.",
+    "already filled": "The masked area starts as it was filled: a denoise of 0.4 to 0.9, lower keeps more of it.",
 }
 # The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
 NOISE_SEED = 0x4D656E64
 # Those that are made as latents, in the scale that the model samples in.
 LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
     "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
-    "nothing": torch.zeros,
+    "empty": torch.zeros,
 }
 # Those of which nothing may be left in the result.
 PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
@@ -64,7 +64,7 @@ class EncodeInpaint(io.ComfyNode):
                     default=AUTO,
                     tooltip="What the masked area holds before sampling. auto: neutral for models with inpainting "
                     "inputs, original for all others. original: the picture. neutral: grey, one VAE pass for all "
-                    "inputs (needs denoise 1.0). noise: random latents. nothing: empty latents. prefilled: the "
+                    "inputs (needs denoise 1.0). noise: random latents. empty: latents of zeros. already filled: the "
                     "picture, whose masked area was filled before.",
                 ),
                 io.Boolean.Input(
@@ -75,10 +75,10 @@ class EncodeInpaint(io.ComfyNode):
                 ),
                 *all_advanced(
                     count(
-                        "neutral_bleed",
+                        "widen_by_cells",
                         1,
-                        "Latent cells by which the noise mask is widened with neutral content: the VAE lets the grey "
-                        "bleed into the cells beside it.",
+                        "With neutral content, widen the noise mask by this many latent cells: the VAE lets the grey "
+                        "bleed into the cells beside the mask.",
                         most=8,
                     )
                 ),
@@ -109,7 +109,7 @@ class EncodeInpaint(io.ComfyNode):
         mask: Tensor,
         masked_content: str,
         noise_mask: bool,
-        neutral_bleed: int = 1,
+        widen_by_cells: int = 1,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
         kind = KINDS.get(inputs.kind, inputs.kind)
@@ -117,7 +117,7 @@ class EncodeInpaint(io.ComfyNode):
         if masked_content == AUTO:
             masked_content = "original" if inputs.inpaint is None else "neutral"
         neutral = masked_content == "neutral"
-        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "prefilled")
+        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
 
         # A model with inpaint inputs is given the hidden picture too; neutral content is that very encoding.
@@ -134,7 +134,7 @@ class EncodeInpaint(io.ComfyNode):
             # What only holds the place is repainted in full: the sampler leaves the rest of a soft value as it was.
             cells = torch.maximum(cells, hidden_cells)
         if neutral:
-            cells = grow_cells(cells, neutral_bleed)
+            cells = grow_cells(cells, widen_by_cells)
 
         if inputs.inpaint is not None:
             # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
@@ -144,16 +144,19 @@ class EncodeInpaint(io.ComfyNode):
         latent = {"samples": samples}
         if noise_mask:
             latent["noise_mask"] = conditioning.repeat_to(cells, batch)
-        told = [f"{kind}: {_way(model, inputs)}"]
+        messages = [f"{kind}: {_way(model, inputs)}"]
         if not noise_mask:
-            told += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
+            messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
         elif not cells.any():
-            told.append("The mask is empty: nothing will be repainted.")
+            messages.append("The mask is empty: nothing will be repainted.")
         else:
-            told += [CONTENTS[masked_content], f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."]
-            told += [MASK_TIMES] if inputs.mask_times else []
-        told += tiled("encoded", encoded)
-        return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, told)),)})
+            messages += [
+                CONTENTS[masked_content],
+                f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
+            ]
+            messages += [MASK_TIMES] if inputs.mask_times else []
+        messages += tiled("encoded", encoded)
+        return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
 
 
 def _way(model: Any, inputs: host.ModelInputs) -> str:

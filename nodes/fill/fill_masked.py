@@ -12,8 +12,8 @@ from ... import host
 from ...inpaint import fills
 from ...inpaint.core.checks import match, match_mask
 from ...inpaint.core.progress import Progress
-from ...inpaint.imaging.color_names import parse_colour
-from ..shared.choices import check_choices
+from ...inpaint.imaging.color_names import parse_color
+from ..shared.choices import check_choices, option
 from ..shared.widgets import all_advanced, pixels
 
 
@@ -25,20 +25,20 @@ class _Settings:
     color: str
     radius: float
     seed: int
-    patch: int
+    patch_size: int
     progress: Progress
 
 
 def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:
     from ...inpaint.patchmatch import fill_patchmatch
 
-    return fill_patchmatch(image, mask, how.source, how.seed, how.patch, how.progress)
+    return fill_patchmatch(image, mask, how.source, how.seed, how.patch_size, how.progress)
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor, _Settings], Tensor]] = {
     "harmonic": lambda image, mask, how: fills.fill_harmonic(image, mask, how.progress),
     "neutral": lambda image, mask, how: fills.fill_neutral(image, mask),
-    "colour": lambda image, mask, how: fills.fill_colour(image, mask, parse_colour(how.color)),
+    "color": lambda image, mask, how: fills.fill_color(image, mask, parse_color(how.color)),
     "edge": lambda image, mask, how: fills.fill_edge(image, mask, how.progress),
     "blur": lambda image, mask, how: fills.fill_blur(image, mask, how.progress),
     "noise": lambda image, mask, how: fills.fill_noise(image, mask, how.seed, how.progress),
@@ -67,12 +67,12 @@ class FillMasked(io.ComfyNode):
                     options=list(METHODS),
                     default="harmonic",
                     tooltip="harmonic: the smoothest surface that meets the surroundings at the border, for smooth "
-                    "ground and scratches. neutral: mid grey. colour: one color. edge: the nearest pixel. blur: wide "
+                    "ground and scratches. neutral: mid grey. color: one color. edge: the nearest pixel. blur: wide "
                     "means of what is around. noise: harmonic with the grain of what is around. telea, navier-stokes: "
                     "OpenCV's, for thin holes. patchmatch: pieces of the picture itself, for texture.",
                 ),
                 io.Float.Input(
-                    "falloff",
+                    "fade_width",
                     default=0.0,
                     min=0.0,
                     max=512.0,
@@ -82,7 +82,7 @@ class FillMasked(io.ComfyNode):
                     "the mask held show through there: 0 to remove something, more as a start for low denoise.",
                 ),
                 *all_advanced(
-                    io.String.Input("color", default="#808080", tooltip="For method colour: #rrggbb or a name."),
+                    io.String.Input("color", default="#808080", tooltip="For method color: #rrggbb or a name."),
                     pixels(
                         "radius",
                         fills.RADIUS,
@@ -100,7 +100,7 @@ class FillMasked(io.ComfyNode):
                         tooltip="For noise and patchmatch: another seed gives another fill.",
                     ),
                     io.Int.Input(
-                        "patch",
+                        "patch_size",
                         default=7,
                         min=3,
                         max=15,
@@ -129,16 +129,16 @@ class FillMasked(io.ComfyNode):
         image: Tensor,
         mask: Tensor,
         method: str,
-        falloff: float = 0.0,
+        fade_width: float = 0.0,
         color: str = "#808080",
         radius: float = fills.RADIUS,
         seed: int = 0,
-        patch: int = 7,
+        patch_size: int = 7,
         source: Tensor | None = None,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
         if source is not None and method == "patchmatch":
             source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
-        how = _Settings(source, color, radius, seed, patch, host.progress_bar())
-        filled = METHODS[method](image, mask, how)
-        return io.NodeOutput(fills.fade_in(image, filled, mask, falloff))
+        how = _Settings(source, color, radius, seed, patch_size, host.progress_bar())
+        filled = METHODS[option(method)](image, mask, how)
+        return io.NodeOutput(fills.fade_in(image, filled, mask, fade_width))

@@ -79,5 +79,5 @@ class InpaintWithNetwork(io.ComfyNode):
             most=max_size,
             progress=host.progress_bar(),
         )
-        told = [f"{network.network.label}: {sentence}" for sentence in filled.told()]
-        return stitched(image, filled.image, filled.mask, filled.unusable, told)
+        messages = [f"{network.network.label}: {sentence}" for sentence in filled.messages()]
+        return stitched(image, filled.image, filled.mask, filled.unusable, messages)

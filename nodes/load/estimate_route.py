@@ -1,7 +1,7 @@
 """GET /mend/estimate: the memory plan as JSON, for the canvas and for programs.
 
-Query: model (a name that the host lists), width, height, batch, card (of the node's list). What is not known and what
-cannot be read get one answer, without a path, so that nothing can be told about a disk by asking.
+Query: model (a name that the host lists), width, height, batch_size, gpu (of the node's list). An unknown model and an
+unreadable one get the same answer, without a path, so that nothing can be learned about the disk by asking.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ MOST_HUNG = 8
 THREAD = "mend-estimate"
 _turns = asyncio.Semaphore(AT_ONCE)
 # Least, most, and what is taken where nothing is asked for.
-NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch": (1, 64, 1)}
+NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch_size": (1, 64, 1)}
 
 Answer = tuple[int, dict[str, Any]]
 TOO_SLOW: Answer = 503, {"error": "The model's file could not be read in time. Try again."}
@@ -42,12 +42,12 @@ async def answer(query: Mapping[str, str]) -> Answer:
         numbers = {name: _number(name, query) for name in NUMBERS}
     except ValueError as error:
         return 400, {"error": str(error)}
-    card = query.get("card", HERE)
-    if card not in (HERE, *CARDS):
-        return 400, {"error": f"card: expected one of {', '.join((HERE, *CARDS))}."}
-    job = Job(numbers["width"], numbers["height"], numbers["batch"])
+    gpu = query.get("gpu", HERE)
+    if gpu not in (HERE, *CARDS):
+        return 400, {"error": f"gpu: expected one of {', '.join((HERE, *CARDS))}."}
+    job = Job(numbers["width"], numbers["height"], numbers["batch_size"])
     try:
-        return await asyncio.wait_for(_in_turn(lambda: _plan(query.get("model", ""), job, card)), SECONDS)
+        return await asyncio.wait_for(_in_turn(lambda: _plan(query.get("model", ""), job, gpu)), SECONDS)
     except asyncio.TimeoutError:
         return TOO_SLOW
 
@@ -80,9 +80,9 @@ def _number(name: str, query: Mapping[str, str]) -> int:
     return int(given)
 
 
-def _plan(model: str, job: Job, card: str) -> Answer:
+def _plan(model: str, job: Job, gpu: str) -> Answer:
     try:
-        plan = plan_for(model_path(model), job, card)
+        plan = plan_for(model_path(model), job, gpu)
     except (InpaintError, OSError):
         return 404, {"error": "model: not known, or not readable. Choose one that the host lists."}
     return 200, _body(plan)
@@ -90,18 +90,18 @@ def _plan(model: str, job: Job, card: str) -> Answer:
 
 def _body(plan: Plan) -> dict[str, Any]:
     return {
-        "rung": plan.rung,
+        "strategy": plan.strategy,
         "fits": plan.fits,
-        "said": sentences(plan),
+        "messages": sentences(plan),
         "label": plan.needs.label,
         "width": plan.job.width,
         "height": plan.job.height,
-        "batch": plan.job.batch,
+        "batch_size": plan.job.batch,
         "free": plan.machine.free,
-        "tile": plan.tile,
-        "moved": plan.moved,
-        "text_moved": plan.text_moved,
-        "together": plan.together,
+        "vae_tile": plan.tile,
+        "offloaded": plan.offloaded,
+        "text_encoder_offloaded": plan.text_offloaded,
+        "batched_cfg": plan.batched_cfg,
         "phases": [
             {"name": phase.name, "weights": phase.weights, "expected": phase.expected, "safe": phase.safe}
             for phase in plan.phases

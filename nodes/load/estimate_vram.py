@@ -30,7 +30,7 @@ class EstimateVram(io.ComfyNode):
                 _side("height", "Height"),
                 io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="Pictures that are sampled at once."),
                 io.Combo.Input(
-                    "card",
+                    "gpu",
                     options=[HERE, *CARDS],
                     default=HERE,
                     tooltip="This computer with what is free on it now, or a card that you do not have.",
@@ -69,13 +69,13 @@ class EstimateVram(io.ComfyNode):
     def validate_inputs(
         cls,
         model_name: str | None,
-        card: str | None,
+        gpu: str | None,
         text_encoder: str | None = None,
         text_encoder_2: str | None = None,
         vae: str | None = None,
     ) -> bool | str:
         return check_choices(
-            cls, model_name=model_name, card=card, text_encoder=text_encoder, text_encoder_2=text_encoder_2, vae=vae
+            cls, model_name=model_name, gpu=gpu, text_encoder=text_encoder, text_encoder_2=text_encoder_2, vae=vae
         )
 
     @classmethod
@@ -90,7 +90,7 @@ class EstimateVram(io.ComfyNode):
         width: int,
         height: int,
         batch_size: int,
-        card: str,
+        gpu: str,
         text_encoder: str = IN_FILE,
         text_encoder_2: str = IN_FILE,
         vae: str = IN_FILE,
@@ -99,10 +99,12 @@ class EstimateVram(io.ComfyNode):
         path = model_path(model_name)
         texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != IN_FILE]
         vae_path = None if vae == IN_FILE else host.model_path("vae", vae)
-        plan = plan_for(path, Job(width, height, batch_size), card, budget_gb, texts, vae_path)
-        told = report(plan, [path, *texts, *([vae_path] if vae_path else [])], card)
+        plan = plan_for(path, Job(width, height, batch_size), gpu, budget_gb, texts, vae_path)
+        messages = report(plan, [path, *texts, *([vae_path] if vae_path else [])], gpu)
         shown = picture(plan)
-        return io.NodeOutput(told, plan.fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (told,)})
+        return io.NodeOutput(
+            messages, plan.fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (messages,)}
+        )
 
 
 def _side(name: str, label: str) -> io.Int.Input:

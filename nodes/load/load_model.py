@@ -202,8 +202,8 @@ def _outputs() -> list[io.Output]:
 class _Chosen:
     """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why, in sentences."""
 
-    def __init__(self, header: CheckpointHeader, weights: str | None, told: list[str]) -> None:
-        self.header, self.path, self.weights, self.told = header, str(header.path), weights, told
+    def __init__(self, header: CheckpointHeader, weights: str | None, messages: list[str]) -> None:
+        self.header, self.path, self.weights, self.messages = header, str(header.path), weights, messages
 
 
 def _choose(
@@ -223,8 +223,10 @@ def _choose(
     parts = [*text_encoders, *([vae] if vae else [])]
     old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
     if old or not header.parts:
-        told = [f"{name}: an old PyTorch pickle, so what it needs is not known before it is loaded." for name in old]
-        return _Chosen(header, weights, told)
+        messages = [
+            f"{name}: an old PyTorch pickle, so what it needs is not known before it is loaded." for name in old
+        ]
+        return _Chosen(header, weights, messages)
     # At the size that the model was trained for; what is sampled in the end is looked at again then.
     side = 512 if header.family == "sd15" else 1024
     plan = plan_for(
@@ -233,10 +235,10 @@ def _choose(
     trouble = trouble_of([plan.needs.file, *parts])
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{header.path.name}: {trouble[1]}")
-    if plan.rung == "refused":
+    if plan.strategy == "refused":
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
-    told = [*sentences(plan), *([trouble[1]] if trouble else [])]
-    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, told)
+    messages = [*sentences(plan), *([trouble[1]] if trouble else [])]
+    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, messages)
 
 
 Models = tuple[Any, Any, Any]
@@ -268,7 +270,7 @@ def _bytes(files: Sequence[str]) -> int:
 
 def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[str], budget_gb: float) -> io.NodeOutput:
     header = chosen.header
-    told = [header.summary(), *chosen.told]
+    messages = [header.summary(), *chosen.messages]
     facts = Facts(
         file=header.path.name,
         family=header.family,
@@ -280,6 +282,6 @@ def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[st
         _, dtypes = detected(header, weights=chosen.weights)
         facts = replace(facts, weights=dtypes.weights, compute=dtypes.compute, vae=dtypes.vae)
     else:
-        told += without(host.missing(clip, vae))
+        messages += without(host.missing(clip, vae))
     model, vae = host.with_facts(model, vae, facts)
-    return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(told),)})
+    return io.NodeOutput(model, clip, vae, ui={"text": ("\n".join(messages),)})

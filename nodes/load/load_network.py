@@ -55,8 +55,10 @@ class LoadNetwork(io.ComfyNode):
         network = load_network(host.model_path("inpaint", network_name), host.load_weights)
         held = host.hold_network(network)
         parameters = sum(weight.numel() for weight in network.module.parameters())
-        told = [f"{network.label}, {parameters / 1e6:,.1f} M parameters, computes in {plain_dtype(held.computes_in)}."]
-        return io.NodeOutput(held, ui={"text": ("\n".join([*told, *filter(None, [network.note])]),)})
+        messages = [
+            f"{network.label}, {parameters / 1e6:,.1f} M parameters, computes in {plain_dtype(held.computes_in)}."
+        ]
+        return io.NodeOutput(held, ui={"text": ("\n".join([*messages, *filter(None, [network.note])]),)})
 
 
 def _nothing_there() -> str | None:

@@ -24,6 +24,18 @@ class CleanMask(io.ComfyNode):
             inputs=[
                 io.Mask.Input("mask", tooltip="White (1) is repainted, black (0) is kept. Any size and batch."),
                 picture_of_mask(),
+                pixels(
+                    "grow",
+                    usual.grow,
+                    "Widen the mask by this many pixels in every direction, so that no edge of the object is left. "
+                    "Below zero it shrinks.",
+                    least=-512.0,
+                ),
+                pixels(
+                    "feather",
+                    usual.feather,
+                    "Width of a soft edge in pixels, half of it on either side of the outline.",
+                ),
                 io.Boolean.Input("invert", default=usual.invert, tooltip="Swap what is repainted and what is kept."),
                 share(
                     "threshold",
@@ -38,18 +50,6 @@ class CleanMask(io.ComfyNode):
                     usual.min_area,
                     "Patches with fewer pixels than this are specks and are removed. 0 keeps all.",
                     most=1_000_000,
-                ),
-                pixels(
-                    "grow",
-                    usual.grow,
-                    "Widen the mask by this many pixels in every direction, so that no edge of the object is left. "
-                    "Below zero it shrinks.",
-                    least=-512.0,
-                ),
-                pixels(
-                    "feather",
-                    usual.feather,
-                    "Width of a soft edge in pixels, half of it on either side of the outline.",
                 ),
                 *all_advanced(
                     share(
@@ -80,8 +80,8 @@ class CleanMask(io.ComfyNode):
                         "deviation) before the threshold. From 0.8 a flicker of one frame goes, from 1.5 one of two.",
                     ),
                     share(
-                        "snap",
-                        usual.snap,
+                        "snap_tolerance",
+                        usual.snap_tolerance,
                         "With threshold 0: values this near to 0 or 1 become exactly that.",
                         most=0.49,
                     ),
@@ -124,7 +124,9 @@ class CleanMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask: Tensor, image: Tensor | None = None, **steps: Any) -> io.NodeOutput:
-        mask, image, told = read(mask, image)
+        mask, image, messages = read(mask, image)
         cleaned, changes = clean(mask, CleanUp(**steps))
-        told += changes
-        return shown(cls, cleaned, image, f"Changed: {'; '.join(told)}." if told else "Nothing had to be changed.")
+        messages += changes
+        return shown(
+            cls, cleaned, image, f"Changed: {'; '.join(messages)}." if messages else "Nothing had to be changed."
+        )

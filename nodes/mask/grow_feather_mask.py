@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...inpaint.masks import feather as soften
 from ...inpaint.masks import grow as widen
-from ...inpaint.masks.operators.edges import FALLOFFS, SIDES
+from ...inpaint.masks.operators.edges import CURVES, SIDES
 from ..shared.choices import check_choices
 from ..shared.mask_preview import read, shown
 from ..shared.widgets import picture_of_mask, pixels
@@ -39,8 +39,8 @@ class GrowFeatherMask(io.ComfyNode):
                     "side), or outside (all of the mask stays 1).",
                 ),
                 io.Combo.Input(
-                    "falloff",
-                    options=list(FALLOFFS),
+                    "curve",
+                    options=list(CURVES),
                     default="smooth",
                     tooltip="How it falls: smooth (flat at both ends), linear, or gaussian (a blur that ends).",
                 ),
@@ -49,12 +49,12 @@ class GrowFeatherMask(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, side: str | None, falloff: str | None) -> bool | str:
-        return check_choices(cls, side=side, falloff=falloff)
+    def validate_inputs(cls, side: str | None, curve: str | None) -> bool | str:
+        return check_choices(cls, side=side, curve=curve)
 
     @classmethod
     def execute(
-        cls, mask: Tensor, grow: float, feather: float, side: str, falloff: str, image: Tensor | None = None
+        cls, mask: Tensor, grow: float, feather: float, side: str, curve: str, image: Tensor | None = None
     ) -> io.NodeOutput:
         mask, image, _ = read(mask, image)
-        return shown(cls, soften(widen(mask, grow), feather, side, falloff), image)
+        return shown(cls, soften(widen(mask, grow), feather, side, curve), image)

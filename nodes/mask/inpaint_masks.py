@@ -56,12 +56,12 @@ class InpaintMasks(io.ComfyNode):
         mask, image, _ = read(mask, image)
         made = inpaint_masks(mask, grow, feather, composite_feather)
         three = made.denoise, made.conditioning, made.composite
-        told = [coverage(made.denoise), "Shown: denoise, conditioning, composite."]
+        messages = [coverage(made.denoise), "Shown: denoise, conditioning, composite."]
         if made.composite_feather < composite_feather:
-            told.append(
+            messages.append(
                 f"The composite's soft edge is {made.composite_feather:g} px wide: grow and feather leave no room for "
                 f"{composite_feather:g}."
             )
         first = torch.cat([each[:1] for each in three])
         shows = preview(cls, first, None if image is None else image[:1].expand(3, -1, -1, -1))
-        return io.NodeOutput(*three, ui={**shows, "text": ("\n".join(told),)})
+        return io.NodeOutput(*three, ui={**shows, "text": ("\n".join(messages),)})

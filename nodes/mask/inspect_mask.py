@@ -26,7 +26,7 @@ class InspectMask(io.ComfyNode):
                     "repair", default=False, tooltip="Mend what is found. Off: only say it, and give the mask as it is."
                 ),
                 io.Boolean.Input(
-                    "binary",
+                    "binary_mask",
                     default=False,
                     tooltip="The mask is needed hard, 0 and 1 only: a soft edge is then cut at 0.5.",
                 ),
@@ -50,9 +50,9 @@ class InspectMask(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, mask: Tensor, repair: bool, binary: bool, latent_cell: int = 8, image: Tensor | None = None
+        cls, mask: Tensor, repair: bool, binary_mask: bool, latent_cell: int = 8, image: Tensor | None = None
     ) -> io.NodeOutput:
-        found = examine(mask, image, repair, binary, latent_cell)
+        found = examine(mask, image, repair, binary_mask, latent_cell)
         report = found.report()
         shows = preview(cls, found.mask, image if image is not None and _fits(image, found.mask) else None)
         return io.NodeOutput(found.mask, report, ui={**shows, "text": (report,)})

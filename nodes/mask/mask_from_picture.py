@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...inpaint.imaging.color_names import parse_colour
-from ...inpaint.masks import from_alpha, from_colour, from_difference
+from ...inpaint.imaging.color_names import parse_color
+from ...inpaint.masks import from_alpha, from_color, from_difference
 from ...inpaint.masks import invert as inverted
 from ..shared.mask_preview import shown
 
@@ -39,7 +39,7 @@ class MaskFromColor(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, color: str, tolerance: float, softness: float, invert: bool) -> io.NodeOutput:
-        return _shown(cls, image, from_colour(image, parse_colour(color), tolerance, softness), invert)
+        return _shown(cls, image, from_color(image, parse_color(color), tolerance, softness), invert)
 
 
 class MaskFromAlpha(io.ComfyNode):

@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ...inpaint.core.checks import match
-from ...inpaint.imaging.color_names import parse_colour
+from ...inpaint.imaging.color_names import parse_color
 from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.overlay import OPACITY, RED, overlay
 
@@ -43,7 +43,7 @@ class PreviewMaskOverImage(io.ComfyNode):
     @classmethod
     def execute(cls, image: Tensor, mask: Tensor, color: str, opacity: float, outline: bool) -> io.NodeOutput:
         image, mask = match(image, mask)
-        veiled = overlay(image, mask, parse_colour(color), opacity, outline)
+        veiled = overlay(image, mask, parse_color(color), opacity, outline)
         return io.NodeOutput(
             veiled, ui={**ui.PreviewImage(veiled.float(), cls=cls).as_dict(), "text": (coverage(mask),)}
         )

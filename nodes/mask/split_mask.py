@@ -4,7 +4,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...inpaint.core.checks import as_mask, without_haze
+from ...inpaint.core.checks import as_mask, clear_near_zero
 from ...inpaint.masks import split
 from ...inpaint.masks.operators.components import ORDERS
 from ..shared.choices import check_choices
@@ -58,16 +58,16 @@ class SplitMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask: Tensor, order: str, min_area: int, max_regions: int) -> io.NodeOutput:
-        mask = without_haze(as_mask(mask))
+        mask = clear_near_zero(as_mask(mask))
         regions = split(mask, order, max_regions, min_area)
         count = len(regions.masks)
-        told = [f"{count} region{'s' if count > 1 else ''}:"]
+        messages = [f"{count} region{'s' if count > 1 else ''}:"]
         if not count:
-            told = [f"No region of {min_area} px or more." if mask.any() else "No region: the mask is empty."]
+            messages = [f"No region of {min_area} px or more." if mask.any() else "No region: the mask is empty."]
         for number, (area, box, frame) in enumerate(zip(regions.areas, regions.boxes, regions.frames, strict=True)):
             where = f" of mask {frame}" if len(mask) > 1 else ""
-            told.append(f"{number}{where}: {area:,} px, {box.width}x{box.height} at {box.x}, {box.y}")
+            messages.append(f"{number}{where}: {area:,} px, {box.width}x{box.height} at {box.x}, {box.y}")
         if regions.left_out:
-            told.append(f"{regions.left_out} smaller ones were left out.")
+            messages.append(f"{regions.left_out} smaller ones were left out.")
         masks = regions.masks if count else torch.zeros_like(mask[:1])
-        return io.NodeOutput(masks, count, ui={**preview(cls, masks, None), "text": ("\n".join(told),)})
+        return io.NodeOutput(masks, count, ui={**preview(cls, masks, None), "text": ("\n".join(messages),)})

@@ -20,7 +20,7 @@ class CoherentSampler(io.ComfyNode):
             "SamplerCustomAdvanced or SamplerCustom. It takes as long as euler.",
             inputs=[
                 io.Combo.Input(
-                    "calls",
+                    "model_calls",
                     options=[ONE, TWO],
                     default=ONE,
                     tooltip="How often the model is asked. One a step takes as long as euler: N calls for N steps. Two "
@@ -32,9 +32,9 @@ class CoherentSampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, calls: str | None) -> bool | str:
-        return check_choices(cls, calls=calls)
+    def validate_inputs(cls, model_calls: str | None) -> bool | str:
+        return check_choices(cls, model_calls=model_calls)
 
     @classmethod
-    def execute(cls, calls: str) -> io.NodeOutput:
-        return io.NodeOutput(host.coherent_sampler(full=calls == TWO))
+    def execute(cls, model_calls: str) -> io.NodeOutput:
+        return io.NodeOutput(host.coherent_sampler(full=model_calls == TWO))

@@ -77,14 +77,14 @@ class MaskedSampler(io.ComfyNode):
                         "host does. A model from Soft Inpaint keeps its own way. Hard masks are the same in both.",
                     ),
                     io.Combo.Input(
-                        "sampled",
+                        "sample_area",
                         options=[WHOLE, AROUND],
                         default=WHOLE,
                         tooltip="around the mask: only the mask and its surroundings are sampled, at full resolution; "
                         "time and memory follow their size, not the picture's.",
                     ),
                     count(
-                        "context",
+                        "context_cells",
                         32,
                         "Around the mask: how much of the surroundings the model sees on every side, in latent cells "
                         "(8 pixels with most models).",
@@ -97,9 +97,15 @@ class MaskedSampler(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, sampler_name: str | None, scheduler: str | None, soft_mask: str | None = None, sampled: str | None = None
+        cls,
+        sampler_name: str | None,
+        scheduler: str | None,
+        soft_mask: str | None = None,
+        sample_area: str | None = None,
     ) -> bool | str:
-        return check_choices(cls, sampler_name=sampler_name, scheduler=scheduler, soft_mask=soft_mask, sampled=sampled)
+        return check_choices(
+            cls, sampler_name=sampler_name, scheduler=scheduler, soft_mask=soft_mask, sample_area=sample_area
+        )
 
     @classmethod
     def execute(
@@ -109,16 +115,16 @@ class MaskedSampler(io.ComfyNode):
         negative: list,
         latent: dict[str, Any],
         soft_mask: str = SCHEDULE,
-        sampled: str = WHOLE,
-        context: int = 32,
+        sample_area: str = WHOLE,
+        context_cells: int = 32,
         **settings: Any,
     ) -> io.NodeOutput:
-        samples, noise_mask, told = latent["samples"], latent.get("noise_mask"), []
+        samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
         shape = samples.shape
         if getattr(samples, "is_nested", False):
             # Pictures with sound and the like: their masks are the host's to read.
-            if sampled == AROUND:
-                raise InpaintError('sampled: expected one latent, got several in one. Choose "whole picture".')
+            if sample_area == AROUND:
+                raise InpaintError('sample_area: expected one latent, got several in one. Choose "whole picture".')
         elif noise_mask is not None:
             noise_mask = host.latent_mask(noise_mask, shape)
             latent = {**latent, "noise_mask": noise_mask}
@@ -126,14 +132,14 @@ class MaskedSampler(io.ComfyNode):
                 return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
             # The coherent samplers soften soft masks in their own way.
             own = soft_mask == BLEND or host.reads_soft_masks(model) or settings["sampler_name"] in host.COHERENT
-            model = host.with_nothing_outside(model) if own else host.with_soft_mask(model, Soft())
-            window = plan_window(noise_mask, context) if sampled == AROUND else None
+            model = host.with_latent_preserved_outside_mask(model) if own else host.with_soft_mask(model, Soft())
+            window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
-                told = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
+                messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
                 shape = (*shape[:-2], window.height, window.width)
-        told.insert(0, sampling_report(model, shape))
+        messages.insert(0, sampling_report(model, shape))
         result, halved = host.sample(model, positive, negative, latent, cells=shape[-2:], **settings)
         if halved:
-            told.append("Memory ran out, so the batch was sampled in two halves.")
-        return io.NodeOutput(result, ui={"text": ("\n".join(told),)})
+            messages.append("Memory ran out, so the batch was sampled in two halves.")
+        return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ... import host
-from ...inpaint.sampling.soft import Curve, Soft, freed
+from ...inpaint.sampling.soft import Curve, Soft, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, repainted
 from ..shared.choices import check_choices
 from ..shared.mask_preview import preview, read
@@ -106,7 +106,7 @@ class SoftInpaint(io.ComfyNode):
         if method == SCHEDULE:
             soft = Soft(strength, curve, power, minimum_denoise)
             patched = host.with_soft_mask(model, soft)
-            steps = [freed(shown_mask, step / steps_shown, soft) for step in range(steps_shown)]
+            steps = [repaintable_mask(shown_mask, step / steps_shown, soft) for step in range(steps_shown)]
         else:
             blend = SoftBlend(schedule_bias, preservation_strength, transition_contrast_boost)
             patched = host.with_soft_blend(model, blend)

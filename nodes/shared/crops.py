@@ -6,9 +6,8 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ... import host
-from ...inpaint.compositing import METHODS, max_change
-from ...inpaint.compositing import color as colour
-from ...inpaint.compositing.seam import seam, worst
+from ...inpaint.compositing import METHODS, color, max_change
+from ...inpaint.compositing.seam_score import seam, worst
 from ...inpaint.core.geometry import Area, Size
 from ...inpaint.crops.plan import Context, Target
 from ...inpaint.imaging.padding import BORDERS
@@ -101,11 +100,11 @@ def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, d
     outside = max_change(original.expand_as(made), made, kept.expand(made.shape[:3]))
     del kept
     composite = composite.expand(made.shape[:3])
-    told = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
+    messages = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
     if unusable:
-        told.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
-    told.append(worst(seam(made, composite)).report())
-    return io.NodeOutput(made, composite, ui={"text": ("\n".join(told),)})
+        messages.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
+    messages.append(worst(seam(made, composite)).report())
+    return io.NodeOutput(made, composite, ui={"text": ("\n".join(messages),)})
 
 
 def stitch_outputs() -> list[io.Output]:
@@ -130,15 +129,15 @@ def finish_inputs() -> list[io.Input]:
             "over a narrow one. poisson keeps the crop's detail and takes the values around it.",
         ),
         io.Combo.Input(
-            "colour",
-            options=list(colour.METHODS),
+            "color_match",
+            options=list(color.METHODS),
             default="mean-std",
-            tooltip="Corrects the crop's colour by what is known around the mask. mean-std: one shift and contrast for "
+            tooltip="Corrects the crop's color by what is known around the mask. mean-std: one shift and contrast for "
             "all. field: a smooth field, different on every side. none leaves it.",
         ),
         *all_advanced(
-            share("colour_strength", 1.0, "How much of the correction is made."),
-            pixels("ring", 32.0, "Width in pixels of the known ring that colour and place are fitted on."),
+            share("color_strength", 1.0, "How much of the correction is made."),
+            pixels("ring_width", 32.0, "Width in pixels of the known ring that color and place are fitted on."),
             io.Boolean.Input(
                 "align",
                 default=False,

@@ -4,7 +4,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ...inpaint.core.checks import as_mask, match, without_haze
+from ...inpaint.core.checks import as_mask, clear_near_zero, match
 from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.overlay import overlay
 
@@ -16,15 +16,15 @@ LONGEST_SIDE = 1024
 def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, list[str]]:
     """The mask, at its picture's size and batch where there is one; that picture; and what was done, in words."""
     mask = as_mask(mask)
-    clear = without_haze(mask)
-    told = [] if torch.equal(clear, mask) else ["removed a haze under 1.5 of 255"]
+    clear = clear_near_zero(mask)
+    messages = [] if torch.equal(clear, mask) else ["removed a haze under 1.5 of 255"]
     if image is None:
-        return clear, None, told
+        return clear, None, messages
     height, width = mask.shape[1:]
     image, mask = match(image, mask)
     if mask.shape[1:] != (height, width):
-        told.insert(0, f"resized from {width}x{height} to {mask.shape[2]}x{mask.shape[1]}")
-    return mask, image, told
+        messages.insert(0, f"resized from {width}x{height} to {mask.shape[2]}x{mask.shape[1]}")
+    return mask, image, messages
 
 
 def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict:
@@ -32,8 +32,8 @@ def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict
     mask = _small(mask[:MOST_SHOWN, None])[:, 0]
     if image is None:
         return ui.PreviewMask(mask, cls=cls).as_dict()
-    colours = _small(image[:MOST_SHOWN, ..., :3].movedim(-1, 1))
-    return ui.PreviewImage(overlay(colours.movedim(1, -1), mask), cls=cls).as_dict()
+    colors = _small(image[:MOST_SHOWN, ..., :3].movedim(-1, 1))
+    return ui.PreviewImage(overlay(colors.movedim(1, -1), mask), cls=cls).as_dict()
 
 
 def _small(planes: Tensor) -> Tensor:
@@ -45,6 +45,6 @@ def _small(planes: Tensor) -> Tensor:
     return torch.nn.functional.interpolate(planes.float(), size=size, mode="area")
 
 
-def shown(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None, *told: str) -> io.NodeOutput:
+def shown(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None, *messages: str) -> io.NodeOutput:
     """The mask as a node's only output, with a look at it, these lines, and how much it covers."""
-    return io.NodeOutput(mask, ui={**preview(cls, mask, image), "text": ("\n".join([*told, coverage(mask)]),)})
+    return io.NodeOutput(mask, ui={**preview(cls, mask, image), "text": ("\n".join([*messages, coverage(mask)]),)})

@@ -18,13 +18,13 @@ def client(comfyui, tmp_path_factory):
 
 
 def picture(color, **inputs):
-    """A prompt that makes a picture of one colour and saves it."""
+    """A prompt that makes a picture of one color and saves it."""
     return {
         "1": {
             "class_type": "EmptyImage",
             "inputs": {"width": 8, "height": 4, "batch_size": 1, "color": color, **inputs},
         },
-        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "colour"}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "color"}},
     }
 
 

@@ -138,7 +138,7 @@ class Loaded:
     vae: Any
     positive: list
     negative: list
-    told: list[str]
+    messages: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +151,7 @@ def load_small(run, small_files) -> Callable[[str], Loaded]:
     def load(name: str) -> Loaded:
         files = small_files(name)
         gc.collect()  # models hold themselves; those of an earlier test would stay beside this one
-        with _logged() as told:
+        with _logged() as messages:
             if isinstance(files, str):
                 model, clip, vae = run("MendLoadCheckpoint", ckpt_name=files, precision="fp32").outputs
             else:
@@ -159,7 +159,7 @@ def load_small(run, small_files) -> Callable[[str], Loaded]:
                 model, clip, vae = run("MendLoadModel", **names, precision="fp32").outputs
         encode = partial(run, "CLIPTextEncode" if isinstance(files, str) else "TestFluxConditioning", clip=clip)
         (positive,), (negative,) = (encode(text=text).outputs for text in ("a grassy meadow", "blurry"))
-        return Loaded(model, clip, vae, positive, negative, told)
+        return Loaded(model, clip, vae, positive, negative, messages)
 
     return load
 
@@ -198,14 +198,14 @@ def tiny_network(run, network_file) -> Any:
 @contextlib.contextmanager
 def _logged() -> Iterator[list[str]]:
     """What is logged meanwhile, whatever its level."""
-    told: list[str] = []
+    messages: list[str] = []
     handler, root = logging.Handler(), logging.getLogger()
-    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        yield told
+        yield messages
     finally:
         root.setLevel(level)
         root.removeHandler(handler)

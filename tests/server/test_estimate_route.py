@@ -29,24 +29,24 @@ def ask(host):
 
 
 def test_the_plan(ask):
-    status, plan = ask(model=CHECKPOINT, width=512, height=768, batch=2, card="RTX 3060 12 GB")
+    status, plan = ask(model=CHECKPOINT, width=512, height=768, batch_size=2, gpu="RTX 3060 12 GB")
     assert status == 200
-    assert (plan["rung"], plan["fits"], plan["moved"], plan["tile"]) == ("all resident", True, 0, None)
-    assert (plan["width"], plan["height"], plan["batch"]) == (512, 768, 2)
+    assert (plan["strategy"], plan["fits"], plan["offloaded"], plan["vae_tile"]) == ("all resident", True, 0, None)
+    assert (plan["width"], plan["height"], plan["batch_size"]) == (512, 768, 2)
     assert [phase["name"] for phase in plan["phases"]] == [
         "text encode",
         "VAE encode",
         "sampling",
-        "sampling, guided together",
+        "sampling, batched CFG",
         "VAE decode",
     ]
     assert all(0 < phase["weights"] <= phase["expected"] <= phase["safe"] < plan["free"] for phase in plan["phases"])
-    assert plan["said"][0].startswith("Fits")
+    assert plan["messages"][0].startswith("Fits")
 
 
 def test_this_computer_and_the_usual_size(ask):
     status, plan = ask(model=CHECKPOINT, prefix="/api")
-    assert (status, plan["width"], plan["height"], plan["batch"]) == (200, 1024, 1024, 1)
+    assert (status, plan["width"], plan["height"], plan["batch_size"]) == (200, 1024, 1024, 1)
 
 
 def test_another_size_reads_nothing_of_the_file(ask, base):
@@ -91,8 +91,8 @@ def test_what_is_unknown_and_what_is_unreadable_get_one_answer(ask, model):
         ({"height": "99999999999999999999"}, "height: expected a whole number from 64 to 16384."),
         ({"height": "9" * 5000}, "height: expected a whole number from 64 to 16384."),
         ({"height": "-512"}, "height: expected a whole number from 64 to 16384."),
-        ({"batch": "65"}, "batch: expected a whole number from 1 to 64."),
-        ({"batch": "\u0663"}, "batch: expected a whole number from 1 to 64."),
+        ({"batch_size": "65"}, "batch_size: expected a whole number from 1 to 64."),
+        ({"batch_size": "\u0663"}, "batch_size: expected a whole number from 1 to 64."),
     ],
 )
 def test_numbers_are_bounded(ask, query, named):
@@ -100,9 +100,9 @@ def test_numbers_are_bounded(ask, query, named):
 
 
 def test_a_card_that_is_not_listed(ask):
-    status, body = ask(model=CHECKPOINT, card="abacus")
+    status, body = ask(model=CHECKPOINT, gpu="abacus")
     assert status == 400
-    assert body["error"].startswith("card: expected one of this computer, GTX 1060 6 GB, ")
+    assert body["error"].startswith("gpu: expected one of this computer, GTX 1060 6 GB, ")
 
 
 def test_a_foreign_page_is_refused_by_the_host(ask):

@@ -29,7 +29,7 @@ class Photo:
     hole: np.ndarray
 
     def with_hole(self) -> np.ndarray:
-        """The mask in the alpha channel as the MaskEditor writes it: 0 in the hole, the colours kept."""
+        """The mask in the alpha channel as the MaskEditor writes it: 0 in the hole, the colors kept."""
         return np.dstack([self.pixels, np.where(self.hole, 0, 255).astype(np.uint8)])
 
 
@@ -50,22 +50,22 @@ class NodeInfo:
         widgets: options by name.
     """
 
-    told: dict[str, Any]
+    messages: dict[str, Any]
     slots: dict[str, str]
     widgets: dict[str, dict[str, Any]]
 
     @staticmethod
-    def of(told: dict[str, Any]) -> "NodeInfo":
+    def of(messages: dict[str, Any]) -> "NodeInfo":
         slots, widgets = {}, {}
-        for group, names in told["input_order"].items():
+        for group, names in messages["input_order"].items():
             for name in names if group != "hidden" else ():
-                kind, options = (*told["input"][group][name], {})[:2]
+                kind, options = (*messages["input"][group][name], {})[:2]
                 # Older nodes give the choices of a combo in place of its type.
                 if isinstance(kind, list) or kind in ("BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"):
                     widgets[name] = options
                 else:
                     slots[name] = kind
-        return NodeInfo(told, slots, widgets)
+        return NodeInfo(messages, slots, widgets)
 
     def saved_widgets(self) -> list[str]:
         """Names of the values in a saved workflow, with those of the widgets that the page adds."""
@@ -123,8 +123,8 @@ def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
         (base / "models" / "inpaint" / name).touch()
     with HostProcess(comfyui, base, extra_packs=[host_pack]) as host:
         client = HostClient(host.url)
-        nodes = {id: NodeInfo.of(told) for id, told in client.object_info().items()}
-        pack = nodes["MendCleanMask"].told["python_module"].removeprefix("custom_nodes.")
+        nodes = {id: NodeInfo.of(messages) for id, messages in client.object_info().items()}
+        pack = nodes["MendCleanMask"].messages["python_module"].removeprefix("custom_nodes.")
         server = Server(client, nodes, pack, models, tmp_path_factory.mktemp("pictures"))
         # The picture that the shipped workflows name; every ComfyUI has one.
         server.upload(photo.pixels, "example.png")

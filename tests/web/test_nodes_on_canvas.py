@@ -32,7 +32,7 @@ def test_dropped_on_the_canvas(canvas, nodes, shot):
         placed = canvas.add_node(id, 400 * (number % 4), 420 * (number // 4))
         slots, outputs = canvas.page.evaluate(SLOTS, placed)
         assert slots == node.slots
-        assert outputs == dict(zip(node.told["output_name"], node.told["output"], strict=True))
+        assert outputs == dict(zip(node.messages["output_name"], node.messages["output"], strict=True))
         values = canvas.widgets()[placed]
         assert list(values) == node.saved_widgets()
         for name, options in node.widgets.items():
@@ -44,12 +44,12 @@ def test_dropped_on_the_canvas(canvas, nodes, shot):
 
 def test_everything_has_a_tooltip(nodes):
     for id, node in nodes.items():
-        assert node.told["description"], id
-        groups = (node.told["input"].get(group, {}) for group in ("required", "optional"))
+        assert node.messages["description"], id
+        groups = (node.messages["input"].get(group, {}) for group in ("required", "optional"))
         inputs = {name: options for group in groups for name, (_, options) in group.items()}
-        told = {name: options.get("tooltip") for name, options in inputs.items()}
-        told |= dict(zip(node.told["output_name"], node.told["output_tooltips"], strict=True))
-        assert [name for name, tooltip in told.items() if not tooltip] == [], id
+        messages = {name: options.get("tooltip") for name, options in inputs.items()}
+        messages |= dict(zip(node.messages["output_name"], node.messages["output_tooltips"], strict=True))
+        assert [name for name, tooltip in messages.items() if not tooltip] == [], id
 
 
 def test_help_page_is_where_the_page_looks_for_it(server, nodes):

@@ -144,7 +144,7 @@ def test_any_model_starts_from_the_fill(workflows):
     api = json.loads((workflows["any-model-inpaint"].parent / "api" / "any-model-inpaint.json").read_text())
     encode = api[str(_node(api, "MendEncodeInpaint"))]["inputs"]
     assert encode["image"] == [str(_node(api, "MendFillMasked")), 0]
-    assert encode["masked_content"] == "prefilled"
+    assert encode["masked_content"] == "already filled"
 
 
 def test_flux_is_guided_as_fill_wants_it(workflows):
@@ -223,10 +223,10 @@ def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, s
     assert np.array_equal(result[outside], before[outside])
     assert np.abs(result[hole].astype(int) - before[hole]).mean() > 5
 
-    told = {id: "\n".join(output["text"]) for id, output in queued.outputs.items() if output and output.get("text")}
-    assert len(told) >= 2
+    messages = {id: "\n".join(output["text"]) for id, output in queued.outputs.items() if output and output.get("text")}
+    assert len(messages) >= 2
     readable = {"clipped": False, "inside": True, "empty": False, "covered": False}
-    assert canvas.page.evaluate(REPORTS) == {id: {"text": text, **readable} for id, text in told.items()}
+    assert canvas.page.evaluate(REPORTS) == {id: {"text": text, **readable} for id, text in messages.items()}
     assert not any(canvas.page.evaluate(EMPTY_REPORTS))
 
     assert _without_seed(canvas.api_prompt()) == _without_seed(prompt)

@@ -2,7 +2,7 @@
 
 They load, sample and decode like the real ones, only faster, and paint noise: they have never seen a picture.
 UNets are narrower or shorter, transformers have one block of each kind, text encoders have their true shape, and the
-VAE is one of TAESD's layout that paints each 8x8 block in its mean colour.
+VAE is one of TAESD's layout that paints each 8x8 block in its mean color.
 Every weight is one that float16 can hold, so float32 arithmetic sees the same numbers everywhere.
 """
 

@@ -1,6 +1,6 @@
 """A VAE in TAESD's layout, set by hand.
 
-Encoding takes the mean colour of each 8x8 block, decoding paints the block in that colour: its convolutions only
+Encoding takes the mean color of each 8x8 block, decoding paints the block in that color: its convolutions only
 average (encoder) or repeat (decoder), its residual blocks do nothing.
 """
 
@@ -19,9 +19,9 @@ def vae(channels: int, scale: float, shift: float = 0.0) -> Weights:
         channels: of the latent, a multiple of 4.
         scale, shift: the family's: a model is given (latent - shift) * scale, and TAESD works in that very scale.
     """
-    # Three colours in four latents: the columns are orthogonal, so colours come back by the transpose.
+    # Three colors in four latents: the columns are orthogonal, so colors come back by the transpose.
     mix = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=torch.float16).repeat(channels // 4, 1)
-    colour = torch.arange(3)
+    color = torch.arange(3)
 
     def conv(name: str, outputs: int, inputs: int, bias: bool = False) -> Weights:
         weights = {f"{name}.weight": torch.zeros(outputs, inputs, 3, 3, dtype=torch.float16)}
@@ -36,10 +36,10 @@ def vae(channels: int, scale: float, shift: float = 0.0) -> Weights:
     encoder, decoder = "taesd_encoder", "taesd_decoder"
     weights = blocks(encoder, 1, 3, 4, 5, 7, 8, 9, 11, 12, 13) | blocks(decoder, 3, 4, 5, 8, 9, 10, 13, 14, 15, 18)
     weights |= conv(f"{encoder}.0", VAE_WIDTH, 3, bias=True)
-    weights[f"{encoder}.0.weight"][colour, colour, 1, 1] = 1
+    weights[f"{encoder}.0.weight"][color, color, 1, 1] = 1
     for halve in (2, 6, 10):
         weights |= conv(f"{encoder}.{halve}", VAE_WIDTH, VAE_WIDTH)
-        weights[f"{encoder}.{halve}.weight"][colour, colour, 1:, 1:] = 0.25  # exactly the 2x2 pixels of this position
+        weights[f"{encoder}.{halve}.weight"][color, color, 1:, 1:] = 0.25  # exactly the 2x2 pixels of this position
     weights |= conv(f"{encoder}.14", channels, VAE_WIDTH, bias=True)
     weights[f"{encoder}.14.weight"][:, :3, 1, 1] = mix
     weights[f"{encoder}.14.bias"] = -mix.sum(1) / 2  # mid grey is latent 0
@@ -49,7 +49,7 @@ def vae(channels: int, scale: float, shift: float = 0.0) -> Weights:
     weights[f"{decoder}.1.bias"][:3] = 0.5
     for double in (7, 12, 17):
         weights |= conv(f"{decoder}.{double}", VAE_WIDTH, VAE_WIDTH)
-        weights[f"{decoder}.{double}.weight"][colour, colour, 1, 1] = 1
+        weights[f"{decoder}.{double}.weight"][color, color, 1, 1] = 1
     weights |= conv(f"{decoder}.19", 3, VAE_WIDTH, bias=True)
-    weights[f"{decoder}.19.weight"][colour, colour, 1, 1] = 1
+    weights[f"{decoder}.19.weight"][color, color, 1, 1] = 1
     return weights | {"vae_scale": torch.tensor(scale), "vae_shift": torch.tensor(shift)}

@@ -6,7 +6,7 @@ edges        the outline: feather, blur, smooth_outline
 components   connected patches: fill_holes, remove_specks, keep_largest, split
 shapes       what encloses a mask: convex_hull, bounding_box
 combine      two masks made one
-select       a mask from pictures: by colour, by alpha, by what differs
+select       a mask from pictures: by color, by alpha, by what differs
 video        masks of a film's frames: smooth_over_time
 latent       masks at the resolution of a latent: pool, grow_cells
 per_frame    how operators that use OpenCV or numpy take a batch
@@ -18,7 +18,7 @@ from .components import fill_holes, keep_largest, remove_specks, split
 from .edges import blur, feather, smooth_outline
 from .grow import close, grow, open
 from .latent import grow_cells, pool
-from .select import from_alpha, from_colour, from_difference
+from .select import from_alpha, from_color, from_difference
 from .shapes import bounding_box, convex_hull
 from .values import invert, levels, snap, threshold
 from .video import smooth_over_time
@@ -32,7 +32,7 @@ __all__ = [
     "feather",
     "fill_holes",
     "from_alpha",
-    "from_colour",
+    "from_color",
     "from_difference",
     "grow",
     "grow_cells",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...core.checks import as_mask, as_planes, check_choice, match_mask
+from ...core.checks import as_bhw, as_mask, check_choice, match_mask
 from .values import invert
 
 # On hard masks the set operations of these names; on soft ones the usual fuzzy ones (Zadeh 1965).
@@ -35,7 +35,7 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
     """
     check_choice("operation", operation, OPERATIONS)
     mask = as_mask(mask)
-    batch = len(as_planes(other, "other")) if len(mask) == 1 else len(mask)
+    batch = len(as_bhw(other, "other")) if len(mask) == 1 else len(mask)
     height, width = mask.shape[1:]
     other = match_mask(other, height, width, batch, "other").to(mask)
     return OPERATIONS[operation](mask.expand(batch, -1, -1), other)

@@ -22,14 +22,14 @@ def _gaussian(way: np.ndarray) -> np.ndarray:
 
 
 # How a ramp rises, by how far along it a pixel is: 0 to 1 in, 0 to 1 out, ends exact.
-FALLOFFS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "smooth": lambda way: way * way * (3 - 2 * way),
     "linear": lambda way: way,
     "gaussian": _gaussian,
 }
 
 
-def feather(mask: Tensor, pixels: float, side: str = "center", falloff: str = "smooth") -> Tensor:
+def feather(mask: Tensor, pixels: float, side: str = "center", curve: str = "smooth") -> Tensor:
     """Replace the mask's edge by a ramp exactly `pixels` wide, with finite support.
 
     The edge is the line where the mask crosses 0.5, halfway between pixel centres; what a soft mask was besides that
@@ -48,11 +48,11 @@ def feather(mask: Tensor, pixels: float, side: str = "center", falloff: str = "s
         [B, H, W], same dtype and device.
 
     Raises:
-        InpaintError: if `mask` is not [B, H, W], `pixels` is negative or not finite, or `side` or `falloff` is not
+        InpaintError: if `mask` is not [B, H, W], `pixels` is negative or not finite, or `side` or `curve` is not
             one of those.
     """
     check_choice("side", side, SIDES)
-    check_choice("falloff", falloff, FALLOFFS)
+    check_choice("curve", curve, CURVES)
     check_amount("pixels", pixels, "To shrink a mask, use grow below zero.")
     if pixels == 0:
         return mask
@@ -63,7 +63,7 @@ def feather(mask: Tensor, pixels: float, side: str = "center", falloff: str = "s
         way += SIDES[side]
         ramp = (way > 0) & (way < 1)
         np.clip(way, 0, 1, out=way)
-        way[ramp] = FALLOFFS[falloff](way[ramp])
+        way[ramp] = CURVES[curve](way[ramp])
         return way
 
     return each_frame(mask, soften, reach=pixels)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.alloc import room
+from ...core.alloc import allocate
 from ...core.checks import check_mask
 
 
@@ -35,15 +35,15 @@ def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: fl
     frames = mask.detach().to("cpu", dtype).contiguous().numpy()
     windows = [... if reach is None else _window(frame, reach) for frame in frames]
     # Not zeros_like, which writes its zeros: here they come with the memory.
-    room = np.empty if reach is None else np.zeros
+    empty = np.empty if reach is None else np.zeros
 
     if len(frames) == 1:
         # Done before there is room for it: memory that `work` frees on top of that goes back to the system each time.
         done = work(frames[0][windows[0]])
-        results = room(frames.shape, frames.dtype)
+        results = empty(frames.shape, frames.dtype)
         results[0][windows[0]] = done
     else:
-        results = room(frames.shape, frames.dtype)
+        results = empty(frames.shape, frames.dtype)
 
         def do(index: int) -> None:
             results[index][windows[index]] = work(frames[index][windows[index]])
@@ -53,9 +53,9 @@ def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: fl
     return torch.from_numpy(results).to(device=mask.device, dtype=mask.dtype)
 
 
-def room_for(mask: Tensor) -> Tensor:
+def allocate_like(mask: Tensor) -> Tensor:
     """An uninitialised tensor like this one, for a result."""
-    return room(mask.shape, mask)
+    return allocate(mask.shape, mask)
 
 
 def _window(frame: np.ndarray, reach: float) -> tuple[slice, slice]:

@@ -1,8 +1,8 @@
-"""A mask from pictures: by colour, by alpha, by what differs.
+"""A mask from pictures: by color, by alpha, by what differs.
 
-Colours are compared as people see them: by Delta E, the straight distance in CIE L*a*b*. About 2.3 is just noticeable,
-10 is another shade of the same colour, and no two colours of sRGB are further than 259 apart. All is computed in
-float32; a float16 picture has rounded its own colours by up to 0.1 Delta E, a bfloat16 one by up to 1.
+Colors are compared as people see them: by Delta E, the straight distance in CIE L*a*b*. About 2.3 is just noticeable,
+10 is another shade of the same color, and no two colors of sRGB are further than 259 apart. All is computed in
+float32; a float16 picture has rounded its own colors by up to 0.1 Delta E, a bfloat16 one by up to 1.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ...core.errors import InpaintError
 FARTHEST = 259.0
 
 
-def from_colour(image: Tensor, colour: tuple[float, float, float], tolerance: float, softness: float = 0.0) -> Tensor:
-    """Where a picture has a colour, or one near it.
+def from_color(image: Tensor, color: tuple[float, float, float], tolerance: float, softness: float = 0.0) -> Tensor:
+    """Where a picture has a color, or one near it.
 
     Args:
         image: [B, H, W, C] float of sRGB, C = 3 or 4; values outside 0..1 are clamped, alpha is not looked at.
-        colour: red, green and blue of sRGB in 0..1.
-        tolerance: Delta E up to which a pixel is in the mask, 0 to 259; 0 takes the very same colour only.
+        color: red, green and blue of sRGB in 0..1.
+        tolerance: Delta E up to which a pixel is in the mask, 0 to 259; 0 takes the very same color only.
         softness: Delta E over which the mask then falls evenly to 0, 0 to 259; 0 is a hard edge.
 
     Returns:
-        [B, H, W] float32 in 0..1 on the image's device. A pixel with NaN has no colour and is 0.
+        [B, H, W] float32 in 0..1 on the image's device. A pixel with NaN has no color and is 0.
 
     Raises:
         InpaintError: if `image` is not a picture or a number is outside its range.
     """
     check_image(image)
-    if len(colour) != 3 or not all(0 <= channel <= 1 for channel in colour):
-        raise InpaintError(f"colour: expected three numbers 0..1, got {colour}. Divide numbers up to 255 by 255.")
-    return 1 - _beyond(_distance(image, torch.tensor([[[colour]]])), tolerance, softness)
+    if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
+        raise InpaintError(f"color: expected three numbers 0..1, got {color}. Divide numbers up to 255 by 255.")
+    return 1 - _beyond(_distance(image, torch.tensor([[[color]]])), tolerance, softness)
 
 
 def from_alpha(image: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def from_difference(image: Tensor, other: Tensor, tolerance: float, softness: fl
         softness: Delta E over which the mask then rises evenly to 1, 0 to 259; 0 is a hard edge.
 
     Returns:
-        [B, H, W] float32 in 0..1 on the image's device. Equal pixels are exactly 0. NaN differs from any colour (1)
+        [B, H, W] float32 in 0..1 on the image's device. Equal pixels are exactly 0. NaN differs from any color (1)
         and not from NaN (0).
 
     Raises:
@@ -106,7 +106,7 @@ def _beyond(distance: Tensor, tolerance: float, softness: float) -> Tensor:
 def _distance(image: Tensor, other: Tensor) -> Tensor:
     """Delta E of every pixel: [B, H, W] float32 on the image's device, B the larger of the two batches.
 
-    `other` is as high and wide as `image`, or 1 x 1. NaN is infinitely far from any colour and 0 from NaN.
+    `other` is as high and wide as `image`, or 1 x 1. NaN is infinitely far from any color and 0 from NaN.
 
     A frame at a time, because the way to Lab takes nine times a frame's memory; and on the CPU, because a GPU may
     round its products to 10 bits (TF32).

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from ...core.checks import check_mask
 from ...core.errors import InpaintError
-from .per_frame import room_for
+from .per_frame import allocate_like
 
 
 def threshold(mask: Tensor, level: float) -> Tensor:
@@ -27,7 +27,7 @@ def threshold(mask: Tensor, level: float) -> Tensor:
         raise InpaintError(
             f"level: expected above 0 and at most 1, got {level}. Use 0.5 for the middle of a soft edge."
         )
-    return torch.ge(mask, level, out=room_for(mask))
+    return torch.ge(mask, level, out=allocate_like(mask))
 
 
 def snap(mask: Tensor, margin: float) -> Tensor:
@@ -47,7 +47,7 @@ def snap(mask: Tensor, margin: float) -> Tensor:
     if not 0 <= margin < 0.5:
         raise InpaintError(f"margin: expected 0 or more and below 0.5, got {margin}. Threshold a mask to make it hard.")
     # torch has a fast operator for "above, or else": turned over, it does for the upper end as well.
-    turned = torch.neg(mask, out=room_for(mask))
+    turned = torch.neg(mask, out=allocate_like(mask))
     snapped = functional.threshold(turned, margin - 1, -1, inplace=True).neg_()
     return functional.threshold(snapped, margin, 0, inplace=True)
 
@@ -59,7 +59,7 @@ def invert(mask: Tensor) -> Tensor:
         InpaintError: if `mask` is not [B, H, W].
     """
     check_mask(mask)
-    return torch.sub(1, mask, out=room_for(mask))
+    return torch.sub(1, mask, out=allocate_like(mask))
 
 
 def levels(mask: Tensor, black: float = 0.0, white: float = 1.0, gamma: float = 1.0) -> Tensor:
@@ -82,5 +82,5 @@ def levels(mask: Tensor, black: float = 0.0, white: float = 1.0, gamma: float = 
         raise InpaintError(f"levels: expected black below white, got black {black}, white {white}. Raise white.")
     if not gamma > 0:
         raise InpaintError(f"gamma: expected above 0, got {gamma}. 1 changes nothing.")
-    stretched = torch.sub(mask, black, out=room_for(mask)).div_(white - black).clamp_(0, 1)
+    stretched = torch.sub(mask, black, out=allocate_like(mask)).div_(white - black).clamp_(0, 1)
     return stretched if gamma == 1 else stretched.pow_(1 / gamma)

@@ -228,7 +228,7 @@ def test_paste_pastes_by_every_method(method):
 
 @pytest.mark.parametrize("method", CORRECTING)
 @pytest.mark.parametrize("hole", HOLES.values(), ids=HOLES)
-def test_a_shift_of_all_colours_is_undone(method, hole):
+def test_a_shift_of_all_colors_is_undone(method, hole):
     original = random(1, *hole.shape, 3) * 0.5 + 0.25
     repainted = original + torch.tensor([0.2, -0.1, 0.05])
     mask = torch.from_numpy(hole)[None].float()
@@ -250,7 +250,7 @@ def test_pixels_that_are_not_finite_play_no_part_in_the_correction(method, bad):
 
 
 @pytest.mark.parametrize("method", CORRECTING)
-def test_a_slow_drift_of_colours_leaves_no_step_at_the_edge(method):
+def test_a_slow_drift_of_colors_leaves_no_step_at_the_edge(method):
     y, x = torch.meshgrid(torch.linspace(0, 1, 96), torch.linspace(0, 1, 96), indexing="ij")
     original = torch.full((1, 96, 96, 3), 0.5)
     repainted = original + 0.3 * torch.stack([x - 0.5, (x * y) - 0.3, (3 * y).sin() / 3], dim=-1)

@@ -1,4 +1,4 @@
-"""Colour fitted on the ring: what must be undone exactly, and what must play no part in it.
+"""Color fitted on the ring: what must be undone exactly, and what must play no part in it.
 
 Mutations seen to fail here: a ring with the hole in it, a pixel too wide, around what is fully masked only; all kept
 pixels or the hole itself fitted on; pixels that are not finite fitted on; strength left out, or not told; values let
@@ -13,7 +13,7 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from inpaint.compositing.color import METHODS, match_colour
+from inpaint.compositing.color import METHODS, match_color
 from inpaint.core.errors import InpaintError
 from inpaint.masks.ring import ring_around
 
@@ -49,7 +49,7 @@ def test_a_shift_is_undone_exactly_and_contrast_stays(method):
     original, mask = scene(), hole_in()
     painted = original.clone()
     painted[mask > 0] = scene(seed=1)[mask > 0]
-    matched = match_colour(original, painted + SHIFT, mask, method)
+    matched = match_color(original, painted + SHIFT, mask, method)
     torch.testing.assert_close(matched.image, painted, rtol=0, atol=2e-6)
     torch.testing.assert_close(matched.shift, -SHIFT[None], rtol=0, atol=1e-6)
     inside = matched.image[mask > 0]
@@ -59,7 +59,7 @@ def test_a_shift_is_undone_exactly_and_contrast_stays(method):
 def test_a_change_of_contrast_is_undone_by_mean_std():
     original, mask = scene(), hole_in()
     painted = (original - 0.5) * torch.tensor([0.8, 1.1, 1.3]) + 0.45
-    matched = match_colour(original, painted, mask, "mean-std")
+    matched = match_color(original, painted, mask, "mean-std")
     torch.testing.assert_close(matched.image, original, rtol=0, atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_a_shift_that_differs_from_side_to_side_is_undone_by_the_field():
     original, mask = scene(), hole_in()
     y, x = torch.meshgrid(torch.linspace(-1, 1, 96), torch.linspace(-1, 1, 80), indexing="ij")
     drift = torch.stack([0.1 * x, 0.08 * y, 0.05 * (x - y)], dim=-1)
-    left = {method: (match_colour(original, original + drift, mask, method).image - original) for method in FITTED}
+    left = {method: (match_color(original, original + drift, mask, method).image - original) for method in FITTED}
     # Where the hole runs off the picture, the field goes on as it was.
     closed = mask == 1
     assert float(left["field"][closed].abs().max()) < 0.008
@@ -78,7 +78,7 @@ def test_the_field_does_not_follow_single_pixels():
     """Noise of 0.05 on the ring's pixels is averaged over blocks before it goes inside."""
     original, mask = scene(), hole_in()
     noise = 0.05 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0))
-    change = match_colour(original, original + noise, mask, "field").image - (original + noise)
+    change = match_color(original, original + noise, mask, "field").image - (original + noise)
     assert float(change[mask > 0].abs().max()) < 0.02
     steps = max(float(change.diff(dim=dim).abs().max()) for dim in (1, 2))
     assert steps < 0.005
@@ -89,19 +89,19 @@ def test_only_the_ring_is_looked_at(method):
     original, mask, ring = scene(), hole_in(), 12
     painted = scene(seed=1)
     outside_ring = ~ring_around(mask, ring)
-    change = match_colour(original, painted, mask, method, ring=ring).image - painted
+    change = match_color(original, painted, mask, method, ring=ring).image - painted
     other, other_painted = original.clone(), painted.clone()
     other[outside_ring] = 0.9
     other_painted[outside_ring & (mask == 0)] = 0.1
     other_painted[:, 40, 40] = 0.3
-    other_change = match_colour(other, other_painted, mask, method, ring=ring).image - other_painted
+    other_change = match_color(other, other_painted, mask, method, ring=ring).image - other_painted
     same = (other_painted == painted).all(dim=-1)
     torch.testing.assert_close(other_change[same], change[same], rtol=0, atol=1e-6)
 
 
 def test_mean_std_gives_the_ring_the_mean_and_spread_of_the_original():
     original, painted, mask = scene(), scene() * 0.8 + scene(seed=1) * 0.2, hole_in()
-    matched = match_colour(original, painted, mask, "mean-std", ring=9)
+    matched = match_color(original, painted, mask, "mean-std", ring=9)
     ring = ring_around(mask, 9)
     assert matched.pixels == (int(ring.sum()),)
     torch.testing.assert_close(matched.image[ring].mean(dim=0), original[ring].mean(dim=0))
@@ -111,7 +111,7 @@ def test_mean_std_gives_the_ring_the_mean_and_spread_of_the_original():
 @pytest.mark.parametrize("method", FITTED)
 def test_half_the_strength_is_half_the_change(method):
     original, painted, mask = scene(), scene(seed=1), hole_in()
-    whole, half = (match_colour(original, painted, mask, method, strength) for strength in (1.0, 0.5))
+    whole, half = (match_color(original, painted, mask, method, strength) for strength in (1.0, 0.5))
     torch.testing.assert_close(half.image - painted, 0.5 * (whole.image - painted), rtol=0, atol=1e-6)
     torch.testing.assert_close(half.shift, 0.5 * whole.shift)
 
@@ -119,9 +119,9 @@ def test_half_the_strength_is_half_the_change(method):
 @pytest.mark.parametrize(("method", "strength"), [("none", 1.0), ("field", 0.0), ("mean-std", 0.0)])
 def test_nothing_asked_for_is_nothing_done(method, strength):
     painted = scene()
-    matched = match_colour(scene(seed=1), painted, hole_in(), method, strength)
+    matched = match_color(scene(seed=1), painted, hole_in(), method, strength)
     assert torch.equal(matched.image, painted)
-    assert matched.report() == "Colour was left as it was."
+    assert matched.report() == "Color was left as it was."
 
 
 @pytest.mark.parametrize("method", FITTED)
@@ -135,10 +135,10 @@ def test_with_nothing_to_fit_on_nothing_changes_and_it_is_said(method, why):
         mask = torch.zeros_like(mask)
     elif why == "nothing finite":
         original = original * torch.nan
-    matched = match_colour(original, painted, mask, method, ring=ring)
+    matched = match_color(original, painted, mask, method, ring=ring)
     assert torch.equal(matched.image, painted)
     assert matched.pixels == (0,)
-    assert matched.report() == "Colour was not corrected: no known pixels lie around the mask to fit it on."
+    assert matched.report() == "Color was not corrected: no known pixels lie around the mask to fit it on."
 
 
 @pytest.mark.parametrize("method", FITTED)
@@ -147,10 +147,10 @@ def test_each_picture_is_fitted_on_its_own_ring(method):
     mask = hole_in(frames=3)
     mask[1] = 1
     mask[2] = mask[2].flip(0)
-    matched = match_colour(original, painted, mask, method)
+    matched = match_color(original, painted, mask, method)
     for index in range(3):
         one = slice(index, index + 1)
-        alone = match_colour(original[one], painted[one], mask[one], method)
+        alone = match_color(original[one], painted[one], mask[one], method)
         torch.testing.assert_close(matched.image[one], alone.image, rtol=0, atol=1e-3)
         assert matched.pixels[index] == alone.pixels[0]
     assert matched.pixels[1] == 0
@@ -161,7 +161,7 @@ def test_each_picture_is_fitted_on_its_own_ring(method):
 @pytest.mark.parametrize("batches", [(1, 3, 1), (3, 1, 1), (1, 1, 3), (3, 3, 1)])
 def test_one_serves_many(method, batches):
     original, painted, mask = scene(frames=batches[0]), scene(frames=batches[1], seed=1), hole_in(frames=batches[2])
-    matched = match_colour(original, painted, mask, method)
+    matched = match_color(original, painted, mask, method)
     assert matched.image.shape[0] == len(matched.pixels) == len(matched.shift) == 3
 
 
@@ -173,7 +173,7 @@ def test_what_is_not_finite_stays_and_plays_no_part(method, bad):
     spots = torch.rand(mask.shape, generator=torch.Generator().manual_seed(0)) < 0.05
     painted[..., 1][spots] = bad
     original[..., 2][spots.flip(1)] = -bad
-    matched = match_colour(original, painted, mask, method)
+    matched = match_color(original, painted, mask, method)
     clean = ~spots & ~spots.flip(1)
     torch.testing.assert_close(matched.image[clean], original[clean], rtol=0, atol=2e-6)
     assert torch.equal(matched.image[..., 1][spots].nan_to_num(7), painted[..., 1][spots].nan_to_num(7))
@@ -187,12 +187,12 @@ def test_dtype_and_alpha_stay_and_inputs_are_not_touched(method, dtype):
     original, mask = scene(), hole_in()
     painted = torch.cat([scene(seed=1), torch.rand(1, 96, 80, 1)], dim=-1).to(dtype)
     before = [each.clone() for each in (original, painted, mask)]
-    matched = match_colour(original, painted, mask.to(dtype), method).image
+    matched = match_color(original, painted, mask.to(dtype), method).image
     assert matched.dtype == dtype
     assert torch.equal(matched[..., 3], painted[..., 3])
     for now, was in zip((original, painted, mask), before, strict=True):
         assert torch.equal(now, was)
-    expected = match_colour(original, painted.float(), mask, method).image.to(dtype)
+    expected = match_color(original, painted.float(), mask, method).image.to(dtype)
     torch.testing.assert_close(matched, expected, rtol=0, atol=1e-6)
 
 
@@ -202,11 +202,11 @@ def test_values_do_not_leave_0_to_1_or_the_range_they_had(method):
     mask[:, 20:40, 20:40] = 1
     painted = torch.full_like(original, 0.6)
     painted[0, 30, 30] = 0.95
-    matched = match_colour(original, painted, mask, method).image
+    matched = match_color(original, painted, mask, method).image
     assert float(matched[0, 25, 25, 0]) == pytest.approx(0.9)
     assert float(matched[0, 30, 30, 0]) == 1.0
     painted[0, 31, 31], painted[0, 32, 32] = 1.1, torch.nan
-    matched = match_colour(original, painted, mask, method).image
+    matched = match_color(original, painted, mask, method).image
     assert float(matched[0, 30, 30, 0]) == pytest.approx(1.1)
     assert float(matched[0, 31, 31, 0]) == pytest.approx(1.1)
 
@@ -217,28 +217,28 @@ def test_contrast_is_left_where_the_ring_cannot_tell_it():
     mask[:, 15:25, 15:25] = 1
     flat, texture = torch.full((1, 40, 40, 3), 0.5), scene(40, 40)
     painted = torch.where(mask[..., None] > 0, texture, flat)
-    inside = match_colour(texture, painted, mask, "mean-std").image[mask > 0]
+    inside = match_color(texture, painted, mask, "mean-std").image[mask > 0]
     torch.testing.assert_close(inside - inside.mean(dim=0), texture[mask > 0] - texture[mask > 0].mean(dim=0))
 
     few = torch.ones(1, 40, 40)
     few[:, 5, 5:12] = 0
-    change = match_colour(texture, texture * 0.5, few, "mean-std").image - texture * 0.5
+    change = match_color(texture, texture * 0.5, few, "mean-std").image - texture * 0.5
     assert float(change.std(dim=(1, 2)).max()) < 1e-6
 
-    gain = match_colour(texture * 0.1 + 0.4, texture, mask, "mean-std").image[mask > 0].std(dim=0)
+    gain = match_color(texture * 0.1 + 0.4, texture, mask, "mean-std").image[mask > 0].std(dim=0)
     torch.testing.assert_close(gain, texture[mask > 0].std(dim=0) / 1.5)
 
 
 def test_settings_out_of_range_are_refused():
     one = scene(), scene(), hole_in()
     with pytest.raises(InpaintError) as error:
-        match_colour(*one, method="mkl")
+        match_color(*one, method="mkl")
     assert str(error.value) == "method: expected one of none, mean-std, field, got mkl."
     with pytest.raises(InpaintError) as error:
-        match_colour(*one, strength=1.5)
-    assert str(error.value) == "strength: expected 0 to 1, got 1.5. Use 0 to leave colours as they are."
+        match_color(*one, strength=1.5)
+    assert str(error.value) == "strength: expected 0 to 1, got 1.5. Use 0 to leave colors as they are."
     with pytest.raises(InpaintError) as error:
-        match_colour(*one, ring=-1)
+        match_color(*one, ring=-1)
     assert str(error.value) == "ring: expected 0 or more, got -1. Use 0 for none."
     with pytest.raises(InpaintError, match="expected one size"):
-        match_colour(scene(), scene(50, 50), hole_in())
+        match_color(scene(), scene(50, 50), hole_in())

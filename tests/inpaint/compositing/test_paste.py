@@ -19,9 +19,9 @@ def _reference(original, repainted, mask):
     """Pixel by pixel, in float64."""
     result = original.double().numpy().copy()
     for b, y, x in np.argwhere(mask.numpy() > 0):
-        weight, colour = float(mask[b, y, x]), repainted[b, y, x, :3].double().numpy()
-        if np.isfinite(colour).all():
-            result[b, y, x, :3] = (1 - weight) * result[b, y, x, :3] + weight * colour
+        weight, color = float(mask[b, y, x]), repainted[b, y, x, :3].double().numpy()
+        if np.isfinite(color).all():
+            result[b, y, x, :3] = (1 - weight) * result[b, y, x, :3] + weight * color
     return torch.from_numpy(result)
 
 

@@ -6,7 +6,7 @@ part rounded to pixels; float32 returned for float16; a mask averaged or interpo
 grows, faded at the picture's border, a rounding below or above 1, or not cleared beyond the picture; sizes and numbers
 let through; another mask ignored, or its haze taken; a feather cut off by a crop's border, on any side; the window in
 the wrong place; pixels of weight 0 taken; NaN let in from either side, or counted for the last frame only; all of the
-blend pasted, or multiplied; alpha for colour; a crop of another aspect; the original not copied; the returned crop
+blend pasted, or multiplied; alpha for color; a crop of another aspect; the original not copied; the returned crop
 written into; rows without a last one, columns likewise, boxes of what is 0.5 and more; a mask interpolated where it
 grows by less than twice; another mask of the whole picture squeezed into the crop; a mask's own values taken where the
 crop leaves its soft edge no room.
@@ -51,7 +51,7 @@ def patch(height: int, width: int, box: Box, value: float = 1.0) -> torch.Tensor
 
 
 def ramp(height: int, width: int) -> torch.Tensor:
-    """A picture whose colours tell where a pixel lies, from 0 at the first row or column's edge to 1 at the last's."""
+    """A picture whose colors tell where a pixel lies, from 0 at the first row or column's edge to 1 at the last's."""
     y, x = (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width
     down, across = torch.meshgrid(y, x, indexing="ij")
     return torch.stack([across, down, (across + down) / 2], dim=-1)[None]
@@ -205,7 +205,7 @@ def test_nothing_moves(target, scale, box):
     image = ramp(64, 80)
     plan = plan_box(box, Size(80, 64), Context(pixels=9), target)
     cropped = crop(image, patch(64, 80, box), plan)
-    # Each pixel of the crop has the colour of its place.
+    # Each pixel of the crop has the color of its place.
     y = (plan.box.y + (torch.arange(plan.target.height) + 0.5) * plan.box.height / plan.target.height) / 64
     x = (plan.box.x + (torch.arange(plan.target.width) + 0.5) * plan.box.width / plan.target.width) / 80
     apart = max(plan.box.width / plan.target.width, 1) * 4 / 64

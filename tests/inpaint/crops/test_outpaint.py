@@ -2,7 +2,7 @@
 
 Mutations seen to fail here: the new area grown; either mask without the other, in both of what is returned; soft values
 of a mask rounded up for the model; the feather's width in the conditioning mask off; a mask not read; sides swapped;
-the picture put into the wrong corner; the edge for reflect; a new area that is not opaque; colours in reverse; percent
+the picture put into the wrong corner; the edge for reflect; a new area that is not opaque; colors in reverse; percent
 of the width everywhere; the picture at the other end, or half a pixel off; a size smaller than the picture; the aspect
 given that of the picture.
 """
@@ -93,7 +93,7 @@ def test_a_hard_edge():
 @pytest.mark.parametrize("fill", FILLS)
 def test_fills(fill):
     image, sides = random(2, 9, 11, 4), Sides(3, 0, 8, 5)
-    padded = pad_for_outpaint(image, sides, fill=fill, colour=(0.1, 0.2, 0.3)).image
+    padded = pad_for_outpaint(image, sides, fill=fill, color=(0.1, 0.2, 0.3)).image
     margins = ((0, 0), sides[1::2], sides[::2], (0, 0))
     if fill in ("edge", "reflect"):
         expected = torch.from_numpy(np.pad(image.numpy(), margins, mode=fill))
@@ -147,7 +147,7 @@ def test_errors_say_what_came():
     image = torch.zeros(1, 8, 9, 3)
     with pytest.raises(InpaintError, match=r"^sides: expected 0 or more pixels each, got \(0, -1, 0, 0\)"):
         pad_for_outpaint(image, Sides(0, -1, 0, 0))
-    with pytest.raises(InpaintError, match=r"^fill: expected one of reflect, edge, colour, harmonic, got black"):
+    with pytest.raises(InpaintError, match=r"^fill: expected one of reflect, edge, color, harmonic, got black"):
         pad_for_outpaint(image, Sides(1, 1, 1, 1), fill="black")
     with pytest.raises(InpaintError, match=r"^feather: expected 0 or more, got -1"):
         pad_for_outpaint(image, Sides(1, 1, 1, 1), feather=-1)

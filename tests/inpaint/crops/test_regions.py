@@ -116,7 +116,7 @@ def scenes(draw):
 def test_what_regions_promise(scene, feather):
     image, mask, context, target = scene
     before = image.clone(), mask.clone()
-    cropped = crop_regions(image, mask, context, target, limit=10**6)
+    cropped = crop_regions(image, mask, context, target, max_regions=10**6)
     record = cropped.stitch
     assert len(cropped.image) == len(cropped.mask) == len(record.plans)
     assert len({plan.target for plan in record.plans}) == 1
@@ -152,17 +152,17 @@ def test_each_pixel_is_the_region_s_whose_weight_is_largest():
     image, mask = random(1, 70, 70, 3), patches(70, 70, *boxes)
     cropped = crop_regions(image, mask, Context(pixels=1), Size(64, 64))
     assert len(cropped.image) == 3
-    colours = torch.tensor([0.1, 0.5, 0.9])
+    colors = torch.tensor([0.1, 0.5, 0.9])
     # Larger boxes, so that soft edges meet.
     wide = [dataclasses.replace(plan, box=Box(0, 0, 70, 70)) for plan in cropped.stitch.plans]
     masks = [whole(cropped.stitch, index)[None] for index in range(3)]
     record = dataclasses.replace(cropped.stitch, plans=tuple(wide), masks=tuple(masks))
-    crops = colours[:, None, None, None].expand(3, 70, 70, 3)
+    crops = colors[:, None, None, None].expand(3, 70, 70, 3)
     back = stitch_regions(record, crops, feather=14)
     weights = torch.cat([composite_mask(own, 14) for own in masks])
     assert ((weights > 0).sum(dim=0) > 1).sum() > 100
     weight, owner = weights.max(dim=0)
-    expected = torch.lerp(image[0], colours[owner][..., None].expand(-1, -1, 3), weight[..., None])
+    expected = torch.lerp(image[0], colors[owner][..., None].expand(-1, -1, 3), weight[..., None])
     clear = (weights == weight).sum(dim=0) == 1
     assert 0 < (~clear & (weight > 0)).sum() < 200
     torch.testing.assert_close(back.image[0][clear], expected[clear])
@@ -191,7 +191,7 @@ def test_each_pixel_is_the_region_s_whose_weight_is_largest():
     # None paints over another's mask.
     for index, box in enumerate(boxes):
         rows, columns = box.slices
-        assert torch.all(back.image[0, rows, columns] == colours[index])
+        assert torch.all(back.image[0, rows, columns] == colors[index])
 
 
 def test_one_region_is_stitched_as_a_crop_is():
@@ -227,9 +227,9 @@ def test_each_picture_has_regions_of_its_own():
     assert torch.equal(painted.mask, mask)
     # What lies in another picture is no neighbour.
     wide = crop_regions(image, mask, Context(pixels=6)).stitch
-    colours = torch.tensor([0.1, 0.5, 0.9])[:, None, None, None].expand(3, 24, 24, 3)
+    colors = torch.tensor([0.1, 0.5, 0.9])[:, None, None, None].expand(3, 24, 24, 3)
     alone = crop_regions(image[1:], mask[1:], Context(pixels=6)).stitch
-    assert torch.equal(stitch_regions(wide, colours).image[1:], stitch_regions(alone, colours[2:]).image)
+    assert torch.equal(stitch_regions(wide, colors).image[1:], stitch_regions(alone, colors[2:]).image)
     # One picture with two masks becomes two.
     one = crop_regions(image[:1], mask)
     painted = stitch_regions(one.stitch, torch.full_like(one.image, 2.0), feather=0)
@@ -265,14 +265,14 @@ def test_nan_in_one_crop_is_counted_and_kept_out():
 def test_errors_say_what_came():
     image, mask = torch.zeros(1, 40, 60, 3), patches(40, 60, Box(5, 5, 8, 8), Box(40, 20, 8, 8))
     with pytest.raises(InpaintError, match=r"^mask: expected at most 1 regions, got 2\. Remove specks"):
-        crop_regions(image, mask, limit=1)
+        crop_regions(image, mask, max_regions=1)
     with pytest.raises(InpaintError, match=r"^mask: expected \[1, 40, 60\] to fit the image"):
         crop_regions(image, mask[:, :30])
     with pytest.raises(InpaintError, match=r"^crop: .* got 2 images, 3 masks"):
         crop_regions(image.repeat(2, 1, 1, 1), mask.repeat(3, 1, 1))
     with pytest.raises(InpaintError, match=r"^border: "):
         crop_regions(image, mask, border="black")
-    record = crop_regions(image, mask, limit=2).stitch
+    record = crop_regions(image, mask, max_regions=2).stitch
     with pytest.raises(InpaintError, match=r"^crops: expected 2, one for each region, got 1"):
         stitch_regions(record, torch.zeros(1, 8, 8, 3))
     with pytest.raises(InpaintError, match=r"^crop: expected 8x8, "):

@@ -2,7 +2,7 @@
 OpenCV's against OpenCV in 8 bits, and the falloff against distances by brute force.
 
 Mutations seen to fail here: rows and columns of the nearest pixel swapped; another metric; a blur that trusts the hole,
-or sees the rim alone; noise of one strength, of independent colours, white, normed by the window, not joined to what is
+or sees the rim alone; noise of one strength, of independent colors, white, normed by the window, not joined to what is
 around it, the same in every frame; specks not clipped; patches of grain not kept apart, or one for all; no least ring;
 Telea in units of 8 bits; Navier-Stokes in much finer or coarser units, or Telea in its place; values rounded; the
 radius dropped; a window without room for it; the falloff outside or across the edge, twice as far, from a soft mask's
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from inpaint.compositing.seam import seam
+from inpaint.compositing.seam_score import seam
 from inpaint.core.errors import InpaintError
 from inpaint.fills import fade_in, fill_blur, fill_edge, fill_harmonic, fill_navier_stokes, fill_noise, fill_telea
 
@@ -160,7 +160,7 @@ def statistics(image: torch.Tensor, area: torch.Tensor) -> dict[str, float]:
     }
 
 
-def test_noise_has_the_strength_the_shape_and_the_colours_of_the_grain_around_it():
+def test_noise_has_the_strength_the_shape_and_the_colors_of_the_grain_around_it():
     image, mask = grainy(256), disc(256, 70)
     wanted, found = statistics(image, mask), statistics(fill_noise(image, mask), mask)
     smooth = statistics(fill_harmonic(image, mask), mask)
@@ -375,7 +375,9 @@ def test_falloff_leaves_what_is_outside_and_takes_the_fill_where_the_picture_is_
 
 def test_falloffs_that_are_none_are_refused():
     image, mask = torch.rand(1, 4, 4, 3), torch.ones(1, 4, 4)
-    with pytest.raises(InpaintError, match=r"^falloff: expected 0 or more, got -1\. Use 0 to fill the whole mask\.$"):
+    with pytest.raises(
+        InpaintError, match=r"^fade_width: expected 0 or more, got -1\. Use 0 to fill the whole mask\.$"
+    ):
         fade_in(image, image, mask, -1)
     with pytest.raises(InpaintError, match=r"^mask: expected \[1, 4, 4\] to fit the image, got \[2, 4, 4\]"):
         fade_in(image, image, torch.ones(2, 4, 4), 1)

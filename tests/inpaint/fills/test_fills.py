@@ -23,7 +23,7 @@ from scipy.sparse.linalg import spsolve
 from inpaint.core.errors import InpaintError
 from inpaint.fills import (
     fill_blur,
-    fill_colour,
+    fill_color,
     fill_edge,
     fill_harmonic,
     fill_navier_stokes,
@@ -33,7 +33,7 @@ from inpaint.fills import (
 )
 
 FROM_SURROUNDINGS = [fill_harmonic, fill_edge, fill_blur, fill_noise, fill_telea, fill_navier_stokes]
-FILLS = [fill_neutral, partial(fill_colour, colour=(0.5, 0.5, 0.5)), *FROM_SURROUNDINGS]
+FILLS = [fill_neutral, partial(fill_color, color=(0.5, 0.5, 0.5)), *FROM_SURROUNDINGS]
 FRAME_BY_FRAME = FROM_SURROUNDINGS[1:]
 EIGHT_BIT_STEP = 1 / 255
 
@@ -208,11 +208,11 @@ def test_each_frame_is_filled_as_it_would_be_alone(fill):
 
 @pytest.mark.parametrize("fill", FRAME_BY_FRAME)
 def test_tells_how_far_it_is_and_can_be_stopped(fill):
-    image, mask, told = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
+    image, mask, messages = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
     mask[1] = 0
     mask[:, 0, 0] = 0
-    fill(image, mask, progress=lambda *parts: told.append(parts))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    fill(image, mask, progress=lambda *parts: messages.append(parts))
+    assert messages == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
     def stop(done, total):
         if done == 2:
@@ -236,7 +236,7 @@ def test_what_does_not_fit_is_refused(fill):
         fill(torch.zeros(1, 4, 5, 3), torch.zeros(4, 5))
 
 
-# fill_neutral, fill_colour
+# fill_neutral, fill_color
 
 
 def test_neutral_fills_with_one_value():
@@ -247,11 +247,11 @@ def test_neutral_fills_with_one_value():
     assert torch.equal(filled[..., 3], image[..., 3])
 
 
-def test_a_colour_is_that_colour_whatever_the_picture_holds():
+def test_a_color_is_that_color_whatever_the_picture_holds():
     image = torch.rand(2, 3, 3, 4).half() * 0.1
     mask = torch.zeros(2, 3, 3)
     mask[1, 2, 1] = 0.3
-    filled = fill_colour(image, mask, (1.0, 0.5, 0.0))
+    filled = fill_color(image, mask, (1.0, 0.5, 0.0))
     assert filled[1, 2, 1, :3].tolist() == [1.0, 0.5, 0.0]
     assert torch.equal(filled[mask == 0], image[mask == 0])
     assert torch.equal(filled[..., 3], image[..., 3])
@@ -355,8 +355,8 @@ def test_frames_do_not_see_each_other():
 def test_the_harmonic_fill_of_a_film_goes_on_in_parts(monkeypatch):
     image, mask = torch.rand(7, 20, 30, 3), torch.zeros(7, 20, 30)
     mask[:, 5:12, 8:20] = 1
-    whole, told = fill_harmonic(image, mask), []
+    whole, messages = fill_harmonic(image, mask), []
     monkeypatch.setattr("inpaint.fills.surroundings.AT_ONCE", 3 * 20 * 30)
-    parts = fill_harmonic(image, mask, progress=lambda *done: told.append(done))
+    parts = fill_harmonic(image, mask, progress=lambda *done: messages.append(done))
     torch.testing.assert_close(parts, whole, rtol=0, atol=2e-3)
-    assert told == [(3, 7), (6, 7), (7, 7)]
+    assert messages == [(3, 7), (6, 7), (7, 7)]

@@ -14,14 +14,14 @@ from inpaint import masks
 from inpaint.masks.clean import SHAPES, CleanUp, clean, coverage
 from tests.inpaint.masks.operators.drawing import drawn, scene
 
-NOTHING = CleanUp(threshold=0, snap=0, fill_holes=False, min_area=0, grow=0)
+NOTHING = CleanUp(threshold=0, snap_tolerance=0, fill_holes=False, min_area=0, grow=0)
 
 
 def test_nothing_to_do_says_nothing():
     mask = torch.rand(2, 9, 9)
-    cleaned, told = clean(mask, NOTHING)
+    cleaned, messages = clean(mask, NOTHING)
     assert torch.equal(cleaned, mask)
-    assert told == []
+    assert messages == []
     block = torch.zeros(1, 40, 40)
     block[0, 10:30, 10:30] = 1
     assert clean(block, CleanUp(grow=0))[1] == []
@@ -33,8 +33,8 @@ def test_every_step_tells_what_it_changed():
     mask[0, 30, 30] = 0  # a pinhole
     mask[0, 5, 5] = 1  # a speck
     given = mask.clone()
-    cleaned, told = clean(mask, CleanUp(grow=4))
-    assert told == [
+    cleaned, messages = clean(mask, CleanUp(grow=4))
+    assert messages == [
         "made values from 0.5 up 1, others 0 (399 px)",
         "filled holes (1 px)",
         "removed specks under 16 px (1 px)",
@@ -59,10 +59,10 @@ def test_a_speck_that_is_all_there_is_stays():
     mask = torch.zeros(2, 60, 60)
     mask[:, 5, 5] = 1
     mask[1, 30:40, 30:40] = 1
-    cleaned, told = clean(mask, CleanUp(grow=0))
+    cleaned, messages = clean(mask, CleanUp(grow=0))
     assert torch.equal(cleaned[0], mask[0])
     assert not cleaned[1, 5, 5]
-    assert told == ["removed specks under 16 px (1 px)"]
+    assert messages == ["removed specks under 16 px (1 px)"]
 
 
 def test_feather_comes_last():
@@ -76,7 +76,7 @@ def test_feather_comes_last():
 
 
 @pytest.mark.parametrize(
-    ("mask", "steps", "told", "cleaned"),
+    ("mask", "steps", "messages", "cleaned"),
     [
         ("#.", {"invert": True}, "inverted (2 px)", ".#"),
         ("#+.", {"black": 0.5}, "stretched values from 0.5 to 1 (1 px)", "#.."),
@@ -108,9 +108,9 @@ def test_feather_comes_last():
         ("..++#", {"feather": 1}, "feathered over 1 px (2 px)", "..###"),
     ],
 )
-def test_each_step_alone_does_and_tells_what_it_is_for(mask, steps, told, cleaned):
+def test_each_step_alone_does_and_tells_what_it_is_for(mask, steps, messages, cleaned):
     found, said = clean(drawn(mask), replace(NOTHING, **steps))
-    assert said == [told]
+    assert said == [messages]
     assert torch.equal(found, drawn(cleaned))
 
 
@@ -118,21 +118,21 @@ def test_a_flicker_goes_before_the_threshold_and_is_told():
     film = torch.zeros(7, 1, 2)
     film[:, 0, 0] = 1
     film[3] = 1 - film[3]
-    cleaned, told = clean(film, replace(NOTHING, smooth_time=1, threshold=0.5))
+    cleaned, messages = clean(film, replace(NOTHING, smooth_time=1, threshold=0.5))
     assert cleaned[:, 0, 0].all()
     assert not cleaned[:, 0, 1].any()
-    assert told[0] == "averaged over 1 frames (14 px)"
-    assert told[1] == "made values from 0.5 up 1, others 0 (14 px)"
+    assert messages[0] == "averaged over 1 frames (14 px)"
+    assert messages[1] == "made values from 0.5 up 1, others 0 (14 px)"
 
 
 def test_snap_is_for_masks_that_no_threshold_makes_hard():
     mask = torch.tensor([[[0.01, 0.02, 0.5, 0.6, 0.98]]])
-    cleaned, told = clean(mask, replace(NOTHING, snap=0.02))
+    cleaned, messages = clean(mask, replace(NOTHING, snap_tolerance=0.02))
     assert torch.equal(cleaned, torch.tensor([[[0.0, 0.0, 0.5, 0.6, 1.0]]]))
-    assert told == ["made values within 0.02 of 0 and 1 exact (3 px)"]
-    cleaned, told = clean(mask, replace(NOTHING, snap=0.1, threshold=0.99))
+    assert messages == ["made values within 0.02 of 0 and 1 exact (3 px)"]
+    cleaned, messages = clean(mask, replace(NOTHING, snap_tolerance=0.1, threshold=0.99))
     assert not cleaned.any()
-    assert told == ["made values from 0.99 up 1, others 0 (5 px)"]
+    assert messages == ["made values from 0.99 up 1, others 0 (5 px)"]
 
 
 def test_the_largest_are_chosen_before_the_mask_grows():
@@ -151,7 +151,7 @@ def test_a_box_grows_round_corners():
 def test_the_steps_run_in_the_order_in_which_they_are_listed():
     """Every step changes this film, so that each says so, and any two of them swapped would give another."""
     film = 1 - masks.blur(torch.cat([scene(90, 120, seed) for seed in range(4)]), 1.5)
-    cleaned, told = clean(
+    cleaned, messages = clean(
         film,
         CleanUp(
             invert=True,
@@ -173,8 +173,8 @@ def test_the_steps_run_in_the_order_in_which_they_are_listed():
     )
     verbs = ["inverted", "stretched", "averaged", "made", "filled", "removed specks", "kept", "closed"]
     verbs += ["removed strokes", "smoothed", "took", "grew", "feathered"]
-    assert len(told) == len(verbs)
-    assert all(sentence.startswith(verb) for sentence, verb in zip(told, verbs, strict=True))
+    assert len(messages) == len(verbs)
+    assert all(sentence.startswith(verb) for sentence, verb in zip(messages, verbs, strict=True))
     expected = masks.smooth_over_time(masks.levels(masks.invert(film), 0.1, 0.9, 1.5), 0.6)
     expected = masks.fill_holes(masks.threshold(expected, 0.6), 100)
     expected = masks.keep_largest(masks.remove_specks(expected, 80), 2)
@@ -189,9 +189,9 @@ def test_empty_and_full_stay_so_whatever_is_done(shape, dtype):
     steps = CleanUp(gamma=2, keep_largest=1, close=3, open=3, smooth_outline=5, shape=shape, grow=-3, feather=5)
     for value in (0, 1):
         mask = torch.full((3, 20, 30), value, dtype=dtype)
-        cleaned, told = clean(mask, steps)
+        cleaned, messages = clean(mask, steps)
         assert torch.equal(cleaned, mask)
-        assert told == []
+        assert messages == []
 
 
 def test_coverage():

@@ -1,6 +1,6 @@
 """A mask shown over its picture.
 
-Mutations seen to fail here: colour or opacity ignored; the line drawn unasked, outside of the edge, twice as wide, as
+Mutations seen to fail here: color or opacity ignored; the line drawn unasked, outside of the edge, twice as wide, as
 faint as the veil, or instead of it; its width not that of large pictures; the edge at `> 0` or `> 0.5`; alpha kept;
 infinity shown white; float16 veiled in float32.
 """
@@ -27,7 +27,7 @@ def test_it_veils_only_the_mask_and_leaves_alpha_out():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_colour_and_opacity_are_those_asked_for(dtype):
+def test_color_and_opacity_are_those_asked_for(dtype):
     picture = torch.tensor([[[[0.8, 0.4, 0.0]] * 3]], dtype=dtype)
     mask = torch.tensor([[[0.0, 0.5, 1.0]]])
     given_picture = picture.clone()

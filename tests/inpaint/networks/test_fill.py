@@ -23,7 +23,7 @@ HARD = {"grow": 0.0, "feather": 0.0}
 
 
 class Painter:
-    """A network that paints holes in the colour 10 times the number of the crop, and remembers what it was shown. It
+    """A network that paints holes in the color 10 times the number of the crop, and remembers what it was shown. It
     ruins what is known, of which nothing may be taken."""
 
     def __init__(self, most: int = 10_000):
@@ -70,7 +70,7 @@ def test_a_hole_is_filled_and_nothing_else():
     assert (filled.image[hole > 0] == 10).all()
     assert torch.equal(image, before[0])
     assert torch.equal(hole, before[1])
-    assert filled.told() == ["1 hole filled in 1 crop."]
+    assert filled.messages() == ["1 hole filled in 1 crop."]
     ((shown, there),) = network.shown
     box = filled.plans[0].box
     assert shown.shape == (1, 3, 64, 64)
@@ -107,9 +107,9 @@ def test_soft_edges_of_several_holes_are_mixed_once():
     filled = fill_with(Painter(), ANY, image, hole, context=2.5, grow=0, feather=5)
     assert len(filled.plans) == 2
     assert filled.plans[0].box.meet(Box(95, 90, 30, 30))  # where the other's are seen
-    colour = torch.full((1, 200, 300, 1), 10.0)
-    colour[:, 88:] = 20
-    expected = image + (colour - image) * filled.mask[..., None]
+    color = torch.full((1, 200, 300, 1), 10.0)
+    color[:, 88:] = 20
+    expected = image + (color - image) * filled.mask[..., None]
     torch.testing.assert_close(filled.image, torch.where(filled.mask[..., None] > 0, expected, image))
 
 
@@ -118,7 +118,7 @@ def test_a_thin_hole_across_the_picture_goes_on_from_cell_to_cell():
     network = Painter()
     filled = fill_with(network, FIXED, image, hole, **HARD)
     untouched(filled, image)
-    assert filled.told() == ["1 hole filled in 13 crops."]
+    assert filled.messages() == ["1 hole filled in 13 crops."]
     for number in range(1, 14):
         assert (filled.image[0, 100:104, 32 * (number - 1) : 32 * number] == 10 * number).all()
     assert [float(shown[shown > 1].max()) for shown, _ in network.shown[1:]] == [10.0 * n for n in range(1, 13)]
@@ -136,7 +136,7 @@ def test_what_is_erased_never_shows_in_a_reduced_crop():
         reduction = filled.plans[0].target.width / filled.plans[0].box.width
         assert reduction < 0.3
         assert there.sum() == pytest.approx(300 * 200 * reduction**2, rel=0.05)
-        assert "1 crop reduced, the most to" in filled.told()[1]
+        assert "1 crop reduced, the most to" in filled.messages()[1]
         untouched(filled, image)
         assert (filled.image[0, 230:370, 180:420] - 10).abs().max() < 1e-3
         assert filled.image[hole > 0].min() >= 0  # nothing of what the network made of the known
@@ -213,7 +213,7 @@ def test_an_empty_and_a_full_mask():
     filled = fill_with(network, ANY, image, mask())
     assert torch.equal(filled.image, image)
     assert network.shown == []
-    assert filled.told() == ["The mask is empty: nothing was filled."]
+    assert filled.messages() == ["The mask is empty: nothing was filled."]
     filled = fill_with(network, ANY, image, torch.ones(1, 200, 300))
     assert (filled.image == 10).all()
     ((shown, there),) = network.shown
@@ -242,8 +242,8 @@ def test_crops_are_smaller_where_memory_runs_out():
     filled = fill_with(network, ANY, image, hole, **HARD)
     assert [max(shown.shape) for shown, _ in network.shown] == [176, 176]  # half of 352, and kept to
     assert filled.most == 176
-    assert filled.told()[0] == "2 holes filled in 2 crops."
-    assert filled.told()[-1] == "Memory ran out: crops were made smaller, 176 pixels at most."
+    assert filled.messages()[0] == "2 holes filled in 2 crops."
+    assert filled.messages()[-1] == "Memory ran out: crops were made smaller, 176 pixels at most."
     untouched(filled, image)
     assert (filled.image[0, 100:150, 100:200] - 10).abs().max() < 1e-3
     assert (filled.image[0, 430:530, 430:530] - 20).abs().max() < 1e-3
@@ -256,10 +256,10 @@ def test_no_room_for_the_smallest_crop(grid, crop):
 
 
 def test_the_share_that_is_done_and_an_end_before_it():
-    told: list[tuple[float, int]] = []
+    messages: list[tuple[float, int]] = []
     images, holes = picture(batch=2), mask(Box(10, 10, 5, 5), Box(200, 150, 5, 5)).expand(2, -1, -1)
-    fill_with(Painter(), ANY, images, holes, progress=lambda *parts: told.append(parts))
-    assert told == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
+    fill_with(Painter(), ANY, images, holes, progress=lambda *parts: messages.append(parts))
+    assert messages == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
 
     class Stopped(BaseException):
         pass

@@ -177,8 +177,8 @@ class Plain(nn.Module):
             at = f"synthesis.b{res}"
             x = separable(w, f"{at}.conv1", x, up=res > 4) + features[res]
             x = separable(w, f"{at}.conv2", x)
-            colours = F.conv2d(x, w[f"{at}.torgb.weight"], w[f"{at}.torgb.bias"])
-            image = colours if res == 4 else doubled(image) + colours
+            colors = F.conv2d(x, w[f"{at}.torgb.weight"], w[f"{at}.torgb.bias"])
+            image = colors if res == 4 else doubled(image) + colors
         return image
 
 
@@ -307,9 +307,9 @@ class Generator(nn.Module):
 
     def forward(self, images_in, masks_in, z, c, truncation_psi=1.0, noise_mode="random"):
         assert (c.shape, truncation_psi, noise_mode) == ((len(images_in), 0), 1, "none")
-        colours = self.mapping(z).tanh()[:, :, None, None]
+        colors = self.mapping(z).tanh()[:, :, None, None]
         dropped = F.dropout(torch.ones_like(images_in), training=True) - 1
-        return images_in * masks_in + (1 - masks_in) * (colours + dropped / 10)
+        return images_in * masks_in + (1 - masks_in) * (colors + dropped / 10)
 
 
 @pytest.fixture

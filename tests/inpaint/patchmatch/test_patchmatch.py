@@ -1,8 +1,8 @@
 """PatchMatch against brute force over all patches, and pictures of which there is only one way to go on.
 
 Mutations seen to fail here: one row or column of corners more or less; a worse find taken, or what is no source; no
-search around finds; finds of neighbours not moved along; the shift in colour free, counted once only, or unbounded; no
-regard to how far away a source is; the mean colour left in the axes, the last axes taken, or opponent colours mixed up;
+search around finds; finds of neighbours not moved along; the shift in color free, counted once only, or unbounded; no
+regard to how far away a source is; the mean color left in the axes, the last axes taken, or opponent colors mixed up;
 no bell around a pixel, one layer only, the picture changed in place, or the middle of a patch taken at the border; a
 coarse pixel usable where only half of it is, or known where any of it is; steps into the hole counted as grain, or no
 grain; no smaller patches; votes not weighed by depth or by likeness, cast from beyond the border, without shade, or the
@@ -83,7 +83,7 @@ def test_patches_touch_what_lies_in_them():
 
 
 def unlike(picture: np.ndarray, one: tuple[int, int], other: tuple[int, int], patch: Patch) -> float:
-    """By the definition: colours apart from their mean, the mean with its free shift, and how far away."""
+    """By the definition: colors apart from their mean, the mean with its free shift, and how far away."""
     pixels = patch.height * patch.width
     cuts = [
         picture[row : row + patch.height, column : column + patch.width].astype(np.float64)
@@ -128,7 +128,7 @@ def test_found_patches_are_about_as_near_as_the_nearest_of_all():
     assert before > 3 * mean
 
 
-def test_the_shade_makes_up_for_a_difference_in_mean_colour_within_bounds():
+def test_the_shade_makes_up_for_a_difference_in_mean_color_within_bounds():
     picture = noise(30, 30, 3) * 0.2 + 0.4
     patch, corners = Patch(3, 3), torch.tensor([28 * 27 + 27])
     sources = torch.zeros(28, 28, dtype=torch.bool)
@@ -166,11 +166,11 @@ def test_the_first_guess_goes_on_with_stripes():
 
 
 def test_levels_get_coarser_until_the_hole_is_small_and_never_mix_in_what_is_unknown():
-    colours, hole = noise(200, 230, 3), disc(200, 70)[0] > 0
+    colors, hole = noise(200, 230, 3), disc(200, 70)[0] > 0
     hole = torch.nn.functional.pad(hole, (0, 30))
     usable = ~hole
     usable[:, 100:] = False
-    levels = levels_of(colours.masked_fill(hole[..., None], 50), hole, usable, 7)
+    levels = levels_of(colors.masked_fill(hole[..., None], 50), hole, usable, 7)
     assert [level.hole.shape[1] for level in levels] == [230, 115, 58]
     for fine, coarse in pairwise(levels):
         assert coarse.picture[~coarse.hole].max() <= 7
@@ -181,11 +181,11 @@ def test_levels_get_coarser_until_the_hole_is_small_and_never_mix_in_what_is_unk
 
 
 def test_the_grain_is_that_of_the_surroundings():
-    colours = torch.full((120, 120, 3), 0.5)
-    colours[:, 60:] += 0.2 * (torch.arange(60) % 2)[:, None]
+    colors = torch.full((120, 120, 3), 0.5)
+    colors[:, 60:] += 0.2 * (torch.arange(60) % 2)[:, None]
     hole = torch.zeros(120, 120, dtype=torch.bool)
     hole[40:80, 70:110] = True
-    right, down = levels_of(colours.masked_fill(hole[..., None], 0), hole, ~hole, 7)[0].picture[..., 3:].unbind(-1)
+    right, down = levels_of(colors.masked_fill(hole[..., None], 0), hole, ~hole, 7)[0].picture[..., 3:].unbind(-1)
     torch.testing.assert_close(right[10:110:10, 66], torch.full((10,), 7 * 0.2), rtol=0.3, atol=0)
     assert float(right[:, :40].abs().max()) < 1e-6
     assert float(down.abs()[~hole].max()) < 1e-6
@@ -438,10 +438,10 @@ def test_half_precision_gives_the_same_as_single():
 
 def test_progress_is_told_and_can_end_the_work():
     image, mask = noise(2, 60, 60, 3), disc(60, 15).expand(2, -1, -1)
-    told = []
-    fill_patchmatch(image, mask, progress=lambda done, total: told.append((done, total)))
-    assert {total for _, total in told} == {200}
-    done = [done for done, _ in told]
+    messages = []
+    fill_patchmatch(image, mask, progress=lambda done, total: messages.append((done, total)))
+    assert {total for _, total in messages} == {200}
+    done = [done for done, _ in messages]
     assert done == sorted(done)
     assert done[-1] == 200
     assert len(set(done)) > 20
@@ -466,10 +466,10 @@ def test_holes_far_apart_are_filled_as_if_each_were_alone():
     both = fill_patchmatch(image, near + far)
     assert torch.equal(both[near > 0], fill_patchmatch(image, near)[near > 0])
     assert torch.equal(both[far > 0], fill_patchmatch(image, far)[far > 0])
-    told: list[tuple[int, int]] = []
-    fill_patchmatch(image, near + far, progress=lambda *parts: told.append(parts))
-    assert told == sorted(told)
-    assert told[-1] == (100, 100)
+    messages: list[tuple[int, int]] = []
+    fill_patchmatch(image, near + far, progress=lambda *parts: messages.append(parts))
+    assert messages == sorted(messages)
+    assert messages[-1] == (100, 100)
 
 
 @pytest.mark.parametrize("outlier", [20.0, -3e38, 3e38])

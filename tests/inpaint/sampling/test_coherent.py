@@ -131,14 +131,14 @@ def test_calls(full, calls):
 
 
 def test_steps_are_told():
-    told, noise = [], _normals(_random())
+    messages, noise = [], _normals(_random())
     x, reference, keep = noise(), noise(), torch.tensor([1.0, 0, 0, 0.25, 1])
-    result = coherent(_squash, x, FLOW, reference, keep, noise, on_step=lambda *step: told.append(step))
-    assert [i for i, _, _ in told] == [0, 1, 2]
-    assert torch.equal(told[0][1], x)
-    assert torch.equal(told[-1][2], result)
-    expected = keep * reference + (1 - keep) * _squash(told[1][1], 1)
-    torch.testing.assert_close(told[1][2], expected)
+    result = coherent(_squash, x, FLOW, reference, keep, noise, on_step=lambda *step: messages.append(step))
+    assert [i for i, _, _ in messages] == [0, 1, 2]
+    assert torch.equal(messages[0][1], x)
+    assert torch.equal(messages[-1][2], result)
+    expected = keep * reference + (1 - keep) * _squash(messages[1][1], 1)
+    torch.testing.assert_close(messages[1][2], expected)
 
 
 def test_what_is_known_is_put_back_exactly():

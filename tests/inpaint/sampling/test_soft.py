@@ -10,14 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inpaint.core.errors import InpaintError
-from inpaint.sampling.soft import Soft, done, freed, put_back, shaped
+from inpaint.sampling.soft import Soft, done, put_back, repaintable_mask, shaped
 
 SIGMAS = torch.tensor([14.6, 8.0, 3.0, 1.0, 0.0])
 
 
 def test_a_ramp_is_freed_from_its_high_end_on():
     mask = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
-    steps = [freed(mask, i / 4).tolist() for i in range(4)]
+    steps = [repaintable_mask(mask, i / 4).tolist() for i in range(4)]
     assert steps == [[0, 0, 0, 0, 1], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [0, 1, 1, 1, 1]]
 
 
@@ -26,7 +26,7 @@ def test_kept_if_and_only_if_one_minus_mask_is_more_than_i_of_n(values, steps):
     mask = torch.tensor(values) / 255
     for i in range(steps):
         kept = 1 - mask > i / steps
-        assert torch.equal(freed(mask, torch.tensor(i) / steps), (~kept).float())
+        assert torch.equal(repaintable_mask(mask, torch.tensor(i) / steps), (~kept).float())
 
 
 def test_steps_are_found_by_their_noise():
@@ -57,7 +57,7 @@ def test_half_precision_finds_the_same_steps(dtype, steps, shift):
 def test_nothing_frees_0_or_keeps_1(strength, curve, power, least, progress):
     soft = Soft(strength, curve, power, least)
     ends = torch.tensor([0.0, 1.0])
-    assert torch.equal(freed(ends, min(progress, 0.999), soft), ends)
+    assert torch.equal(repaintable_mask(ends, min(progress, 0.999), soft), ends)
     assert torch.equal(shaped(ends, soft), ends)
 
 
@@ -71,15 +71,15 @@ def test_curves():
 
 def test_strength_mixes_the_rule_with_the_mask():
     mask = torch.tensor([0.25, 0.75])
-    assert freed(mask, 0.5, Soft(strength=0)).tolist() == [0.25, 0.75]
-    assert freed(mask, 0.5, Soft(strength=0.5)).tolist() == [0.125, 0.875]
-    assert freed(mask, 0.5, Soft(strength=1)).tolist() == [0, 1]
+    assert repaintable_mask(mask, 0.5, Soft(strength=0)).tolist() == [0.25, 0.75]
+    assert repaintable_mask(mask, 0.5, Soft(strength=0.5)).tolist() == [0.125, 0.875]
+    assert repaintable_mask(mask, 0.5, Soft(strength=1)).tolist() == [0, 1]
 
 
 def test_the_mask_is_not_changed_and_keeps_its_dtype():
     mask = torch.rand(2, 1, 8, 8, dtype=torch.float16)
     before = mask.clone()
-    assert freed(mask, 0.5, Soft(0.5, "smooth", least=0.1)).dtype == torch.float16
+    assert repaintable_mask(mask, 0.5, Soft(0.5, "smooth", least=0.1)).dtype == torch.float16
     assert torch.equal(mask, before)
 
 

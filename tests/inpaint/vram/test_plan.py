@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inpaint.vram.plan import (
+    BATCHED_CFG,
     LEAST_WORK,
     SAMPLING,
     TILES,
-    TOGETHER,
     Job,
     Machine,
-    Needs,
+    MemoryRequirements,
     Plan,
     Ram,
     Work,
@@ -34,7 +34,7 @@ from inpaint.vram.report import sentences, table
 
 MIB, GIB = 2**20, 2**30
 # SD 1.5 inpainting in fp16, bf16 for the VAE, with the host's own figures.
-SD15 = Needs(
+SD15 = MemoryRequirements(
     label="SD 1.5 inpainting",
     text=236 * MIB,
     model=1639 * MIB,
@@ -54,16 +54,16 @@ def by_name(plan: Plan) -> dict:
 
 def test_the_figures_of_sd15_at_512():
     plan = make_plan([SD15], Job(512, 512), CARD)
-    assert (plan.rung, plan.moved, plan.tile, plan.together) == ("all resident", 0, None, True)
+    assert (plan.strategy, plan.offloaded, plan.tile, plan.batched_cfg) == ("all resident", 0, None, True)
     phases = by_name(plan)
     # 64 x 64 cells: 81.9 MiB by the host's formula and 65 by measure, below the 0.8 GiB that are always kept.
     assert phases[SAMPLING].expected == 1639 * MIB + 16_640 * 4096
     assert phases[SAMPLING].safe == 1639 * MIB + LEAST_WORK + 400 * MIB
-    assert phases[TOGETHER].expected == 1639 * MIB + 2 * 16_640 * 4096
+    assert phases[BATCHED_CFG].expected == 1639 * MIB + 2 * 16_640 * 4096
     assert phases["VAE decode"].expected == 160 * MIB + 2060 * 512 * 512
     assert phases["VAE decode"].safe == 160 * MIB + 4356 * 512 * 512 + 400 * MIB
     assert phases["text encode"].weights == 236 * MIB
-    assert plan.peak.name in (SAMPLING, TOGETHER)
+    assert plan.peak.name in (SAMPLING, BATCHED_CFG)
 
 
 def test_batch_counts_in_sampling_and_not_in_the_vae():
@@ -81,18 +81,18 @@ def test_resident_from_as_little_as_the_host_says():
     """vram.md of the project's notes and the host's load_models_gpu: free >= W + max(0.8 GiB + R, A + R)."""
     least = 1639 * MIB + LEAST_WORK + 400 * MIB
     wide = replace(SD15, decode=Work(0, 0), encode=Work(0, 0), model_fp8=None)
-    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).rung == "all resident"
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).strategy == "all resident"
     below = make_plan([wide], Job(512, 512), replace(CARD, free=least - 1))
-    assert (below.rung, below.moved) == ("partial offload", 1)
+    assert (below.strategy, below.offloaded) == ("partial offload", 1)
 
 
 def test_both_halves_of_cfg_at_once_only_where_the_host_would():
     """Its formula times 1.5, without the 0.8 GiB that it keeps for anything: 0.4 MiB a cell, 64 x 64 cells, twice."""
     model = replace(SD15, sampling=Work(0, 0.4 * MIB), encode=Work(0, 0), decode=Work(0, 0), model_fp8=None)
     free = 1639 * MIB + int(1.5 * 2 * 4096 * 0.4 * MIB)
-    for more, together in ((2, True), (-2, False)):
+    for more, batched_cfg in ((2, True), (-2, False)):
         plan = make_plan([model], Job(512, 512), replace(CARD, free=free + more, reserve=0))
-        assert (plan.rung, plan.together) == ("all resident", together)
+        assert (plan.strategy, plan.batched_cfg) == ("all resident", batched_cfg)
 
 
 def test_little_work_is_done_at_once_on_a_full_card():
@@ -101,29 +101,29 @@ def test_little_work_is_done_at_once_on_a_full_card():
     plan = make_plan(
         [replace(sdxl, encode=Work(0, 0), decode=Work(0, 0))], Job(1024, 1024), replace(CARD, free=4 * GIB)
     )
-    assert (plan.rung, plan.together) == ("partial offload", True)
+    assert (plan.strategy, plan.batched_cfg) == ("partial offload", True)
     assert 1.5 * LEAST_WORK > plan.machine.free - by_name(plan)[SAMPLING].weights > 1.5 * 2 * 128 * 128 * 0.016 * MIB
 
 
-@pytest.mark.parametrize(("gib", "name", "safe"), [(24, TOGETHER, 9.27), (8, SAMPLING, 7.22)])
+@pytest.mark.parametrize(("gib", "name", "safe"), [(24, BATCHED_CFG, 9.27), (8, SAMPLING, 7.22)])
 def test_the_peak_that_is_told_is_of_what_will_run(gib, name, safe):
     sdxl = replace(SD15, model=4897 * MIB, sampling=Work(10_080, 0.016 * MIB), model_fp8=None)
     plan = make_plan([sdxl], Job(1024, 1024, 8), replace(CARD, free=gib * GIB))
-    assert plan.rung == "all resident"
-    assert plan.together == (name == TOGETHER)
+    assert plan.strategy == "all resident"
+    assert plan.batched_cfg == (name == BATCHED_CFG)
     assert sentences(plan)[1].startswith(f"At 1024x1024, batch 8 the most it needs is {safe} GiB ({name}), ")
 
 
 def test_where_the_host_brings_weights_in_on_demand_it_is_said_so():
     large = replace(SD15, model=20 * GIB, model_fp8=None)
     legacy, dynamic = (make_plan([large], Job(512, 512), replace(CARD, dynamic=on)) for on in (False, True))
-    assert legacy.rung == dynamic.rung == "partial offload"
-    assert legacy.moved == dynamic.moved == large.model - by_name(legacy)[SAMPLING].weights > 0
+    assert legacy.strategy == dynamic.strategy == "partial offload"
+    assert legacy.offloaded == dynamic.offloaded == large.model - by_name(legacy)[SAMPLING].weights > 0
     share = by_name(legacy)[SAMPLING].weights / large.model
-    told = [" ".join(sentences(plan)) for plan in (legacy, dynamic)]
-    assert f"{share:.0%} of the diffusion model stay on the card, " in told[0]
-    assert f"The host brings weights in as they are used: {share:.0%} of the diffusion model can stay" in told[1]
-    assert all("all of it stays" not in text for text in told)
+    messages = [" ".join(sentences(plan)) for plan in (legacy, dynamic)]
+    assert f"{share:.0%} of the diffusion model stay on the card, " in messages[0]
+    assert f"The host brings weights in as they are used: {share:.0%} of the diffusion model can stay" in messages[1]
+    assert all("all of it stays" not in text for text in messages)
 
 
 T5 = 9082 * MIB
@@ -136,31 +136,31 @@ def test_a_text_encoder_too_large_for_the_card_takes_nothing_from_the_diffusion_
     smaller = replace(SD3, model=1985 * MIB, model_fp8=None, file="sd3-fp8.safetensors")
     for variants in ([SD3], [SD3, smaller]):
         plan = make_plan(variants, Job(1024, 1024), card)
-        assert (plan.rung, plan.needs, plan.moved) == ("partial offload", SD3, 0)
-        assert plan.text_moved == T5 - (card.free - card.reserve - LEAST_WORK)
-        assert by_name(plan)["text encode"].weights == T5 - plan.text_moved
-        told = " ".join(sentences(plan))
-        assert "2.64 GiB of the text encoder are brought in for each text: about 0.2 s more." in told
-        assert "fp8" not in told
-        assert "every step" not in told
+        assert (plan.strategy, plan.needs, plan.offloaded) == ("partial offload", SD3, 0)
+        assert plan.text_offloaded == T5 - (card.free - card.reserve - LEAST_WORK)
+        assert by_name(plan)["text encode"].weights == T5 - plan.text_offloaded
+        messages = " ".join(sentences(plan))
+        assert "2.64 GiB of the text encoder are brought in for each text: about 0.2 s more." in messages
+        assert "fp8" not in messages
+        assert "every step" not in messages
 
 
 def test_fp8_with_a_large_text_encoder_where_sampling_needs_it():
     plan = make_plan([replace(SD3, model=8 * GIB, model_fp8=4 * GIB)], Job(512, 512), Machine("8 GB", 7 * GIB, 0))
-    assert (plan.rung, plan.needs.in_fp8, plan.moved) == ("partial offload", True, 0)
-    assert plan.text_moved > 0
+    assert (plan.strategy, plan.needs.in_fp8, plan.offloaded) == ("partial offload", True, 0)
+    assert plan.text_offloaded > 0
 
 
 def test_tiles_with_a_large_text_encoder_take_no_smaller_file():
     wide = replace(SD3, decode=Work(2060, 8712))
     plan = make_plan([wide], Job(1024, 1024), Machine("8 GB", 7600 * MIB, 400 * MIB))
-    assert (plan.rung, plan.needs, plan.moved, plan.tile) == ("tiled VAE", wide, 0, 768)
-    assert plan.text_moved > 0
+    assert (plan.strategy, plan.needs, plan.offloaded, plan.tile) == ("tiled VAE", wide, 0, 768)
+    assert plan.text_offloaded > 0
 
 
 def test_a_text_encoder_on_the_cpu_needs_nothing_of_the_card():
     plan = make_plan([SD3], Job(512, 512), replace(CARD, text_on_card=False, free=6 * GIB))
-    assert (plan.rung, plan.text_moved) == ("all resident", 0)
+    assert (plan.strategy, plan.text_offloaded) == ("all resident", 0)
     assert by_name(plan)["text encode"][1:4] == (0, 0, 0)
     assert "The text encoder works on the CPU." in sentences(plan)
 
@@ -168,10 +168,10 @@ def test_a_text_encoder_on_the_cpu_needs_nothing_of_the_card():
 def test_nothing_is_offloaded_where_there_is_no_elsewhere():
     """On a CPU: fp8 and tiles as ever, and no more."""
     cpu = replace(CARD, offloads=False)
-    assert make_plan([replace(SD15, model=8 * GIB, model_fp8=3 * GIB)], Job(512, 512), cpu).rung == "fp8 weights"
+    assert make_plan([replace(SD15, model=8 * GIB, model_fp8=3 * GIB)], Job(512, 512), cpu).strategy == "fp8 weights"
     for large in (replace(SD15, model=20 * GIB, model_fp8=None), replace(SD15, text=20 * GIB)):
         plan = make_plan([large], Job(512, 512), cpu)
-        assert (plan.rung, plan.moved, plan.text_moved) == ("refused", 0, 0)
+        assert (plan.strategy, plan.offloaded, plan.text_offloaded) == ("refused", 0, 0)
         least = needed(plan.needs, Job(512, 512), cpu)
         assert least > 20 * GIB
         assert make_plan([plan.needs], Job(512, 512), replace(cpu, free=least)).fits
@@ -180,7 +180,7 @@ def test_nothing_is_offloaded_where_there_is_no_elsewhere():
 def test_no_fp8_where_there_is_none():
     model = replace(SD15, model=8 * GIB, model_fp8=3 * GIB)
     plan = make_plan([model], Job(512, 512), replace(CARD, fp8=False))
-    assert (plan.rung, plan.needs) == ("partial offload", model)
+    assert (plan.strategy, plan.needs) == ("partial offload", model)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_can_be_mapped_is_a_matter_of_the_largest_file():
 
 
 needs = st.builds(
-    Needs,
+    MemoryRequirements,
     label=st.just("m"),
     text=st.integers(0, 10 * GIB),
     model=st.integers(GIB, 24 * GIB),
@@ -235,14 +235,14 @@ ORDER = ["all resident", "another file", "fp8 weights", "partial offload", "tile
 def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
     plan = make_plan(variants, job, machine)
     assert all(phase.expected <= phase.safe for phase in plan.phases)
-    assert plan.fits == (plan.rung not in ORDER[-2:])
-    if plan.rung != "refused":
-        assert all(phase.safe <= machine.free for phase in plan.phases if phase.name != TOGETHER)
-    assert (plan.rung == "all resident") <= (plan.moved == plan.text_moved == 0)
-    assert machine.offloads or plan.moved == plan.text_moved == 0
+    assert plan.fits == (plan.strategy not in ORDER[-2:])
+    if plan.strategy != "refused":
+        assert all(phase.safe <= machine.free for phase in plan.phases if phase.name != BATCHED_CFG)
+    assert (plan.strategy == "all resident") <= (plan.offloaded == plan.text_offloaded == 0)
+    assert machine.offloads or plan.offloaded == plan.text_offloaded == 0
     assert machine.fp8 or plan.needs in variants
-    assert (plan.job == job) == (plan.rung != "lower resolution")
-    assert plan.moved == plan.needs.model - by_name(plan)[SAMPLING].weights
+    assert (plan.job == job) == (plan.strategy != "lower resolution")
+    assert plan.offloaded == plan.needs.model - by_name(plan)[SAMPLING].weights
     assert plan.tile in (None, *TILES)
     assert plan.needs in variants or plan.needs.model in [variant.model_fp8 for variant in variants]
     assert sentences(plan)
@@ -254,7 +254,7 @@ def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
 def test_more_memory_never_takes_a_later_step(variants, job, machine, more):
     less = make_plan(variants, job, machine)
     richer = make_plan(variants, job, replace(machine, free=machine.free + more))
-    assert ORDER.index(richer.rung) <= ORDER.index(less.rung)
+    assert ORDER.index(richer.strategy) <= ORDER.index(less.strategy)
 
 
 @settings(max_examples=200, deadline=None)
@@ -262,15 +262,15 @@ def test_more_memory_never_takes_a_later_step(variants, job, machine, more):
 def test_what_is_needed_is_where_refusing_ends(model, job, machine):
     smallest = replace(model, model=min(model.model, model.model_fp8 or model.model), model_fp8=None)
     least = needed(smallest, job, machine)
-    assert make_plan([smallest], job, replace(machine, free=least)).rung not in ("lower resolution", "refused")
-    assert make_plan([smallest], job, replace(machine, free=least - 1)).rung in ("lower resolution", "refused")
+    assert make_plan([smallest], job, replace(machine, free=least)).strategy not in ("lower resolution", "refused")
+    assert make_plan([smallest], job, replace(machine, free=least - 1)).strategy in ("lower resolution", "refused")
 
 
 @settings(max_examples=100, deadline=None)
 @given(needs, jobs, machines)
 def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
     plan = make_plan([model], job, machine)
-    if plan.rung != "lower resolution":
+    if plan.strategy != "lower resolution":
         return
     longest = max(plan.job.width, plan.job.height)
     assert plan.job.width % model.grid == plan.job.height % model.grid == 0
@@ -280,12 +280,12 @@ def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
         scale = side / max(job.width, job.height)
         sides = (max(model.grid, round(length * scale / model.grid) * model.grid) for length in (job.width, job.height))
         larger = make_plan([plan.needs], Job(*sides, job.batch), machine)
-        assert larger.rung in ("lower resolution", "refused")
+        assert larger.strategy in ("lower resolution", "refused")
 
 
 def ladder(gib: float) -> Plan:
     """A large model at a large size on a card with so much free."""
-    large = Needs(
+    large = MemoryRequirements(
         label="Flux Fill bf16",
         text=9319 * MIB,
         model=22_702 * MIB,
@@ -311,10 +311,10 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize(("gib", "rung", "said"), [(gib, *step) for gib, step in STEPS.items()], ids=STEPS.keys())
-def test_each_step_of_the_ladder_and_its_words(gib, rung, said):
+@pytest.mark.parametrize(("gib", "strategy", "said"), [(gib, *step) for gib, step in STEPS.items()], ids=STEPS.keys())
+def test_each_step_of_the_ladder_and_its_words(gib, strategy, said):
     plan = ladder(gib)
-    assert plan.rung == rung
+    assert plan.strategy == strategy
     assert said in " ".join(sentences(plan))
 
 
@@ -328,16 +328,16 @@ def test_the_smallest_file_where_weights_have_to_be_brought_in():
     sizes = {"bf16": 20, "Q4": 7, "Q8": 12}
     files = [replace(SD15, label=name, model=gib * GIB, model_fp8=None) for name, gib in sizes.items()]
     plan = make_plan(files, Job(512, 512), CARD)
-    assert (plan.rung, plan.needs.label) == ("partial offload", "Q4")
+    assert (plan.strategy, plan.needs.label) == ("partial offload", "Q4")
 
 
 def test_a_tile_is_no_larger_than_the_picture():
     narrow = make_plan([SD15], Job(4096, 64), replace(CARD, free=2800 * MIB))
     small = make_plan([SD15], Job(4096, 64), replace(CARD, free=2860 * MIB, reserve=0))
-    assert (narrow.rung, small.rung) == ("fp8 weights", "all resident")
+    assert (narrow.strategy, small.strategy) == ("fp8 weights", "all resident")
     wide = replace(SD15, decode=Work(2060, 40_000))
     plan = make_plan([wide], Job(4096, 64), replace(CARD, free=3500 * MIB))
-    assert (plan.rung, plan.tile) == ("tiled VAE", 1024)
+    assert (plan.strategy, plan.tile) == ("tiled VAE", 1024)
     assert by_name(plan)["VAE decode"].expected_work == 2060 * 1024 * 64
 
 
@@ -345,8 +345,8 @@ def test_the_host_keeps_room_for_three_of_the_largest_layers():
     layered = replace(SD15, largest=400 * MIB, model_fp8=None)
     least = LEAST_WORK + 400 * MIB + 3 * 400 * MIB
     wide = replace(layered, encode=Work(0, 0), decode=Work(0, 0))
-    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).rung == "partial offload"
-    assert make_plan([wide], Job(512, 512), replace(CARD, free=least - 1)).rung == "refused"
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).strategy == "partial offload"
+    assert make_plan([wide], Job(512, 512), replace(CARD, free=least - 1)).strategy == "refused"
 
 
 def test_how_much_lower_the_resolution():
@@ -362,20 +362,20 @@ def test_a_lower_resolution_takes_tiles_only_where_it_has_to():
     model = replace(SD15, sampling=Work(0, MIB), decode=Work(0, 4000), model_fp8=None)
     for decode, tile in ((Work(0, 0), None), (Work(0, 30_000), 384), (Work(0, 80_000), 256)):
         plan = make_plan([replace(model, decode=decode)], Job(1024, 1024), CARD)
-        assert (plan.rung, plan.job.width, plan.tile) == ("lower resolution", 512, tile)
+        assert (plan.strategy, plan.job.width, plan.tile) == ("lower resolution", 512, tile)
 
 
 def test_fp8_before_offloading():
     alone = replace(SD15, model=8 * GIB, model_fp8=3 * GIB)
     plan = make_plan([alone], Job(512, 512), CARD)
-    assert (plan.rung, plan.needs.model, plan.moved) == ("fp8 weights", 3 * GIB, 0)
+    assert (plan.strategy, plan.needs.model, plan.offloaded) == ("fp8 weights", 3 * GIB, 0)
     assert "half the memory" in sentences(plan)[0]
 
 
 def test_fp8_is_said_and_told_wherever_it_is_taken():
     """Too large for the card even so: fp8, and a part of it brought in."""
     plan = make_plan([replace(SD15, model=20 * GIB, model_fp8=10 * GIB)], Job(512, 512), CARD)
-    assert (plan.rung, plan.needs.in_fp8, plan.needs.model) == ("partial offload", True, 10 * GIB)
+    assert (plan.strategy, plan.needs.in_fp8, plan.needs.model) == ("partial offload", True, 10 * GIB)
     assert "Its weights are kept in fp8: half the memory, a little less exact." in sentences(plan)
     assert not make_plan([SD15], Job(512, 512), CARD).needs.in_fp8
 

@@ -1,10 +1,10 @@
 """The nodes that crop, stitch and pad, on the host.
 
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
-the path used for one box; colour corrected though none was chosen; align left out; the mask of the regions emptied;
+the path used for one box; color corrected though none was chosen; align left out; the mask of the regions emptied;
 border or linear light dropped in any of the nodes; the VAE's or the model's multiple left out; the first seam told for
-the worst; an empty frame's seam told; colour fitted on what was repainted and is not pasted; one mask made many; what
-Pad for Outpainting is told of size, place, colour and feather ignored.
+the worst; an empty frame's seam told; color fitted on what was repainted and is not pasted; one mask made many; what
+Pad for Outpainting is told of size, place, color and feather ignored.
 """
 
 import pytest
@@ -75,11 +75,11 @@ def test_the_context_mask_is_shown_too(run, photo):
 
 
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
-@pytest.mark.parametrize("colour", ["none", "mean-std", "field"])
-def test_an_untouched_crop_changes_nothing(run, photo, blend, colour):
+@pytest.mark.parametrize("color", ["none", "mean-std", "field"])
+def test_an_untouched_crop_changes_nothing(run, photo, blend, color):
     rgba = torch.cat([photo, torch.rand(*photo.shape[:3], 1)], dim=-1)
     crop, _, stitch, *_ = run("MendCropForInpaint", image=rgba, mask=_mask(photo), size="keep").outputs
-    ran = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, colour=colour)
+    ran = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, color_match=color)
     whole, weight = ran.outputs
     assert torch.equal(whole[weight == 0], rgba[weight == 0])
     assert torch.allclose(whole, rgba, atol=1e-5)
@@ -87,27 +87,27 @@ def test_an_untouched_crop_changes_nothing(run, photo, blend, colour):
     assert weight[_mask(photo) > 0].min() == 1
 
 
-def test_a_shift_of_colour_is_undone_and_only_if_asked(run, photo):
+def test_a_shift_of_color_is_undone_and_only_if_asked(run, photo):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     inside = _mask(photo) > 0
     errors = {}
-    for colour in ("none", "mean-std", "field"):
-        whole = run("MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", colour=colour).outputs[0]
-        errors[colour] = float((whole - photo)[inside].abs().mean())
+    for color in ("none", "mean-std", "field"):
+        whole = run("MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", color_match=color).outputs[0]
+        errors[color] = float((whole - photo)[inside].abs().mean())
     assert errors["none"] > 0.08
     assert max(errors["mean-std"], errors["field"]) < 0.01
     half = run(
-        "MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", colour="mean-std", colour_strength=0.5
+        "MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", color_match="mean-std", color_strength=0.5
     ).outputs[0]
     assert float((half - photo)[inside].abs().mean()) == pytest.approx(errors["none"] / 2, rel=0.1)
 
 
-@pytest.mark.parametrize("colour", ["mean-std", "field"])
-def test_colour_is_not_fitted_on_what_was_repainted_and_is_not_taken(run, photo, colour):
+@pytest.mark.parametrize("color", ["mean-std", "field"])
+def test_color_is_not_fitted_on_what_was_repainted_and_is_not_taken(run, photo, color):
     crop, mask, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     red = torch.where(mask[..., None] > 0, torch.tensor([1.0, 0.0, 0.0]), crop)
     part = _mask(photo, top=115, left=200, height=10, width=20)
-    ran = run("MendStitchCrop", stitch=stitch, image=red, blend="feather", colour=colour, feather=0, mask=part)
+    ran = run("MendStitchCrop", stitch=stitch, image=red, blend="feather", color_match=color, feather=0, mask=part)
     torch.testing.assert_close(ran.outputs[0][part > 0], torch.tensor([1.0, 0.0, 0.0]).expand(200, 3))
     assert torch.equal(ran.outputs[0][part == 0], photo[part == 0])
 
@@ -116,16 +116,16 @@ def test_a_stretched_crop_is_told(run, photo):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     height, width = crop.shape[1:3]
     for returned in (crop, torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=2).movedim(1, -1)):
-        assert "stretched" not in run("MendStitchCrop", stitch=stitch, image=returned, colour="none").text
-    told = run("MendStitchCrop", stitch=stitch, image=crop[:, :, 2:-2], colour="none").text
-    assert f"came back as {width - 4}x{height}, not as {width}x{height}" in told
+        assert "stretched" not in run("MendStitchCrop", stitch=stitch, image=returned, color_match="none").text
+    messages = run("MendStitchCrop", stitch=stitch, image=crop[:, :, 2:-2], color_match="none").text
+    assert f"came back as {width - 4}x{height}, not as {width}x{height}" in messages
 
 
 def test_one_mask_for_a_film_stays_one(run, photo):
     crops, masks, stitch, *_ = run("MendCropForInpaint", image=photo.repeat(5, 1, 1, 1), mask=_mask(photo)).outputs
     assert len(crops) == len(masks) == 5
     assert len(stitch.mask) == 1
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather").outputs
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
     assert len(whole) == len(weight) == 5
     assert weight.untyped_storage().nbytes() == weight[:1].numel() * 4
 
@@ -136,9 +136,9 @@ def test_what_is_told_of_a_crop_is_of_the_crop(run, photo):
         "the whole crop will be repainted"
         in run("MendCropForInpaint", mask=_mask(photo, width=64, height=64), **settings).text
     )
-    told = run("MendCropForInpaint", mask=torch.zeros(1, 64, 64), **settings).text
-    assert told.startswith("The mask is empty: the whole picture is taken, and nothing will be repainted.")
-    assert told.count("empty") == 1
+    messages = run("MendCropForInpaint", mask=torch.zeros(1, 64, 64), **settings).text
+    assert messages.startswith("The mask is empty: the whole picture is taken, and nothing will be repainted.")
+    assert messages.count("empty") == 1
 
 
 def test_drift_is_undone_and_only_if_asked(run, photo):
@@ -147,7 +147,15 @@ def test_drift_is_undone_and_only_if_asked(run, photo):
     ).outputs
     drifted = crop.roll((2, 3), (1, 2))
     ran = {
-        align: run("MendStitchCrop", stitch=stitch, image=drifted, colour="none", blend="feather", align=align, ring=64)
+        align: run(
+            "MendStitchCrop",
+            stitch=stitch,
+            image=drifted,
+            color_match="none",
+            blend="feather",
+            align=align,
+            ring_width=64,
+        )
         for align in (False, True)
     }
     inside = _mask(photo) > 0
@@ -158,25 +166,25 @@ def test_drift_is_undone_and_only_if_asked(run, photo):
 
 def test_scaled_and_back(run, photo):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crop, colour="none", blend="feather").outputs
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crop, color_match="none", blend="feather").outputs
     assert torch.equal(whole[weight == 0], photo[weight == 0])
     assert (whole - photo).square().mean() < 1e-6
     larger = torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=2, mode="bicubic").movedim(1, -1)
-    whole = run("MendStitchCrop", stitch=stitch, image=larger, colour="none", blend="feather").outputs[0]
+    whole = run("MendStitchCrop", stitch=stitch, image=larger, color_match="none", blend="feather").outputs[0]
     assert (whole - photo).square().mean() < 1e-5
 
 
-@pytest.mark.parametrize("film", ["one box for all", "smooth path"])
-def test_films(run, photo, film):
+@pytest.mark.parametrize("video", ["one box for all", "smooth path"])
+def test_films(run, photo, video):
     frames = photo.expand(12, -1, -1, -1)
     masks = torch.cat([_mask(photo, left=60 + 20 * number) for number in range(12)])
-    ran = run("MendCropForInpaint", image=frames, mask=masks, film=film, size="keep")
+    ran = run("MendCropForInpaint", image=frames, mask=masks, video=video, size="keep")
     crops, cropped_masks, stitch, x, _, width, _ = ran.outputs
     assert len(crops) == len(cropped_masks) == 12
     assert cropped_masks.sum(dim=(1, 2)).tolist() == masks.sum(dim=(1, 2)).tolist()
-    assert len(stitch.plans) == (1 if film == "one box for all" else 12)
+    assert len(stitch.plans) == (1 if video == "one box for all" else 12)
     assert (x, width) == (stitch.plans[0].box.x, stitch.plans[0].box.width)
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather").outputs
+    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
     assert torch.equal(whole, frames)
     assert weight.shape == masks.shape
 
@@ -219,7 +227,9 @@ def test_regions_come_back_as_one_picture(run, photo):
     assert masks.sum(dim=(1, 2)).tolist() == [900, 1600]
     same = run("MendStitchRegions", stitch=stitch, image=crops).outputs
     assert torch.allclose(same[0], photo, atol=1e-5)
-    painted = run("MendStitchRegions", stitch=stitch, image=torch.zeros_like(crops), colour="none", blend="feather")
+    painted = run(
+        "MendStitchRegions", stitch=stitch, image=torch.zeros_like(crops), color_match="none", blend="feather"
+    )
     whole, weight = painted.outputs
     assert (whole[mask > 0] == 0).all()
     assert torch.equal(whole[weight == 0], photo[weight == 0])
@@ -229,7 +239,7 @@ def test_regions_come_back_as_one_picture(run, photo):
 
 def test_too_many_regions_are_refused_in_words(run, photo, InpaintError):
     with pytest.raises(InpaintError, match="expected at most 1 regions, got 2"):
-        run("MendCropRegions", image=photo, mask=_two(photo), limit=1)
+        run("MendCropRegions", image=photo, mask=_two(photo), max_regions=1)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +252,7 @@ def test_too_many_regions_are_refused_in_words(run, photo, InpaintError):
         ({"unit": "to an aspect", "width": 16, "height": 9}, (300, 533)),
     ],
 )
-@pytest.mark.parametrize("fill", ["edge", "reflect", "colour", "harmonic"])
+@pytest.mark.parametrize("fill", ["edge", "reflect", "color", "harmonic"])
 def test_room_for_outpainting(run, photo, settings, size, fill):
     image, denoise, conditioning = run("MendPadForOutpaint", image=photo, fill=fill, **settings).outputs
     assert tuple(image.shape[1:3]) == size == tuple(denoise.shape[1:])
@@ -258,10 +268,10 @@ def test_room_for_outpainting(run, photo, settings, size, fill):
     assert ((denoise > 0) & (denoise < 1)).any()
 
 
-def test_a_colour_that_is_not_used_is_not_read(run, photo, InpaintError):
+def test_a_color_that_is_not_used_is_not_read(run, photo, InpaintError):
     assert run("MendPadForOutpaint", image=photo, fill="edge", color="").outputs[0].shape[2] > photo.shape[2]
     with pytest.raises(InpaintError, match="color"):
-        run("MendPadForOutpaint", image=photo, fill="colour", color="")
+        run("MendPadForOutpaint", image=photo, fill="color", color="")
 
 
 def test_the_picture_can_have_a_mask_of_its_own(run, photo):
@@ -329,12 +339,12 @@ def test_a_picture_of_another_scene_is_refused_in_words(run, photo, InpaintError
             run("MendCropByBox", stitch=stitch, image=photo[:, :100])
 
 
-@pytest.mark.parametrize("film", ["one box for all", "smooth path"])
-def test_one_picture_with_a_film_of_context_masks(run, photo, InpaintError, film):
+@pytest.mark.parametrize("video", ["one box for all", "smooth path"])
+def test_one_picture_with_a_film_of_context_masks(run, photo, InpaintError, video):
     context = torch.cat([_mask(photo, left=100 + 50 * number, width=5) for number in range(4)])
-    settings = {"image": photo, "mask": _mask(photo), "size": "keep", "film": film}
+    settings = {"image": photo, "mask": _mask(photo), "size": "keep", "video": video}
     crops, masks, *_, x, _, width, _ = run("MendCropForInpaint", context_mask=context, **settings).outputs
-    assert len(crops) == len(masks) == (1 if film == "one box for all" else 4)
+    assert len(crops) == len(masks) == (1 if video == "one box for all" else 4)
     assert x <= 100
     assert x + width >= 240
     with pytest.raises(InpaintError, match=r"^context_mask: expected 1 mask or 4 .* got 3"):
@@ -347,11 +357,11 @@ def test_what_is_told_of_a_film(run, photo):
     crops, _, stitch, *_ = run("MendCropForInpaint", image=frames, mask=masks, size="keep", context_pixels=64).outputs
     drifted = crops.clone()
     drifted[2] = crops[2].roll((2, 3), (0, 1))
-    told = run("MendStitchCrop", stitch=stitch, image=drifted, align=True, ring=64).text.splitlines()
-    assert told[1] == "Drift undone in 1 of 2 crops, by 3.61 px at the most; not sure in 0."
-    assert told[2].startswith("Colour fitted on ")
-    assert told[3].startswith("Seam ")
-    assert len(told) == 4
+    messages = run("MendStitchCrop", stitch=stitch, image=drifted, align=True, ring_width=64).text.splitlines()
+    assert messages[1] == "Drift undone in 1 of 2 crops, by 3.61 px at the most; not sure in 0."
+    assert messages[2].startswith("Color fitted on ")
+    assert messages[3].startswith("Seam ")
+    assert len(messages) == 4
 
 
 def test_the_worst_seam_of_those_there_are_is_told(run, photo):
@@ -367,12 +377,12 @@ def test_the_worst_seam_of_those_there_are_is_told(run, photo):
     rows, columns = stitch.plans[0].box.slices
     crops[:] = photo[0, rows, columns]
     crops[2] += 0.3
-    told = run("MendStitchCrop", stitch=stitch, image=crops, colour="none", blend="feather", feather=0).text
-    assert "Seam visible" in told
+    messages = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather", feather=0).text
+    assert "Seam visible" in messages
 
 
 def test_where_the_picture_lies_and_what_is_around_it(run, photo):
-    settings = {"unit": "to a size", "width": 551, "height": 400, "fill": "colour", "color": "#ff0000"}
+    settings = {"unit": "to a size", "width": 551, "height": 400, "fill": "color", "color": "#ff0000"}
     image, denoise, _ = run("MendPadForOutpaint", image=photo, x=0.25, y=1.0, feather=20, **settings).outputs
     assert torch.equal(image[:, 100:, 25:476], photo)
     assert image[0, 0, 0].tolist() == [1, 0, 0]
@@ -387,10 +397,10 @@ def test_where_the_picture_lies_and_what_is_around_it(run, photo):
     assert image.shape[1:3] == (450, 451 + 45 + 90)
 
 
-@pytest.mark.parametrize("colour", ["mean-std", "field"])
+@pytest.mark.parametrize("color", ["mean-std", "field"])
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
 @pytest.mark.parametrize("where", ["crop", "picture"])
-def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, colour, where):
+def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, color, where):
     broken = photo.clone()
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     crop = crop + 0.1
@@ -399,11 +409,11 @@ def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, c
     else:
         broken[:, :99] = torch.nan
         stitch = run("MendCropForInpaint", image=broken, mask=_mask(photo), size="keep").outputs[2]
-    whole = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, colour=colour, feather=0).outputs[0]
+    whole = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, color_match=color, feather=0).outputs[0]
     inside = _mask(photo) > 0
     assert (whole - photo)[inside].abs().max() < 0.02
 
 
 def test_the_limit_of_regions_is_for_each_picture(run, photo):
     masks = torch.cat([_two(photo)] * 3)
-    assert run("MendCropRegions", image=photo, mask=masks, limit=2).outputs[3] == 6
+    assert run("MendCropRegions", image=photo, mask=masks, max_regions=2).outputs[3] == 6

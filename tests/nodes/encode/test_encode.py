@@ -95,15 +95,15 @@ def test_masked_content(run, inpaint_model):
     hole[2:6, 3:7] = True
     content = {
         name: _encode(run, inpaint_model, image, mask, masked_content=name).outputs[2]["samples"][0]
-        for name in ("original", "neutral", "noise", "nothing", "prefilled")
+        for name in ("original", "neutral", "noise", "empty", "already filled")
     }
     torch.testing.assert_close(content["original"][None], inpaint_model.vae.encode(image))
     grey = torch.where(mask[..., None] > 0, 0.5, image)
     torch.testing.assert_close(content["neutral"][None], inpaint_model.vae.encode(grey))
     assert torch.equal(content["noise"][:, ~hole], content["original"][:, ~hole])
-    assert torch.equal(content["prefilled"], content["original"])
-    assert torch.equal(content["nothing"][:, ~hole], content["original"][:, ~hole])
-    assert content["nothing"][:, hole].eq(0).all()
+    assert torch.equal(content["already filled"], content["original"])
+    assert torch.equal(content["empty"][:, ~hole], content["original"][:, ~hole])
+    assert content["empty"][:, hole].eq(0).all()
     spread = inpaint_model.model.model.process_latent_in(content["noise"][:, hole]).std()
     assert 0.8 < spread < 1.2
 
@@ -147,13 +147,13 @@ def test_neutral_is_one_encoding_for_both_inputs_and_repaints_where_it_bleeds(ru
     grown[..., 1:7, 2:8] = 1
     assert torch.equal(latent["noise_mask"], grown)
     assert "37.5% of the latent" in _encode(run, inpaint_model, image, mask).text
-    latent = _encode(run, inpaint_model, image, mask, masked_content="neutral", neutral_bleed=0).outputs[2]
+    latent = _encode(run, inpaint_model, image, mask, masked_content="neutral", widen_by_cells=0).outputs[2]
     assert torch.equal(latent["noise_mask"], cells)
 
 
 def test_only_neutral_widens_the_noise_mask(run, inpaint_model):
     image, mask = _picture(64, 64), _block(64, 64)
-    for content in ("original", "noise", "nothing", "prefilled"):
+    for content in ("original", "noise", "empty", "already filled"):
         positive, _, latent = _encode(run, inpaint_model, image, mask, masked_content=content).outputs
         assert torch.equal(latent["noise_mask"], positive[0][1]["concat_mask"])
 
@@ -162,7 +162,7 @@ def test_what_was_filled_is_hidden_however_soft_its_mask(run, inpaint_model):
     """Of the original a pixel that is masked by less than half is shown to the model; of a fill it must not be."""
     image, mask = _picture(64, 64), _block(64, 64) * 0.3
     shown = _encode(run, inpaint_model, image, mask, masked_content="original").outputs[0][0][1]
-    hidden = _encode(run, inpaint_model, image, mask, masked_content="prefilled").outputs[0][0][1]
+    hidden = _encode(run, inpaint_model, image, mask, masked_content="already filled").outputs[0][0][1]
     assert not shown["concat_mask"].any()
     torch.testing.assert_close(shown["concat_latent_image"], inpaint_model.vae.encode(image))
     assert hidden["concat_mask"].sum() == 16
@@ -177,7 +177,7 @@ SOFT = {
 }
 
 
-@pytest.mark.parametrize("content", ["original", "neutral", "noise", "nothing"])
+@pytest.mark.parametrize("content", ["original", "neutral", "noise", "empty"])
 @pytest.mark.parametrize("soft", SOFT)
 @pytest.mark.parametrize("fixture", ["inpaint_model", "general_model"])
 def test_nothing_of_a_placeholder_is_left_however_soft_the_mask(request, run, fixture, soft, content):
@@ -192,8 +192,8 @@ def test_nothing_of_a_placeholder_is_left_however_soft_the_mask(request, run, fi
 
 
 def test_an_empty_mask_is_told(run, inpaint_model):
-    told = _encode(run, inpaint_model, _picture(64, 64), torch.zeros(1, 64, 64)).text
-    assert told.endswith("The mask is empty: nothing will be repainted.")
+    messages = _encode(run, inpaint_model, _picture(64, 64), torch.zeros(1, 64, 64)).text
+    assert messages.endswith("The mask is empty: nothing will be repainted.")
 
 
 # ---- how often, and for how many --------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_an_empty_mask_is_told(run, inpaint_model):
 
 @pytest.mark.parametrize(
     ("content", "images", "masks", "calls"),
-    [("neutral", 2, 1, [2]), ("original", 2, 1, [4]), ("original", 1, 3, [4]), ("prefilled", 1, 1, [2])],
+    [("neutral", 2, 1, [2]), ("original", 2, 1, [4]), ("original", 1, 3, [4]), ("already filled", 1, 1, [2])],
 )
 def test_the_vae_is_called_once_and_for_no_picture_twice(run, inpaint_model, encoded, content, images, masks, calls):
     mask = torch.cat([_block(64, 64, top=8 * index) for index in range(masks)])

@@ -92,7 +92,7 @@ FAMILIES = TRUE_SIZE | OTHERS
 
 
 class Averages(torch.nn.Module):
-    """Stands for a VAE's network: a cell holds the mean colour of its pixels, over and over for more channels."""
+    """Stands for a VAE's network: a cell holds the mean color of its pixels, over and over for more channels."""
 
     def __init__(self, latents):
         super().__init__()
@@ -184,12 +184,12 @@ def _mask(batch=1):
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
-    latents, told = FAMILIES[name]
+    latents, messages = FAMILIES[name]
     vae = make_vae(latents)
     ran = encode(model, vae, _picture(batch), _mask(batch))
     positive, negative, latent = ran.outputs
     print(f"{name}: {ran.text.splitlines()[0]}")
-    assert ran.text.splitlines()[0] == told
+    assert ran.text.splitlines()[0] == messages
     assert ("how noisy a frame is" in ran.text) == (name == "Wan 2.2 5B")
     height, width = -(-75 // latents.ratio), -(-109 // latents.ratio)
     frames = (1,) if latents.frames else ()
@@ -198,8 +198,8 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     # A picture of a video VAE is a film of its own, which the host encodes one at a time.
     assert len(vae.first_stage_model.calls) == (batch if latents.frames else 1)
     for entry in (positive[0][1], negative[0][1]):
-        if told.endswith((CHANNELS, FILL)):
-            size = (8 * height, 8 * width) if told.endswith(FILL) else (height, width)
+        if messages.endswith((CHANNELS, FILL)):
+            size = (8 * height, 8 * width) if messages.endswith(FILL) else (height, width)
             assert entry["concat_mask"].shape == (batch, 1, *size)
             assert entry["concat_mask"].unique().tolist() == [0, 1]
             assert entry["concat_latent_image"].shape == latent["samples"].shape
@@ -232,13 +232,13 @@ def test_a_model_of_pixels(encode, make_vae, make_model, run):
     torch.testing.assert_close(latent["samples"], _picture().movedim(-1, 1) * 2 - 1)
 
 
-@pytest.mark.parametrize("content", ["nothing", "noise"])
+@pytest.mark.parametrize("content", ["empty", "noise"])
 def test_latent_contents_are_in_the_models_own_scale(encode, make_vae, model, name, content):
     latents, _ = FAMILIES[name]
     latent = encode(model, make_vae(latents), _picture(), _mask(), masked_content=content).outputs[2]
     scaled = model.model.process_latent_in(latent["samples"])
     inside = scaled[(latent["noise_mask"] > 0).expand_as(scaled)]
-    if content == "nothing":
+    if content == "empty":
         assert inside.abs().max() < 1e-5
     else:
         assert 0.8 < inside.std() < 1.2
@@ -304,7 +304,7 @@ def test_the_grey_of_neutral_reaches_no_further_than_the_noise_mask(encode, make
     model = make_model("SDXL inpainting")
 
     def outside(content, bleed):
-        latent = encode(model, vae, _picture(), _mask(), masked_content=content, neutral_bleed=bleed).outputs[2]
+        latent = encode(model, vae, _picture(), _mask(), masked_content=content, widen_by_cells=bleed).outputs[2]
         return torch.where(latent["noise_mask"] > 0, 0, latent["samples"]), latent["noise_mask"]
 
     for bleed, reached in ((1, False), (0, True)):

@@ -65,7 +65,7 @@ def test_a_mask_that_is_none_is_refused_in_words(run, InpaintError):
         run("MendCleanMask", mask=torch.zeros(3, 8, 8), image=torch.zeros(2, 8, 8, 3))
 
 
-METHODS = ["harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"]
+METHODS = ["harmonic", "neutral", "color", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -99,14 +99,14 @@ def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
 @pytest.mark.parametrize(
     ("method", "setting"),
     [
-        ("colour", {"color": "red"}),
+        ("color", {"color": "red"}),
         ("noise", {"seed": 1}),
         ("telea", {"radius": 9.0}),
         ("navier-stokes", {"radius": 9.0}),
         ("patchmatch", {"seed": 1}),
-        ("patchmatch", {"patch": 3}),
-        ("patchmatch", {"patch": 15}),
-        *((method, {"falloff": 6.0}) for method in METHODS),
+        ("patchmatch", {"patch_size": 3}),
+        ("patchmatch", {"patch_size": 15}),
+        *((method, {"fade_width": 6.0}) for method in METHODS),
     ],
 )
 def test_each_setting_of_a_fill_counts(run, method, setting):
@@ -115,16 +115,17 @@ def test_each_setting_of_a_fill_counts(run, method, setting):
     (other,) = run("MendFillMasked", image=image, mask=mask, method=method, **setting).outputs
     assert torch.equal(other[mask == 0], image[mask == 0])
     assert not torch.equal(other, plain)
-    if method == "colour" and "color" in setting:
+    if method == "color" and "color" in setting:
         assert bool((other[mask > 0] == torch.tensor([1.0, 0.0, 0.0])).all())
-    if "falloff" in setting:
+    if "fade_width" in setting:
         deep = torch.from_numpy(distance_transform_edt(mask[0].numpy()))[None] >= 6.5
-        assert torch.equal(other[deep], plain[deep])
+        # Matrix products may differ in the last bit from run to run, by where their memory lies.
+        torch.testing.assert_close(other[deep], plain[deep], rtol=0, atol=1e-6)
 
 
 def test_the_ends_of_patch_are_those_that_patchmatch_takes(pack):
     fill, own = pack("nodes.fill.fill_masked"), pack("inpaint.patchmatch.coarse_to_fine")
-    (patch,) = [port for port in fill.FillMasked.define_schema().inputs if port.id == "patch"]
+    (patch,) = [port for port in fill.FillMasked.define_schema().inputs if port.id == "patch_size"]
     assert (patch.min, patch.max) == (own.SMALLEST_PATCH, own.LARGEST_PATCH)
 
 
@@ -137,7 +138,7 @@ def test_a_source_is_for_patchmatch_alone(run, InpaintError):
 
 @pytest.mark.parametrize("method", ["harmonic", "blur", "patchmatch"])
 def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method, monkeypatch):
-    host, told = pack("host.progress").comfy, []
+    host, messages = pack("host.progress").comfy, []
 
     class Bar:
         """In the place of the host's own, which passes some steps by."""
@@ -146,30 +147,30 @@ def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, m
             pass
 
         def update_absolute(self, value, total):
-            told.append(value / total)
+            messages.append(value / total)
 
     monkeypatch.setattr(host.utils, "ProgressBar", Bar)
     four = {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
     run("MendFillMasked", **four, method="blur")
-    assert told == [0.25, 0.5, 0.75, 1]
+    assert messages == [0.25, 0.5, 0.75, 1]
     host.model_management.interrupt_current_processing()
     try:
         with pytest.raises(host.model_management.InterruptProcessingException):
             run("MendFillMasked", **four, method=method)
     finally:
         host.model_management.interrupt_current_processing(False)
-    assert len(told) == 4
+    assert len(messages) == 4
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "messages"),
     [
-        ({"method": "colour", "color": "reddish"}, r"^color: expected #rrggbb"),
-        ({"falloff": -1.0}, r"^falloff: expected 0 or more, got -1\.0\."),
+        ({"method": "color", "color": "reddish"}, r"^color: expected #rrggbb"),
+        ({"fade_width": -1.0}, r"^fade_width: expected 0 or more, got -1\.0\."),
     ],
 )
-def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, told):
-    with pytest.raises(InpaintError, match=told):
+def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, messages):
+    with pytest.raises(InpaintError, match=messages):
         run("MendFillMasked", image=torch.rand(1, 8, 8, 3), mask=torch.ones(1, 8, 8), **setting)
 
 

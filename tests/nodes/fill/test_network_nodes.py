@@ -204,22 +204,22 @@ def crowded(pack, monkeypatch):
     """Lets memory run out at crops of more pixels than this, whatever else is on the card; counts what was put off."""
     import comfy.model_management as management
 
-    told = {"most": 10**9, "unloaded": 0, "tried": []}
+    messages = {"most": 10**9, "unloaded": 0, "tried": []}
     load, unload = management.load_models_gpu, management.unload_all_models
 
     def full(models, memory_required, **settings):
-        told["tried"].append(memory_required // 1500)
-        if told["tried"][-1] > told["most"]:
+        messages["tried"].append(memory_required // 1500)
+        if messages["tried"][-1] > messages["most"]:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return load(models, memory_required=memory_required, **settings)
 
     def counted():
-        told["unloaded"] += 1
+        messages["unloaded"] += 1
         unload()
 
     monkeypatch.setattr(management, "load_models_gpu", full)
     monkeypatch.setattr(management, "unload_all_models", counted)
-    return told
+    return messages
 
 
 def test_a_crop_is_made_smaller_where_memory_runs_out(run, lama, crowded):

@@ -42,7 +42,7 @@ def files(host_nodes, base):
         path.unlink()
 
 
-def rung(run, **inputs) -> str:
+def strategy(run, **inputs) -> str:
     """The verdict: the first line of the report."""
     return run("MendEstimateVram", **inputs).outputs[0].splitlines()[0]
 
@@ -63,14 +63,14 @@ CLAIMS = {
 
 @pytest.mark.parametrize(("name", "size", "card", "said"), CLAIMS.values(), ids=CLAIMS.keys())
 def test_what_is_said_of_known_models_on_known_cards(files, run, name, size, card, said):
-    assert said in rung(run, model_name=name, width=size, height=size, card=card)
+    assert said in strategy(run, model_name=name, width=size, height=size, gpu=card)
 
 
 def test_weights_of_flux_fill_and_its_other_files(files, run):
     ran = run(
         "MendEstimateVram",
         model_name="flux-fill-bf16.safetensors",
-        card="RTX 5090 32 GB",
+        gpu="RTX 5090 32 GB",
         text_encoder="t5.safetensors",
         vae="ae.safetensors",
     )
@@ -83,7 +83,7 @@ def test_weights_of_flux_fill_and_its_other_files(files, run):
 def test_an_old_card_computes_flux_in_fp32(files, run):
     """Twice the work of a card that computes in bf16, by the host's formula."""
     texts = [
-        run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", width=2048, height=2048, card=card).text
+        run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", width=2048, height=2048, gpu=card).text
         for card in ("RTX 2080 Ti 11 GB", "RTX 3060 12 GB")
     ]
     old, new = (
@@ -125,7 +125,7 @@ def test_no_weight_is_read(files, run, base, monkeypatch):
 
     monkeypatch.setattr(safetensors, "safe_open", never)
     monkeypatch.setattr(torch, "load", never)
-    assert "Fits" in rung(run, model_name="sd15-fp16.safetensors", width=512, height=512, card="RTX 3060 12 GB")
+    assert "Fits" in strategy(run, model_name="sd15-fp16.safetensors", width=512, height=512, gpu="RTX 3060 12 GB")
 
 
 def test_it_is_never_served_from_the_cache(pack):
@@ -143,10 +143,10 @@ def test_files_that_say_nothing(run, base, InpaintError):
 
 
 def test_parts_that_are_not_counted_are_said(files, run):
-    alone = run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", card="RTX 4090 24 GB")
+    alone = run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", gpu="RTX 4090 24 GB")
     said = "Without text encoder and VAE: none in this file. Load them from files of their own."
     assert said in alone.text.splitlines()
-    whole = run("MendEstimateVram", model_name="sd15-fp16.safetensors", card="RTX 4090 24 GB")
+    whole = run("MendEstimateVram", model_name="sd15-fp16.safetensors", gpu="RTX 4090 24 GB")
     assert "Without" not in whole.text
 
 
@@ -160,7 +160,7 @@ def test_an_old_pickle_of_a_part(files, run, base, InpaintError):
 
 def test_an_old_card_has_no_text_encoder_on_it(files, run):
     asked = {"model_name": "sd15-fp16.safetensors", "width": 512, "height": 512}
-    texts = [run("MendEstimateVram", card=card, **asked).text for card in ("GTX 1660 6 GB", "RTX 2060 6 GB")]
+    texts = [run("MendEstimateVram", gpu=card, **asked).text for card in ("GTX 1660 6 GB", "RTX 2060 6 GB")]
     weights = [
         next(line for line in text.splitlines() if line.startswith("text encode"))[26:].split() for text in texts
     ]
@@ -172,7 +172,7 @@ def test_a_large_text_encoder_does_not_narrow_the_model(files, run, base):
     """SD 3 with T5 in fp16 on 8 GB: the diffusion model stays fp16, and the text encoder is brought in."""
     write_sparse(base / "models" / "diffusion_models" / "sd3-fp16.safetensors", model_shapes("SD 3 medium"))
     asked = {"text_encoder": "t5.safetensors", "vae": "ae.safetensors"}
-    ran = run("MendEstimateVram", model_name="sd3-fp16.safetensors", card="RTX 3070 8 GB", **asked)
+    ran = run("MendEstimateVram", model_name="sd3-fp16.safetensors", gpu="RTX 3070 8 GB", **asked)
     assert " of the text encoder are brought in for each text: " in ran.text
     assert "fp8" not in ran.text
     assert "every step" not in ran.text
@@ -203,7 +203,7 @@ def test_a_gguf_file_is_described(host_nodes, run, pack, base, monkeypatch, pack
     name = "quantised/lumina.gguf"
     assert pack("host.planning").model_names().count(name) == 1
     assert host_nodes.NODE_CLASS_MAPPINGS["MendEstimateVram"].INPUT_TYPES()["required"]["model_name"][1]["options"]
-    ran = run("MendEstimateVram", model_name=name, card="RTX 3060 12 GB", width=512, height=512)
+    ran = run("MendEstimateVram", model_name=name, gpu="RTX 3060 12 GB", width=512, height=512)
     assert ran.text.startswith("Fits: all of it stays on the card.")
     status, body = asyncio.run(pack("nodes.load.estimate_route").answer({"model": name}))
     assert (status, body["label"]) == (200, "Lumina 2")
@@ -219,7 +219,7 @@ def test_a_diffusion_model_with_a_checkpoints_name(files, run, pack, base):
         "sd15-fp16.safetensors",
         "diffusion_models/sd15-fp16.safetensors",
     ]
-    asked = {"width": 1024, "height": 1024, "card": "RTX 3060 12 GB"}
+    asked = {"width": 1024, "height": 1024, "gpu": "RTX 3060 12 GB"}
     texts = [run("MendEstimateVram", model_name=name, **asked).text for name in names if "sd15-fp16" in name]
     assert ["Without text encoder" in text for text in texts] == [False, True]
     twin.unlink()

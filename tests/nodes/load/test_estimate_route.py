@@ -67,8 +67,8 @@ def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, monkeypa
         return [(await answer)[0] for answer in [route.answer({"model": model}) for _ in range(count)]]
 
     async def go():
-        together = await asyncio.gather(*(route.answer({"model": "hangs"}) for _ in range(2)))
-        first = [status for status, _ in together] + await ask("fine", 3)
+        batched_cfg = await asyncio.gather(*(route.answer({"model": "hangs"}) for _ in range(2)))
+        first = [status for status, _ in batched_cfg] + await ask("fine", 3)
         more = await ask("hangs", route.MOST_HUNG - 2)
         return first, more, await ask("fine", 1)
 

@@ -66,16 +66,16 @@ def asked(base, pack, InpaintError):
         write_sparse(path, shapes)
         pack("inpaint.model_files.stored_file")._read.forget()
         job = pack("inpaint.vram.plan").Job(512, 512)
-        told = None
+        messages = None
         for card in ("this computer", "RTX 3060 12 GB"):
             try:
                 pack("host.planning").plan_for(str(path), job, card)
             except InpaintError as error:
-                told = str(error)
-                assert told.startswith("malformed.safetensors: ")
-                assert len(told) < 600
-                assert str(base) not in told
-        return asyncio.run(pack("nodes.load.estimate_route").answer({"model": path.name}))[0], told
+                messages = str(error)
+                assert messages.startswith("malformed.safetensors: ")
+                assert len(messages) < 600
+                assert str(base) not in messages
+        return asyncio.run(pack("nodes.load.estimate_route").answer({"model": path.name}))[0], messages
 
     yield asked
     path.unlink()
@@ -84,15 +84,15 @@ def asked(base, pack, InpaintError):
 @pytest.mark.parametrize("prefix", [UNET, ""])
 @pytest.mark.parametrize("shapes", SIGNS.values(), ids=SIGNS.keys())
 def test_a_sign_of_a_family_and_nothing_else(asked, shapes, prefix):
-    status, told = asked({prefix + name: shape for name, shape in shapes.items()})
-    assert status == (404 if told else 200)
+    status, messages = asked({prefix + name: shape for name, shape in shapes.items()})
+    assert status == (404 if messages else 200)
 
 
 def test_the_error_says_what_it_looks_like(asked):
-    status, told = asked({UNET + name: shape for name, shape in SIGNS["SD 3"].items()})
+    status, messages = asked({UNET + name: shape for name, shape in SIGNS["SD 3"].items()})
     assert status == 404
-    assert "looks like Stable Diffusion 3, but tensors are missing or of a wrong shape (KeyError: " in told
-    assert told.endswith("Download it again, or choose a whole model.")
+    assert "looks like Stable Diffusion 3, but tensors are missing or of a wrong shape (KeyError: " in messages
+    assert messages.endswith("Download it again, or choose a whole model.")
 
 
 names = st.sampled_from(sorted({name for shapes in SIGNS.values() for name in shapes}))
@@ -103,8 +103,8 @@ shapes = st.lists(sizes, max_size=5).map(tuple).filter(lambda shape: math.prod(s
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(names, shapes, min_size=1, max_size=8), st.sampled_from([UNET, "", "net."]))
 def test_signs_of_several_families_in_any_shape(asked, mixed, prefix):
-    status, told = asked({prefix + name: shape for name, shape in mixed.items()})
-    assert status == (404 if told else 200)
+    status, messages = asked({prefix + name: shape for name, shape in mixed.items()})
+    assert status == (404 if messages else 200)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

@@ -53,7 +53,7 @@ def test_every_widget_of_mask_from_color_counts(run):
     assert torch.equal(tight == 1, soft == 1)
 
 
-def test_a_colour_that_is_none_is_named(run, InpaintError):
+def test_a_color_that_is_none_is_named(run, InpaintError):
     with pytest.raises(InpaintError, match=r"^color: expected #rrggbb, .* got 'gren'"):
         run("MendMaskFromColor", image=_screen(), color="gren")
 
@@ -116,7 +116,7 @@ def test_nothing_found_says_so(run):
     assert "full" in run("MendMaskFromAlpha", image=torch.zeros(1, 8, 8, 4)).text
 
 
-def test_nan_is_no_colour_and_a_difference(run):
+def test_nan_is_no_color_and_a_difference(run):
     image = _screen()
     image[0, 0, 0, 1] = NAN
     (mask,) = run("MendMaskFromColor", image=image).outputs

@@ -54,9 +54,9 @@ def test_grow_and_feather_are_in_pixels_and_on_the_side_asked_for(run, pictures)
     given = mask.clone()
     ran = run("MendGrowFeatherMask", mask=mask, grow=4.0, feather=0.0)
     assert ran.outputs[0][0, 24].nonzero().flatten().tolist() == list(range(12, 44))
-    (outside,) = run("MendGrowFeatherMask", mask=mask, grow=2, feather=4, side="outside", falloff="linear").outputs
+    (outside,) = run("MendGrowFeatherMask", mask=mask, grow=2, feather=4, side="outside", curve="linear").outputs
     torch.testing.assert_close(outside[0, 24, 9:16], torch.tensor([0, 0.125, 0.375, 0.625, 0.875, 1, 1]))
-    (inside,) = run("MendGrowFeatherMask", mask=mask, grow=-2, feather=4, side="inside", falloff="linear").outputs
+    (inside,) = run("MendGrowFeatherMask", mask=mask, grow=-2, feather=4, side="inside", curve="linear").outputs
     torch.testing.assert_close(inside[0, 24, 17:23], torch.tensor([0, 0.125, 0.375, 0.625, 0.875, 1]))
     assert torch.equal(mask, given)
     assert ran.text == "The mask covers 24.0% of the picture."
@@ -209,7 +209,7 @@ def test_the_veiled_picture_comes_out_and_is_shown(run, pictures):
     _alike(pictures(ran)[1], veiled[1])
 
 
-def test_colour_opacity_and_outline_count(run):
+def test_color_opacity_and_outline_count(run):
     image, mask = torch.zeros(1, 48, 64, 3), _block()
     (veiled,) = run("MendPreviewMask", image=image, mask=mask, color="0, 0, 255", opacity=0.25).outputs
     assert veiled[0, 24, 24].tolist() == [0, 0, 0.25]
@@ -228,7 +228,7 @@ def test_a_preview_stretches_the_mask_and_takes_halves(run):
     assert torch.equal(veiled[0, :30], image[0, :30])
 
 
-def test_a_colour_that_is_none_is_named(run, InpaintError):
+def test_a_color_that_is_none_is_named(run, InpaintError):
     with pytest.raises(InpaintError, match=r"^color: expected #rrggbb"):
         run("MendPreviewMask", image=torch.zeros(1, 48, 64, 3), mask=_block(), color="rde")
 
@@ -275,7 +275,7 @@ def test_a_clean_mask_is_called_that(run):
 
 def test_binary_and_latent_cell_are_passed_on(run):
     soft = _block() * 0.7
-    assert run("MendInspectMask", mask=soft, binary=True, repair=True).outputs[0].unique().tolist() == [0, 1]
+    assert run("MendInspectMask", mask=soft, binary_mask=True, repair=True).outputs[0].unique().tolist() == [0, 1]
     mended, report = run("MendInspectMask", mask=soft).outputs
     assert torch.equal(mended, soft)
     assert "384 pixels are soft" in report
@@ -322,8 +322,8 @@ def test_any_odd_mask_is_read(run, InpaintError):
     ("node", "choices", "widget"),
     [
         ("MendCleanMask", {"shape": "box"}, "shape"),
-        ("MendGrowFeatherMask", {"side": "inside", "falloff": "linear"}, "side"),
-        ("MendGrowFeatherMask", {"side": "inside", "falloff": "linear"}, "falloff"),
+        ("MendGrowFeatherMask", {"side": "inside", "curve": "linear"}, "side"),
+        ("MendGrowFeatherMask", {"side": "inside", "curve": "linear"}, "curve"),
         ("MendSplitMask", {"order": "left to right"}, "order"),
         ("MendCombineMasks", {"operation": "multiply"}, "operation"),
     ],

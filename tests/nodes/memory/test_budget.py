@@ -55,8 +55,8 @@ def test_the_host_brings_over_what_the_budget_leaves(sample, as_a_card, general_
         text, loaded = sample(budget)
         assert loaded <= expected
         assert loaded == pytest.approx(expected, abs=35), "a layer more would be too much"
-        told = f"{min(budget or 4096, 4096) / 1024:.2f} GiB are free."
-        assert told in text
+        messages = f"{min(budget or 4096, 4096) / 1024:.2f} GiB are free."
+        assert messages in text
         assert (" of the model are brought in at every step." in text) == (expected < whole)
         assert as_a_card.EXTRA_RESERVED_VRAM == 400 * MIB
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.needs import FAMILIES, VAES, Dtypes, HostFacts, needs_of
+from inpaint.vram.needs import FAMILIES, VAES, Dtypes, HostFacts, requirements_of
 
 
 @pytest.fixture(params=["inpaint_model", "general_model"])
@@ -25,7 +25,7 @@ def header(request, base, loaded):
 
 
 def test_weights_are_those_of_a_real_load(header, loaded):
-    needs = needs_of(header, Dtypes("F32", "F32", "F32"))
+    needs = requirements_of(header, Dtypes("F32", "F32", "F32"))
     assert loaded.model.model.get_dtype() == loaded.vae.vae_dtype == torch.float32
     assert needs.model == pytest.approx(loaded.model.model_size(), rel=0.005)
     assert needs.vae == pytest.approx(loaded.vae.model_size(), rel=0.005)
@@ -41,7 +41,7 @@ def test_sampling_is_the_hosts_formula(header, loaded, pack, monkeypatch, flash)
     monkeypatch.setattr(management, "pytorch_attention_flash_attention", lambda: flash)
     assert pack("host").flash_attention() == flash
     facts = HostFacts(*pack("host").detect_model(header))
-    needs = needs_of(header, Dtypes("F32", "F32", "F32"), facts, flash=flash)
+    needs = requirements_of(header, Dtypes("F32", "F32", "F32"), facts, flash=flash)
     for shape in [(1, 4, 64, 64), (4, 4, 96, 33)]:
         cells = shape[0] * math.prod(shape[2:])
         assert needs.sampling.safe * cells == pytest.approx(loaded.model.model.memory_required(list(shape)))

@@ -77,7 +77,7 @@ def test_it_is_judged_by_what_the_nodes_make_with_it(run, narrow, loaded, denois
     mask[:, 30:75, 20:61] = 1
     filled = None if denoise == 1 else fill_harmonic(picture, mask)
     (prompt,) = run("CLIPTextEncode", clip=clip, text="a meadow").outputs
-    content = {"masked_content": "auto"} if filled is None else {"masked_content": "prefilled"}
+    content = {"masked_content": "auto"} if filled is None else {"masked_content": "already filled"}
     encoded = {"model": model, "vae": vae, "positive": prompt, "negative": prompt, "mask": mask, **content}
     image = picture if filled is None else filled
     positive, negative, latent = run("MendEncodeInpaint", image=image, **encoded).outputs

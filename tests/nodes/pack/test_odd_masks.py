@@ -136,12 +136,12 @@ def same(mask: Tensor, means: Tensor) -> None:
     torch.testing.assert_close(mask.float(), means.float(), rtol=0, atol=1e-5 if mask.dtype != torch.bfloat16 else 1e-2)
 
 
-def without_haze(mask):
+def clear_near_zero(mask):
     return torch.where(mask < 1.5 / 255, 0, mask)
 
 
 def clean_mask(run, odd):
-    nothing = {"threshold": 0, "snap": 0, "fill_holes": False, "min_area": 0, "grow": 0}
+    nothing = {"threshold": 0, "snap_tolerance": 0, "fill_holes": False, "min_area": 0, "grow": 0}
     (left,) = run("MendCleanMask", mask=odd.mask, image=odd.picture, **nothing).outputs
     same(left, odd.means)
     (cleaned,) = run("MendCleanMask", mask=odd.mask, image=odd.picture).outputs
@@ -149,7 +149,7 @@ def clean_mask(run, odd):
     assert bool(((cleaned == 0) | (cleaned == 1)).all())
     assert bool((cleaned[odd.means >= 0.5] == 1).all())
     (by_itself,) = run("MendCleanMask", mask=odd.mask, **nothing).outputs
-    same(by_itself, without_haze(odd.by_itself))
+    same(by_itself, clear_near_zero(odd.by_itself))
 
 
 def inspect_mask(run, odd):
@@ -182,7 +182,7 @@ def inpaint_masks(run, odd):
 def split_mask(run, odd):
     regions, count = run("MendSplitMask", mask=odd.mask, min_area=0).outputs
     assert len(regions) == max(count, 1)
-    same(regions.amax(dim=0), without_haze(odd.by_itself).amax(dim=0))
+    same(regions.amax(dim=0), clear_near_zero(odd.by_itself).amax(dim=0))
 
 
 def combine_masks(run, odd):
@@ -216,9 +216,9 @@ def untouched_outside(image: Tensor, odd: Odd) -> None:
 
 
 def fill(run, odd):
-    for method in ("harmonic", "neutral", "colour", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"):
+    for method in ("harmonic", "neutral", "color", "edge", "blur", "noise", "telea", "navier-stokes", "patchmatch"):
         untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, method=method).outputs[0], odd)
-    untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, falloff=9.0).outputs[0], odd)
+    untouched_outside(run("MendFillMasked", image=odd.picture, mask=odd.mask, fade_width=9.0).outputs[0], odd)
 
 
 def with_network(run, odd):
@@ -329,7 +329,7 @@ def sample(run, odd):
 def soft_inpaint(run, odd):
     """The mask is only looked at. At the first of the steps shown what is fully masked is free, and nothing else."""
     patched, steps = run("MendSoftInpaint", model=run.model.model, mask=odd.mask, steps_shown=4).outputs
-    meant = without_haze(odd.by_itself)[:1]
+    meant = clear_near_zero(odd.by_itself)[:1]
     assert patched is not run.model.model
     plausible(steps, torch.Size((4, *meant.shape[1:])))
     same(steps[:1], (meant >= 1).float())
@@ -359,7 +359,7 @@ def crop_and_stitch(run, odd):
     """At the picture's own scale nothing of the mask is lost, and what is painted black comes back under it alone."""
     crops, masks, stitch, *_ = run("MendCropForInpaint", image=odd.picture, mask=odd.mask, size="keep").outputs
     torch.testing.assert_close(masks.double().sum((1, 2)), odd.means.double().sum((1, 2)), rtol=1e-2, atol=1e-2)
-    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    plain = {"color": "none", "blend": "feather", "feather": 0}
     untouched_outside(run("MendStitchCrop", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
 
 
@@ -372,17 +372,17 @@ def stitch_by_mask(run, odd):
 
 def regions(run, odd):
     crops, masks, stitch, _ = run(
-        "MendCropRegions", image=odd.picture, mask=odd.mask, size="keep", limit=4096, context_factor=4
+        "MendCropRegions", image=odd.picture, mask=odd.mask, size="keep", max_regions=4096, context_factor=4
     ).outputs
     torch.testing.assert_close(masks.double().sum(), odd.means.double().sum(), rtol=1e-2, atol=1e-2)
-    plain = {"colour": "none", "blend": "feather", "feather": 0}
+    plain = {"color": "none", "blend": "feather", "feather": 0}
     untouched_outside(run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)
 
 
 def outpaint(run, odd):
-    image, _, told = run("MendPadForOutpaint", image=odd.picture, mask=odd.mask, left=8, right=0, feather=0).outputs
+    image, _, messages = run("MendPadForOutpaint", image=odd.picture, mask=odd.mask, left=8, right=0, feather=0).outputs
     assert torch.equal(image[:, :, 8:], odd.picture.expand(len(image), -1, -1, -1))
-    same(told[..., 8:], (odd.means >= 0.5).float())
+    same(messages[..., 8:], (odd.means >= 0.5).float())
 
 
 def seam_score(run, odd):

@@ -1,6 +1,6 @@
 """The small untrained models on the host: they load like real ones, and their numbers stay in a useful range.
 
-Mutations seen to fail here: a key renamed; the random share near 0; the input share 3; -x laid as x; the VAE's colours
+Mutations seen to fail here: a key renamed; the random share near 0; the input share 3; -x laid as x; the VAE's colors
 decoded in another order; its averaging shifted by a pixel; the seed ignored, also in one of several files; the words'
 embeddings near zero; the velocity three times as large; a layer of OpenCLIP's renamed; holes written out.
 """
@@ -109,8 +109,12 @@ def test_every_weight_arrives(family, loaded, files):
     """Nothing the host needs is missing, which it would leave uninitialised, and nothing is left over."""
     # The host sets the projection of a CLIP-L that has none to the identity.
     clip_l = "clip_l.transformer.text_projection.weight"
-    odd = [told for told in loaded.told if any(word in told.lower() for word in ("missing", "unexpected", "left"))]
-    assert [told for told in odd if clip_l not in told] == []
+    odd = [
+        messages
+        for messages in loaded.messages
+        if any(word in messages.lower() for word in ("missing", "unexpected", "left"))
+    ]
+    assert [messages for messages in odd if clip_l not in messages] == []
     network, vae = loaded.model.model.diffusion_model.state_dict(), loaded.vae.first_stage_model.state_dict()
     for path, prefix, part in ((files[0], family.prefixes[0], network), (files[2], family.prefixes[1], vae)):
         names = set()
@@ -240,7 +244,7 @@ def test_sampling_settles(family, loaded, run, record_property):
     assert 0.1 < model.model.process_latent_in(sampled["samples"]).std() < 3
 
 
-def test_the_vae_keeps_the_mean_colour_of_each_block(family, loaded, record_property):
+def test_the_vae_keeps_the_mean_color_of_each_block(family, loaded, record_property):
     vae = loaded.vae
     smooth = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     picture = F.interpolate(smooth, (64, 96), mode="bicubic").clamp(0, 1).movedim(1, -1)
@@ -252,7 +256,7 @@ def test_the_vae_keeps_the_mean_colour_of_each_block(family, loaded, record_prop
     mosaic = F.interpolate(blocks, scale_factor=8).movedim(1, -1)
     record_property("VAE against the mosaic, max", float((decoded - mosaic).abs().max()))
     record_property("VAE against the picture, mean", float((decoded - picture).abs().mean()))
-    assert torch.allclose(decoded, mosaic, atol=0.04), "TAESD bends bright and dark colours by tanh"
+    assert torch.allclose(decoded, mosaic, atol=0.04), "TAESD bends bright and dark colors by tanh"
     # Away from the bend, exactly: a nearly grey picture.
     grey = 0.5 + (picture - 0.5) / 50
     with torch.inference_mode():

@@ -78,7 +78,7 @@ def test_in_a_window(sample):
     mask = torch.zeros(1, 1, 32, 32)
     mask[..., 2:6, 3:9] = 1
     latent = {"samples": torch.randn(1, 4, 32, 32, generator=random), "noise_mask": mask}
-    result, calls = sample("coherent", latent=latent, sampled="around the mask", context=4)
+    result, calls = sample("coherent", latent=latent, sample_area="around the mask", context_cells=4)
     assert calls == 5
     changed = result != latent["samples"]
     assert torch.equal(changed.any(dim=1, keepdim=True), mask.bool())

@@ -57,7 +57,7 @@ def exact_model(host_nodes):
         name, model_type, flow = {
             "eps": ("SD15", "EPS", False),
             "flow": ("SD3", "FLOW", True),
-            "film": ("WAN21_T2V", "FLOW", True),
+            "video": ("WAN21_T2V", "FLOW", True),
         }[kind]
         config = getattr(comfy.supported_models, name)({"disable_unet_model_creation": True, "image_model": "none"})
         base = comfy.model_base.BaseModel(config, getattr(comfy.model_base.ModelType, model_type))
@@ -110,16 +110,16 @@ def sample(run):
         (guider,) = run("BasicGuider", model=model, conditioning=text).outputs
         (noise,) = run("RandomNoise", noise_seed=seed).outputs
         if sampler is None:
-            (sampler,) = run("MendCoherentSampler", calls=calls).outputs
+            (sampler,) = run("MendCoherentSampler", model_calls=calls).outputs
         sigmas = _sigmas(run, model) if sigmas is None else sigmas
         inputs = {"noise": noise, "guider": guider, "sampler": sampler, "sigmas": sigmas, "latent_image": latent}
         asked = []
 
-        def told(apply, given):
+        def messages(apply, given):
             asked.append(given["timestep"][0].item())
             return apply(given["input"], given["timestep"], **given["c"])
 
-        guider.model_options = {**guider.model_options, "model_function_wrapper": told}
+        guider.model_options = {**guider.model_options, "model_function_wrapper": messages}
         outputs = run("SamplerCustomAdvanced", **inputs).outputs
         return Sampled(*(model.model.process_latent_in(output["samples"]) for output in outputs), asked)
 
@@ -129,7 +129,7 @@ def sample(run):
 # ---- models whose true fills are known ---------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["eps", "flow", "film"])
+@pytest.fixture(params=["eps", "flow", "video"])
 def kind(request):
     return request.param
 
@@ -141,7 +141,7 @@ def model(exact_model, kind):
 
 @pytest.fixture
 def latent(model, kind):
-    return _latent(model, frames=2 if kind == "film" else None)
+    return _latent(model, frames=2 if kind == "video" else None)
 
 
 def _levels(kind, sigmas):
@@ -286,21 +286,21 @@ def test_nothing_is_left_behind(sample, model, latent):
 def test_steps_are_told_once_each_in_the_hosts_scale(run, pack, model, latent):
     import comfy.sample
 
-    told = []
+    messages = []
     sampler, sigmas = pack("host").coherent_sampler(full=True), _sigmas(run, model)
     samples, noise = latent["samples"], torch.randn(latent["samples"].shape)
     comfy.sample.sample_custom(
         *(model, noise, 1.0, sampler, sigmas, EMPTY, EMPTY, samples),
         noise_mask=latent["noise_mask"],
-        callback=lambda step, picture, x, total: told.append((step, picture, x, total)),
+        callback=lambda step, picture, x, total: messages.append((step, picture, x, total)),
         disable_pbar=True,
         seed=1,
     )
-    assert [(step, total) for step, _, _, total in told] == [(i, 10) for i in range(10)]
+    assert [(step, total) for step, _, _, total in messages] == [(i, 10) for i in range(10)]
     sampling = model.model.model_sampling
     first = sampling.noise_scaling(sigmas[0], noise.clone(), model.model.process_latent_in(samples), True)
-    torch.testing.assert_close(told[0][2], first, rtol=0, atol=1e-3)
-    for _, picture, _, _ in told:
+    torch.testing.assert_close(messages[0][2], first, rtol=0, atol=1e-3)
+    for _, picture, _, _ in messages:
         torch.testing.assert_close(picture[..., ~HOLE], LINES.float()[..., ~HOLE].expand_as(picture[..., ~HOLE]))
 
 
@@ -369,7 +369,7 @@ def test_known_ways_with_other_schedules_or_predictions_are_taken(run, sample, m
         assert (found.result - LINES.float())[..., ~HOLE].abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("kind", ["film"])
+@pytest.mark.parametrize("kind", ["video"])
 def test_a_model_with_its_own_way_to_keep_is_refused_in_words_where_there_is_a_mask(
     sample, model, latent, InpaintError
 ):
@@ -390,8 +390,8 @@ def test_differential_diffusion_is_refused_in_words(sample, model, latent, Inpai
 
 def test_an_unknown_choice_is_refused_in_words(host_nodes):
     node = host_nodes.NODE_CLASS_MAPPINGS["MendCoherentSampler"]
-    assert node.validate_inputs(calls="one a step") is True
-    assert "calls: expected one of one a step, two a step, got both" in node.validate_inputs(calls="both")
+    assert node.validate_inputs(model_calls="one a step") is True
+    assert "model_calls: expected one of one a step, two a step, got both" in node.validate_inputs(model_calls="both")
 
 
 # ---- networks ----------------------------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ def test_a_model_with_its_own_reading_keeps_it(run, theirs, general_model):
 
 def test_left_over_noise_is_left_outside_too(run, host, general_model):
     """KSamplerAdvanced hands a half-sampled latent on: what is outside has its share of the noise."""
-    latent, model = _latent(), host.with_nothing_outside(general_model.model)
+    latent, model = _latent(), host.with_latent_preserved_outside_mask(general_model.model)
     settings = {
         **{"add_noise": "enable", "noise_seed": 3, "steps": 4, "start_at_step": 0, "end_at_step": 2},
         **{"return_with_leftover_noise": "enable", "cfg": 1.0, "sampler_name": "euler", "scheduler": "karras"},

@@ -58,8 +58,8 @@ def _sampled(run, model, positive, negative, latent, sampled, cfg=1.0, sampler_n
     model = _stand_in(model, calls)
     result = run(
         "MendMaskedSampler",
-        **{"model": model, "positive": positive, "negative": negative, "latent": latent, "sampled": sampled},
-        **{"seed": 5, "steps": 2, "cfg": cfg, "context": 8, "sampler_name": sampler_name},
+        **{"model": model, "positive": positive, "negative": negative, "latent": latent, "sample_area": sampled},
+        **{"seed": 5, "steps": 2, "cfg": cfg, "context_cells": 8, "sampler_name": sampler_name},
     ).outputs[0]
     return result["samples"], calls
 
@@ -135,13 +135,13 @@ def test_prompt_areas(run, general_model, area, expected):
 
 
 def test_sdxl_is_told_the_pictures_size(run, bare_sdxl, monkeypatch):
-    base, told = bare_sdxl.model.model, []
+    base, messages = bare_sdxl.model.model, []
     plain = base.encode_adm
     monkeypatch.setattr(
-        base, "encode_adm", lambda **given: told.append((given["width"], given["height"])) or plain(**given)
+        base, "encode_adm", lambda **given: messages.append((given["width"], given["height"])) or plain(**given)
     )
     _both(run, bare_sdxl.model, bare_sdxl.positive, bare_sdxl.negative, _latent())
-    assert set(told) == {(8 * WIDTH, 8 * HEIGHT)}
+    assert set(messages) == {(8 * WIDTH, 8 * HEIGHT)}
 
 
 class Hint(torch.nn.Module):
@@ -181,8 +181,8 @@ def test_control_pictures(run, general_model, size):
 
 def test_the_fooocus_feature(pack):
     patch = pack("host.sampling.fooocus").HeadFeature(torch.rand(1, 320, HEIGHT, WIDTH))
-    told = {"block": ("input", 0), pack("host.sampling.window").KEY: (WINDOW, (HEIGHT, WIDTH))}
-    added = patch(torch.zeros(1, 320, 24, 32), told)
+    messages = {"block": ("input", 0), pack("host.sampling.window").KEY: (WINDOW, (HEIGHT, WIDTH))}
+    added = patch(torch.zeros(1, 320, 24, 32), messages)
     assert torch.equal(added, _cut(patch.feature))
 
 
@@ -210,10 +210,10 @@ def test_a_network_sees_the_window_alone(run, general_model):
         "negative": general_model.negative,
         "seed": 5,
         "steps": 2,
-        "context": 8,
+        "context_cells": 8,
     }
     (result,) = run(
-        "MendMaskedSampler", model=general_model.model, latent=latent, sampled="around the mask", **settings
+        "MendMaskedSampler", model=general_model.model, latent=latent, sample_area="around the mask", **settings
     ).outputs
     import comfy.sample
 
@@ -237,7 +237,7 @@ def test_a_network_sees_the_window_alone(run, general_model):
 
 def test_the_report_and_a_mask_of_everything(run, general_model):
     given = {"model": general_model.model, "positive": general_model.positive, "negative": general_model.negative}
-    settings = {**given, "model": _stand_in(general_model.model, []), "steps": 1, "sampled": "around the mask"}
+    settings = {**given, "model": _stand_in(general_model.model, []), "steps": 1, "sample_area": "around the mask"}
     assert "Sampled 80x72 of 120x88 latent cells." in run("MendMaskedSampler", latent=_latent(), **settings).text
     full = {"samples": _latent()["samples"], "noise_mask": torch.ones(1, 1, HEIGHT, WIDTH)}
     assert "latent cells" not in run("MendMaskedSampler", latent=full, **settings).text

@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 from inpaint.core.errors import InpaintError
 from inpaint.masks import blur, feather, smooth_outline
 from inpaint.masks.operators.distance import distance_to
-from inpaint.masks.operators.edges import FALLOFFS, SIDES
+from inpaint.masks.operators.edges import CURVES, SIDES
 from tests.inpaint.masks.operators.drawing import drawn, masks, scene
 
 
@@ -90,8 +90,8 @@ def test_feather_refuses_what_it_does_not_know():
         feather(torch.zeros(1, 2, 2), math.nan)
     with pytest.raises(InpaintError, match=r"^side: expected one of inside, center, outside, got left\."):
         feather(torch.zeros(1, 2, 2), 1, "left")
-    with pytest.raises(InpaintError, match=r"^falloff: expected one of smooth, linear, gaussian, got cubic\."):
-        feather(torch.zeros(1, 2, 2), 1, falloff="cubic")
+    with pytest.raises(InpaintError, match=r"^curve: expected one of smooth, linear, gaussian, got cubic\."):
+        feather(torch.zeros(1, 2, 2), 1, curve="cubic")
 
 
 def test_falloffs_are_what_they_are_called():
@@ -103,10 +103,10 @@ def test_falloffs_are_what_they_are_called():
         # A straight edge blurred with a sigma of 2, its 3 sigma on either side stretched to 0 and 1.
         "gaussian": torch.from_numpy(stats.truncnorm.cdf(np.arange(24) - 11.5, -3, 3, scale=2)).float(),
     }
-    assert expected.keys() == FALLOFFS.keys()
-    for falloff, ramp in expected.items():
+    assert expected.keys() == CURVES.keys()
+    for curve, ramp in expected.items():
         ramp = torch.where(way <= 0, 0, torch.where(way >= 1, 1, ramp))
-        torch.testing.assert_close(feather(edge, 12, falloff=falloff), ramp.expand(1, 3, -1), rtol=0, atol=1e-6)
+        torch.testing.assert_close(feather(edge, 12, curve=curve), ramp.expand(1, 3, -1), rtol=0, atol=1e-6)
 
 
 # blur

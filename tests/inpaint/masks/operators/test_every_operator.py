@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from inpaint import masks
 from inpaint.core.errors import InpaintError
-from inpaint.masks.operators.edges import FALLOFFS, SIDES
+from inpaint.masks.operators.edges import CURVES, SIDES
 from tests.inpaint.masks.operators.drawing import scene
 
 OPERATORS = {
@@ -23,7 +23,7 @@ OPERATORS = {
     "close": lambda mask: masks.close(mask, 2),
     "open": lambda mask: masks.open(mask, 2),
     **{f"feather {side}": lambda mask, side=side: masks.feather(mask, 4, side) for side in SIDES},
-    **{f"feather {kind}": lambda mask, kind=kind: masks.feather(mask, 5, falloff=kind) for kind in FALLOFFS},
+    **{f"feather {kind}": lambda mask, kind=kind: masks.feather(mask, 5, curve=kind) for kind in CURVES},
     "blur": lambda mask: masks.blur(mask, 1.5),
     "smooth_outline": lambda mask: masks.smooth_outline(mask, 3),
     "fill_holes": masks.fill_holes,

@@ -1,11 +1,11 @@
-"""Masks from pictures, against scikit-image's Lab in float64, and colours read from text.
+"""Masks from pictures, against scikit-image's Lab in float64, and colors read from text.
 
-Mutations seen to fail here: OpenCV's RGB2Lab; values not clamped; red and blue swapped; colour weighed by alpha;
+Mutations seen to fail here: OpenCV's RGB2Lab; values not clamped; red and blue swapped; color weighed by alpha;
 lightness left out of the distance; a sum of absolutes for it; taken in half precision; the ramp centred on the
 tolerance, not clamped, or divided by a softness of 0; the tolerance itself let out; the mask inverted; equal pixels
-left to rounding; NaN equal to a colour, or different from NaN; only the first of many compared; alpha not inverted,
-not clamped, or subtracted in half precision; sizes, batches, ranges, the colour or the other picture unchecked; 256
-for 255; a colour's space, bare numbers, range or alpha not seen to; green and blue swapped.
+left to rounding; NaN equal to a color, or different from NaN; only the first of many compared; alpha not inverted,
+not clamped, or subtracted in half precision; sizes, batches, ranges, the color or the other picture unchecked; 256
+for 255; a color's space, bare numbers, range or alpha not seen to; green and blue swapped.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from skimage.color import deltaE_cie76, rgb2lab
 
 from inpaint.core.errors import InpaintError
-from inpaint.imaging.color_names import parse_colour
-from inpaint.masks.operators.select import from_alpha, from_colour, from_difference
+from inpaint.imaging.color_names import parse_color
+from inpaint.masks.operators.select import from_alpha, from_color, from_difference
 
 GREEN = (0.0, 1.0, 0.0)
 NAN = float("nan")
@@ -35,7 +35,7 @@ def _row(*pixels):
 
 
 def _distances(image, other):
-    """Delta E by scikit-image. image: [B, H, W, C]; other: the same, or one colour."""
+    """Delta E by scikit-image. image: [B, H, W, C]; other: the same, or one color."""
     image, other = (np.clip(np.asarray(side, np.float64)[..., :3], 0, 1) for side in (image, other))
     return deltaE_cie76(rgb2lab(image), rgb2lab(other))
 
@@ -56,7 +56,7 @@ def _assert_differs(mask, distances, tolerance, softness, error=ROUNDING):
 
 
 def _picture(seed, shape):
-    """Half of it 8-bit colours, half anything, some outside 0..1."""
+    """Half of it 8-bit colors, half anything, some outside 0..1."""
     rng = np.random.default_rng(seed)
     anything = rng.uniform(-0.3, 1.3, shape)
     picture = np.where(rng.random(shape[:3])[..., None] < 0.5, rng.integers(0, 256, shape) / 255, anything)
@@ -67,15 +67,15 @@ amounts = st.one_of(st.just(0.0), st.floats(1e-3, 200))
 sides = st.integers(1, 24)
 
 
-def test_a_colour_and_what_is_near_it():
+def test_a_color_and_what_is_near_it():
     # 0, 2.36, 7.11, 11.89 and 258.68 Delta E from green.
     image = _row((0, 255, 0), (0, 250, 0), (0, 240, 0), (0, 230, 0), (0, 0, 255))
-    assert from_colour(image, GREEN, 0).tolist() == [[[1, 0, 0, 0, 0]]]
-    assert from_colour(image, GREEN, 5).tolist() == [[[1, 1, 0, 0, 0]]]
-    assert from_colour(image, GREEN, 10).tolist() == [[[1, 1, 1, 0, 0]]]
-    assert from_colour(image, GREEN, 258.6).tolist() == [[[1, 1, 1, 1, 0]]]
-    assert from_colour(image, GREEN, 258.7).tolist() == [[[1, 1, 1, 1, 1]]]
-    soft = from_colour(image, GREEN, 5, 4)
+    assert from_color(image, GREEN, 0).tolist() == [[[1, 0, 0, 0, 0]]]
+    assert from_color(image, GREEN, 5).tolist() == [[[1, 1, 0, 0, 0]]]
+    assert from_color(image, GREEN, 10).tolist() == [[[1, 1, 1, 0, 0]]]
+    assert from_color(image, GREEN, 258.6).tolist() == [[[1, 1, 1, 1, 0]]]
+    assert from_color(image, GREEN, 258.7).tolist() == [[[1, 1, 1, 1, 1]]]
+    soft = from_color(image, GREEN, 5, 4)
     torch.testing.assert_close(soft, torch.tensor([[[1, 1, 1 - 2.1082 / 4, 0, 0]]]), atol=1e-4, rtol=0)
     assert soft[0, 0].tolist()[0::3] == [1, 0]
 
@@ -93,12 +93,12 @@ def test_what_differs():
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 3), sides, sides, st.sampled_from([3, 4])), amounts, amounts)
 @example(0, (1, 500, 500, 3), 10.0, 5.0)
-def test_by_colour_is_scikit_images_distance(seed, shape, tolerance, softness):
+def test_by_color_is_scikit_images_distance(seed, shape, tolerance, softness):
     image = _picture(seed, shape)
-    colour = tuple(np.random.default_rng(seed).random(3))
-    mask = from_colour(image, colour, tolerance, softness)
+    color = tuple(np.random.default_rng(seed).random(3))
+    mask = from_color(image, color, tolerance, softness)
     assert mask.shape == shape[:3]
-    _assert_differs(1 - mask, _distances(image, colour), tolerance, softness)
+    _assert_differs(1 - mask, _distances(image, color), tolerance, softness)
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,36 +120,36 @@ def test_by_difference_is_scikit_images_distance(seed, batches, height, width, c
     assert torch.equal(mask, from_difference(other, image, tolerance, softness))
 
 
-def test_greys_and_dark_colours_are_told_apart_exactly():
+def test_greys_and_dark_colors_are_told_apart_exactly():
     """Where a table of cube roots is coarsest."""
     grey = torch.linspace(0, 1, 4096)[None, None, :, None].expand(1, 1, -1, 3)
     dark = torch.rand(1, 64, 64, 3, generator=torch.Generator().manual_seed(0)) * 0.05
-    colour = (0.02,) * 3
+    color = (0.02,) * 3
     for image in (grey, dark):
         for tolerance in (0.5, 2.0, 9.0):
-            _assert_differs(1 - from_colour(image, colour, tolerance, 1), _distances(image, colour), tolerance, 1)
+            _assert_differs(1 - from_color(image, color, tolerance, 1), _distances(image, color), tolerance, 1)
 
 
-def test_the_very_same_colour_is_at_no_distance_wherever_it_lies():
+def test_the_very_same_color_is_at_no_distance_wherever_it_lies():
     for red in range(0, 256, 5):
-        colour = parse_colour(f"{red}, {(red * 7 + 3) % 256}, {(red * 31 + 11) % 256}")
-        image = torch.tensor(colour).expand(1, 13, 11, 3)
-        assert bool((from_colour(image, colour, 0) == 1).all())
-        assert bool((from_colour(image, colour, 0, 0.001) == 1).all())
+        color = parse_color(f"{red}, {(red * 7 + 3) % 256}, {(red * 31 + 11) % 256}")
+        image = torch.tensor(color).expand(1, 13, 11, 3)
+        assert bool((from_color(image, color, 0) == 1).all())
+        assert bool((from_color(image, color, 0, 0.001) == 1).all())
         assert not from_difference(image, image.repeat(2, 1, 1, 1), 0, 1e-300).any()
 
 
-def test_every_8_bit_value_is_the_colour_of_its_name():
+def test_every_8_bit_value_is_the_color_of_its_name():
     values = torch.from_numpy(np.arange(256, dtype=np.uint8).astype(np.float32) / 255.0)  # as Load Image does
     image = values[None, :, None, None].expand(1, 256, 1, 3)
     for value in range(256):
-        assert from_colour(image, parse_colour(f"#{value:02x}{value:02x}{value:02x}"), 0)[0, :, 0].nonzero() == value
+        assert from_color(image, parse_color(f"#{value:02x}{value:02x}{value:02x}"), 0)[0, :, 0].nonzero() == value
 
 
-def test_values_outside_are_clamped_and_nan_is_no_colour():
+def test_values_outside_are_clamped_and_nan_is_no_color():
     outside = torch.tensor([[[[1.5, -0.2, 0], [torch.inf, -torch.inf, 0], [1, 0, 0], [NAN, 0, 0], [1, 0, NAN]]]])
-    assert from_colour(outside, (1, 0, 0), 0).tolist() == [[[1, 1, 1, 0, 0]]]
-    assert from_colour(outside, (1, 0, 0), 200, 200).tolist() == [[[1, 1, 1, 0, 0]]]
+    assert from_color(outside, (1, 0, 0), 0).tolist() == [[[1, 1, 1, 0, 0]]]
+    assert from_color(outside, (1, 0, 0), 200, 200).tolist() == [[[1, 1, 1, 0, 0]]]
     inside = torch.tensor([[[[1.0, 0, 0]]]]).expand(1, 1, 5, 3)
     for tolerance, softness in ((0, 0), (0, 5), (200, 200)):
         assert from_difference(outside, inside, tolerance, softness).tolist() == [[[0, 0, 0, 1, 1]]]
@@ -167,16 +167,16 @@ def test_no_value_of_a_picture_gives_anything_but_0_to_1(pixels, tolerance, soft
     image = torch.tensor([[pixels]])
     other = image.flip(2)
     for mask in (
-        from_colour(image, GREEN, tolerance, softness),
+        from_color(image, GREEN, tolerance, softness),
         from_difference(image, other, tolerance, softness),
         from_alpha(image),
     ):
         assert bool(((mask >= 0) & (mask <= 1)).all())
 
 
-def test_alpha_plays_no_part_in_colour():
+def test_alpha_plays_no_part_in_color():
     image = torch.rand(2, 5, 6, 4)
-    assert torch.equal(from_colour(image, GREEN, 60, 40), from_colour(image[..., :3], GREEN, 60, 40))
+    assert torch.equal(from_color(image, GREEN, 60, 40), from_color(image[..., :3], GREEN, 60, 40))
     veiled = image.clone()
     veiled[..., 3] = NAN
     assert not from_difference(image, veiled, 0).any()
@@ -189,8 +189,8 @@ def test_each_picture_of_a_batch_is_compared_with_its_own():
     for index in range(3):
         torch.testing.assert_close(together[index], from_difference(image[index, None], other[index, None], 20, 30)[0])
         torch.testing.assert_close(by_one[index], from_difference(image[index, None], other[:1], 20, 30)[0])
-    colours = from_colour(image, GREEN, 60, 40)
-    assert torch.equal(colours[1], from_colour(image[1:2], GREEN, 60, 40)[0])
+    colors = from_color(image, GREEN, 60, 40)
+    assert torch.equal(colors[1], from_color(image[1:2], GREEN, 60, 40)[0])
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_other_floats_give_float32_as_near_as_they_hold_a_picture(dtype, error):
     torch.manual_seed(0)
     image, other = torch.rand(1, 200, 200, 4), torch.rand(1, 200, 200, 4)
     less, lesser = image.to(dtype), other.to(dtype)
-    mask = from_colour(less, GREEN, 60, 20)
-    assert torch.equal(mask, from_colour(less.float(), GREEN, 60, 20))
+    mask = from_color(less, GREEN, 60, 20)
+    assert torch.equal(mask, from_color(less.float(), GREEN, 60, 20))
     _assert_differs(1 - mask, _distances(image, GREEN), 60, 20, error)
     mask = from_difference(less, lesser, 60, 20)
     assert torch.equal(mask, from_difference(less.float(), lesser.float(), 60, 20))
@@ -223,7 +223,7 @@ def test_inputs_stay_as_they_were():
     image, other = torch.rand(2, 4, 5, 4) * 2 - 0.5, torch.rand(1, 4, 5, 4)
     image[0, 0, 0] = NAN
     kept, other_kept = image.clone(), other.clone()
-    from_colour(image, GREEN, 10, 5)
+    from_color(image, GREEN, 10, 5)
     from_alpha(image)
     from_difference(image, other, 10, 5)
     torch.testing.assert_close(image, kept, atol=0, rtol=0, equal_nan=True)
@@ -247,11 +247,11 @@ def test_inputs_stay_as_they_were():
             "other: expected 1 picture or 3 (one per image), got 2. Give one picture for all, or as many as image has.",
         ),
         (
-            lambda: from_colour(torch.zeros(1, 5, 6, 3), (0, 255, 0), 5),
-            "colour: expected three numbers 0..1, got (0, 255, 0). Divide numbers up to 255 by 255.",
+            lambda: from_color(torch.zeros(1, 5, 6, 3), (0, 255, 0), 5),
+            "color: expected three numbers 0..1, got (0, 255, 0). Divide numbers up to 255 by 255.",
         ),
         (
-            lambda: from_colour(torch.zeros(1, 5, 6, 3), GREEN, -1),
+            lambda: from_color(torch.zeros(1, 5, 6, 3), GREEN, -1),
             "tolerance: expected 0 to 259 Delta E, got -1. About 2.3 is just noticeable.",
         ),
         (
@@ -269,7 +269,7 @@ def test_what_cannot_be_used_is_said(call, message):
 def test_what_is_no_picture_is_named():
     plane, picture = torch.zeros(1, 5, 6), torch.zeros(1, 5, 6, 3)
     for call in (
-        lambda: from_colour(plane, GREEN, 5),
+        lambda: from_color(plane, GREEN, 5),
         lambda: from_alpha(plane),
         lambda: from_difference(plane, picture, 5),
     ):
@@ -280,7 +280,7 @@ def test_what_is_no_picture_is_named():
 
 
 @pytest.mark.parametrize(
-    ("text", "colour"),
+    ("text", "color"),
     [
         ("#ff8000", (255, 128, 0)),
         ("#F80", (255, 136, 0)),
@@ -295,16 +295,16 @@ def test_what_is_no_picture_is_named():
         (" #000 ", (0, 0, 0)),
     ],
 )
-def test_colours_are_read_as_people_write_them(text, colour):
-    assert parse_colour(text) == tuple(channel / 255 for channel in colour)
+def test_colors_are_read_as_people_write_them(text, color):
+    assert parse_color(text) == tuple(channel / 255 for channel in color)
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
-def test_every_colour_is_read_alike_in_every_spelling(colour):
-    red, green, blue = colour
+def test_every_color_is_read_alike_in_every_spelling(color):
+    red, green, blue = color
     expected = (red / 255, green / 255, blue / 255)
     for text in (f"#{red:02x}{green:02X}{blue:02x}", f"rgb({red},{green},{blue})", f"{red}, {green}, {blue}"):
-        assert parse_colour(text) == expected
+        assert parse_color(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -326,10 +326,10 @@ def test_every_colour_is_read_alike_in_every_spelling(colour):
         "9" * 5000 + ", 0, 0",
     ],
 )
-def test_what_is_no_colour_is_named_with_what_is_understood(text):
+def test_what_is_no_color_is_named_with_what_is_understood(text):
     with pytest.raises(InpaintError) as error:
-        parse_colour(text, "key")
+        parse_color(text, "key")
     assert str(error.value) == (
         "key: expected #rrggbb, #rgb, a name such as red, rgb(255, 0, 0), hsl(0, 100%, 50%) or 255, 0, 0 "
-        f"(numbers up to 255), got {text!r}. Copy #rrggbb from any colour picker."
+        f"(numbers up to 255), got {text!r}. Copy #rrggbb from any color picker."
     )

@@ -33,7 +33,7 @@ class Seam:
 
     jump: how much larger the steps across the edge are than those beside it, where each is taken as what it departs
         from going on as before and after it. About 1 where the edge cannot be told.
-    delta_e: the mean colour difference of neighbours across the edge (CIE 1976, Lab under D65).
+    delta_e: the mean color difference of neighbours across the edge (CIE 1976, Lab under D65).
     own_delta_e: the same of neighbours beside the edge, in the same direction.
     lines: how many places of the edge were looked at; 0 where there is none.
     """
@@ -117,7 +117,7 @@ def _steps(image: Tensor, mask: Tensor, around: Box, full: Tensor, halvings: int
 
 @dataclass(frozen=True)
 class _Steps:
-    """Colour steps at an edge and beside it, and how far each departs from the steps before and after it."""
+    """Color steps at an edge and beside it, and how far each departs from the steps before and after it."""
 
     at_edge: Tensor
     beside: Tensor
@@ -156,10 +156,10 @@ def _across_columns(planes: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Ten
     there = (along >= 0) & (along < width)
     along = along.clamp(0, width - 1)
     # [3, N, 2 SIDE + 2], the edge in the middle.
-    colours = rgb_to_lab(planes[:, rows, along].clamp(0, 1)[None])[0]
-    there &= colours.isfinite().all(dim=0)
+    colors = rgb_to_lab(planes[:, rows, along].clamp(0, 1)[None])[0]
+    there &= colors.isfinite().all(dim=0)
 
-    steps = colours.diff(dim=2)
+    steps = colors.diff(dim=2)
     size = steps.norm(dim=0)[:, 1:-1]
     jumps = (steps[..., 1:-1] - (steps[..., :-2] + steps[..., 2:]) / 2).norm(dim=0)
     # A jump is made of four pixels.

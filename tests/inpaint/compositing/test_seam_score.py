@@ -2,7 +2,7 @@
 
 Mutations seen to fail here: the edge at 0.5 whatever the mask's largest value, or where it ends; rows left out; the
 edge itself, or what is beyond the border, counted as beside it; the step next to the edge; means of values, not of
-roots; no floor; steps for jumps; what is not finite, or outside 0..1, taken as it is; colours that are not Lab's; a
+roots; no floor; steps for jumps; what is not finite, or outside 0..1, taken as it is; colors that are not Lab's; a
 soft edge looked at on single pixels only, on large ones only, on some too small, on too few, or without the benefit of
 doubt; every line of a long edge; nothing beside an edge; another limit in the report.
 """
@@ -15,8 +15,8 @@ from scipy import ndimage
 from skimage import color
 
 from inpaint.compositing import blend
-from inpaint.compositing import seam as module
-from inpaint.compositing.seam import SIDE, UNSEEN, Seam, seam
+from inpaint.compositing import seam_score as module
+from inpaint.compositing.seam_score import SIDE, UNSEEN, Seam, seam
 from inpaint.core.errors import InpaintError
 from inpaint.masks import feather
 
@@ -88,7 +88,7 @@ def test_the_score_is_that_of_plain_loops(hole):
 
 
 @pytest.mark.parametrize("dim", [1, 2])
-def test_delta_e_between_two_colours(dim):
+def test_delta_e_between_two_colors(dim):
     one, other = np.array([0.2, 0.5, 0.7]), np.array([0.25, 0.45, 0.7])
     mask = torch.zeros(1, 30, 30)
     mask.narrow(dim, 12, 18)[:] = 1
