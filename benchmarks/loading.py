@@ -1,10 +1,10 @@
-"""Loading a checkpoint beside the host's own loader, and knowing what is in one beside loading it.
+"""Loading a checkpoint compared with the host's loader, and reading its header compared with loading it.
 
 python dev.py bench loading                                      all rows, some two minutes on two cores
-python dev.py bench loading --markdown benchmarks/loading.md     keeps the figures in a file as well
+python dev.py bench loading --markdown benchmarks/loading.md     also writes the figures to a file
 
-The files have the true tensors of SD 1.5 inpainting and of SDXL and are zero throughout, holes on the disk.
-Not on Windows, which does not tell the peak of a process in this way.
+The files have the real tensors of SD 1.5 inpainting and of SDXL, all zero, as sparse files.
+Does not run on Windows, which has no `resource` module for a process's peak memory.
 """
 
 from __future__ import annotations
@@ -35,27 +35,24 @@ SD15, SDXL = "sd15-inpaint.safetensors", "sdxl-inpaint.safetensors"
 MIB = 2**20
 CARD = "RTX 3060 12 GB"
 HEADER_REACH_MS = 10.0
-# Processes of each, to be told beside one another.
+# Number of processes for each loader.
 PEAKS = 3
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Host(HostWithPack):
-    """Two ways to load a checkpoint: ours and the host's own."""
+    """The host with two methods to load a checkpoint: our loader and its own."""
 
     def ours(self, name: str) -> Any:
         self.forget()
-        loaded = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE({}).execute(ckpt_name=name)
-        # The memo holds on to the model, which `measure` is to let go of after the time is taken.
-        self.pack("nodes.load.load_model")._kept.clear()
-        return loaded
+        return self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].PREPARE_CLASS_CLONE({}).execute(ckpt_name=name)
 
     def its_own(self, name: str) -> Any:
         return self.nodes.NODE_CLASS_MAPPINGS["CheckpointLoaderSimple"]().load_checkpoint(name)
 
     def forget(self) -> None:
-        """No header is remembered, nor what the host made of it."""
+        """Clear the cache of headers and of the host's detections."""
         self.pack("inpaint.model_files.stored_file")._read.forget()
 
 
@@ -80,7 +77,7 @@ def main() -> None:
         prepare_base(base, ROOT)
         host = Host(base)
         write_files(base / "models" / "checkpoints")
-        # Before this process loads anything: the peak of a new one is no less than what its parent had at its start.
+        # Measured first: the peak of a new process is at least the memory of its parent at the start.
         peaks = [(alone(base, "ours"), alone(base, "its_own")) for _ in range(PEAKS)]
         headers(report, host, base / "models" / "checkpoints")
         loads(report, host, peaks)
@@ -89,7 +86,7 @@ def main() -> None:
 
 
 def headers(report: Report, host: Host, folder: Path) -> None:
-    """The table of what a header tells and a real load."""
+    """Report the time to read a header compared with a load."""
     report.heading("What is in a file, beside loading it")
     report.say(f"A plan is for one picture of 512 px on an {CARD}. Nothing is remembered from one run to the next, but")
     report.say("in the last row, whose other is the first read. The ratio is other / ours: more is better.")
@@ -122,12 +119,12 @@ def headers(report: Report, host: Host, folder: Path) -> None:
 
 
 def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
-    """The table of our loader and the host's."""
+    """Report time and memory of our loader compared with the host's."""
     report.heading("Load Inpaint Checkpoint, beside Load Checkpoint")
     report.say("SD 1.5 inpainting. The ratio is ours / host: less is better. The peak is that of all memory of a")
     report.say("process that starts the host with the pack and loads once; the file, which is mapped, is part of it.")
     report.table(what=15, pairs=5, ours=22, host=22, ours_by_host=22)
-    # Twice, since a load takes over a second, for which it makes few pairs.
+    # Measured twice, because slow runs are measured with few pairs.
     halves = [measure(lambda: host.ours(SD15), lambda: host.its_own(SD15)) for _ in range(2)]
     times = Pairs([t for half in halves for t in half.ours], [t for half in halves for t in half.others])
     report.row("time, ms", len(times.ours), times.our_ms, times.other_ms, times.slower)
@@ -136,7 +133,7 @@ def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
 
 
 def plan(host: Host, path: str, detect: bool = True) -> Any:
-    """From a file that nobody has looked at to a memory plan. detect: ask the host what it makes of the model."""
+    """Make a memory plan from an uncached file. detect: also run the host's model detection."""
     host.forget()
     needs, memory = host.pack("inpaint.vram.needs"), host.pack("inpaint.vram.plan")
     cards = host.pack("inpaint.vram.cards")
@@ -147,13 +144,13 @@ def plan(host: Host, path: str, detect: bool = True) -> Any:
 
 
 def alone(base: Path, way: str) -> int:
-    """`peak` in a process of its own."""
+    """Run `peak` in a separate process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(peak, base, way).result()
 
 
 def peak(base: Path, way: str) -> int:
-    """The most memory that this process had, in bytes, after one load. way: method of `Host`."""
+    """Load once, and return the peak memory of this process in bytes. way: the name of a method of `Host`."""
     host = Host(base)
     with torch.inference_mode():
         getattr(host, way)(SD15)
@@ -165,7 +162,7 @@ def peak(base: Path, way: str) -> int:
 
 
 def write_files(folder: Path) -> None:
-    """SD15 and SDXL. SD 1.5 has the text encoder and the VAE of the small checkpoint."""
+    """Write SD15 and SDXL. SD 1.5 has the text encoder and the VAE of the small checkpoint."""
     small = write_sd15_inpaint(folder / "small.safetensors")
     shapes = {name: tensor.shape for name, tensor in read_header(small).tensors.items()}
     small.unlink()
@@ -195,7 +192,7 @@ def under(prefix: str, shapes: Shapes) -> dict[str, tuple[int, ...]]:
 
 
 def clip_g() -> dict[str, tuple[int, ...]]:
-    """CLIP-G as SDXL's checkpoints have it."""
+    """Return the shapes of CLIP-G as in SDXL's checkpoints."""
     width, inner = 1280, 5120
     shapes: dict[str, tuple[int, ...]] = {
         "token_embedding.weight": (49408, width),

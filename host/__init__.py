@@ -1,6 +1,6 @@
-"""Everything Mend asks of ComfyUI, and the only folder that imports it (the node API `comfy_api` apart).
+"""All calls into ComfyUI. No other folder imports it, except for the node API `comfy_api`.
 
-Differences between host versions end here: the rest of the pack sees one host.
+This folder hides the differences between host versions from the rest of the pack.
 """
 
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
@@ -24,6 +24,7 @@ from .models.files import (
     text_encoder_names,
     vae_names,
 )
+from .models.kept import kept_models
 from .models.networks import HeldNetwork, hold_network, runner
 from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
@@ -68,6 +69,7 @@ __all__ = [
     "inpaint_names",
     "is_general_sdxl",
     "is_oom",
+    "kept_models",
     "latent_mask",
     "load_checkpoint",
     "load_diffusion_model",

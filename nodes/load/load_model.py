@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +37,15 @@ TEXT_KINDS = {
 NONE = "none"
 
 
-class LoadCheckpoint(io.ComfyNode):
+class _Loader(io.ComfyNode):
+    """A node whose models live as long as the host holds an object of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = host.kept_models()
+
+
+class LoadCheckpoint(_Loader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -80,7 +88,7 @@ class LoadCheckpoint(io.ComfyNode):
         return _loaded(model, clip, vae, chosen, [chosen.path], budget_gb)
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(_Loader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -168,8 +176,9 @@ class LoadModel(io.ComfyNode):
             model = host.load_diffusion_model(chosen.path, chosen.weights)
             return model, host.load_text_encoders(texts, kind), host.load_vae(vae_path)
 
-        key = (*(stamp for file in files for stamp in stamp(file)), chosen.weights, kind)
-        return _loaded(*_load_once(cls, key, load), chosen, files, budget_gb)
+        key = (*(part for file in files for part in stamp(file)), chosen.weights, kind)
+        model, clip, vae = _load_once(cls, key, load)
+        return _loaded(model, clip, vae, chosen, files, budget_gb)
 
 
 def _how_to_load(folder: str) -> list[io.Input]:
@@ -241,23 +250,8 @@ def _choose(
     return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, messages)
 
 
-Models = tuple[Any, Any, Any]
-# What each loader of the workflow loaded last, by the node's id, with what it was loaded from and as: another budget
-# does not read it again. The host keeps no output whose inputs changed, and holds those of the workflow anyway.
-_kept: dict[str | None, tuple[tuple, Models]] = {}
-
-
-def _load_once(node: type[io.ComfyNode], key: tuple, load: Callable[[], Models]) -> Models:
-    own, workflow = node.hidden.unique_id, node.hidden.prompt or {}
-    for gone in _kept.keys() - {own} - workflow.keys():
-        del _kept[gone]
-    found = next((models for loaded_from, models in _kept.values() if loaded_from == key), None)
-    if found is None:
-        # The last goes first, or two would be in memory at once.
-        _kept.pop(own, None)
-        found = load()
-    _kept[own] = key, found
-    return found
+def _load_once(node: type[io.ComfyNode], key: Hashable, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[Any, ...]:
+    return host.kept_models().load_once(node.hidden.unique_id, (node.hidden.prompt or {}).keys(), key, load)
 
 
 def _names(listed: str | None) -> list[str]:

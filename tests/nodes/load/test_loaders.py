@@ -24,7 +24,13 @@ PARTS = {
 
 
 @pytest.fixture
-def reads(pack, monkeypatch):
+def kept(pack):
+    """The models that loaders keep, held as the host's objects of the loaders hold them."""
+    return pack("host").kept_models()
+
+
+@pytest.fixture
+def reads(kept, monkeypatch):
     """Paths that the host's loaders are asked to read, in order."""
     import comfy.utils
 
@@ -36,7 +42,6 @@ def reads(pack, monkeypatch):
         return load(path, *arguments, **named)
 
     monkeypatch.setattr(comfy.utils, "load_torch_file", counted)
-    monkeypatch.setattr(pack("nodes.load.load_model"), "_kept", {})
     return paths
 
 
@@ -82,17 +87,15 @@ def test_a_file_that_was_replaced_is_read_again(run, reads, base, copy_of_checkp
     assert reads == [copy_of_checkpoint] * 2
 
 
-def test_the_last_model_goes_before_the_next_comes(run, reads, pack, small_checkpoint, copy_of_checkpoint, monkeypatch):
+def test_the_last_model_goes_before_the_next_comes(
+    run, reads, kept, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
+):
     run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     held = []
-    monkeypatch.setattr(
-        pack("host"),
-        "load_checkpoint",
-        lambda path, weights: held.append(dict(pack("nodes.load.load_model")._kept)) or 1 / 0,
-    )
+    monkeypatch.setattr(pack("host"), "load_checkpoint", lambda path, weights: held.append(kept.node_ids()) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
-    assert held == [{}]
+    assert held == [[]]
     gc.collect()
 
 
@@ -121,19 +124,15 @@ def test_two_loaders_of_a_workflow_read_once_each(run_as, reads, small_checkpoin
 
 
 def test_a_loader_that_left_the_workflow_keeps_nothing(
-    run_as, reads, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
+    run_as, reads, kept, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
 ):
     run_as("1", {"1"}, ckpt_name=small_checkpoint)
     held = []
     load = pack("host").load_checkpoint
-    monkeypatch.setattr(
-        pack("host"),
-        "load_checkpoint",
-        lambda *asked: held.append([*pack("nodes.load.load_model")._kept]) or load(*asked),
-    )
+    monkeypatch.setattr(pack("host"), "load_checkpoint", lambda *asked: held.append(kept.node_ids()) or load(*asked))
     run_as("2", {"2"}, ckpt_name=copy_of_checkpoint)
     assert held == [[]]
-    assert [*pack("nodes.load.load_model")._kept] == ["2"]
+    assert kept.node_ids() == ["2"]
 
 
 def test_facts_are_facts(run, reads, pack, base, small_checkpoint):
@@ -174,16 +173,16 @@ def test_fp8_where_nothing_else_fits(run, reads, slight_rest, as_on_a_card, smal
     """A budget between the weights in fp32 and in fp8, with the 1.2 GiB that the host keeps free."""
     whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     weights = whole.outputs[0].model_size() / 2**30
-    assert "Fits: all of it stays on the card." in whole.text
+    assert "Fits: no weights are offloaded." in whole.text
     tight = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2)
-    assert "Fits with its weights in fp8" in tight.text
+    assert "Fits with fp8 weights" in tight.text
     assert tight.outputs[0].model.get_dtype() == torch.float8_e4m3fn
     tighter = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 8 + 1.2)
-    assert "Fits in part." in tighter.text
-    assert "Its weights are kept in fp8" in tighter.text
+    assert "Fits with some weights offloaded." in tighter.text
+    assert "The weights are kept in fp8" in tighter.text
     assert tighter.outputs[0].model.get_dtype() == torch.float8_e4m3fn
     asked = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2, precision="fp32")
-    assert "Fits in part." in asked.text
+    assert "Fits with some weights offloaded." in asked.text
     assert asked.outputs[0].model.get_dtype() == torch.float32
 
 
@@ -198,7 +197,7 @@ def test_a_large_text_encoder_does_not_narrow_the_model(run, reads, pack, as_on_
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
     ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     assert ran.outputs[0].model.get_dtype() == torch.float32
-    assert " of the text encoder are brought in for each text: " in ran.text
+    assert " of the text encoder are offloaded: about " in ran.text
 
 
 def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint):
@@ -206,9 +205,9 @@ def test_the_best_of_these_files(run, reads, slight_rest, base, small_checkpoint
     shapes = {f"model.diffusion_model.{name}": shape for name, shape in model_shapes("SD 1.5 inpainting").items()}
     path = write_sparse(base / "models" / "checkpoints" / "true-size.safetensors", shapes)
     ran = run("MendLoadCheckpoint", ckpt_name=path.name, other_files=f" {small_checkpoint} ,", budget_gb=3.0)
-    assert f"Fits with another of the files: {small_checkpoint}." in ran.text
+    assert f"Fits with another file: {small_checkpoint}." in ran.text
     roomy = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, other_files=path.name, budget_gb=3.0)
-    assert "Fits: all of it stays on the card." in roomy.text
+    assert "Fits: no weights are offloaded." in roomy.text
     assert reads == [small_checkpoint]
     path.unlink()
 
@@ -233,7 +232,7 @@ def test_other_files_that_are_not_there(run, reads, InpaintError, small_checkpoi
 
 def test_refused_before_anything_is_read(run, reads, InpaintError, small_checkpoint):
     with pytest.raises(
-        InpaintError, match=r"Does not fit at 512x512: .* have to be free at the least, 512\.0 MiB are free\. Close"
+        InpaintError, match=r"Does not fit at 512x512: it needs at least .*, 512\.0 MiB are free\. Close"
     ):
         run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=0.5)
     assert reads == []
@@ -301,9 +300,9 @@ def without_vae(base, small_checkpoint):
 
 def test_a_checkpoint_without_a_vae(run, reads, InpaintError, without_vae, inpaint_model):
     ran = run("MendLoadCheckpoint", ckpt_name=without_vae[0])
-    assert "Without VAE: none in this file. Load one from a file of its own." in ran.text
+    assert "No VAE in this file. Load one from a separate file." in ran.text
     vae, picture = ran.outputs[2], torch.rand(1, 64, 64, 3)
-    asked = r"^vae: expected a VAE, got the one of a checkpoint that has none\. Load one from a file of its own"
+    asked = r"^vae: expected a VAE, got that of a checkpoint without one\. Load a VAE file with the host's Load VAE"
     with pytest.raises(InpaintError, match=asked):
         run(
             "MendEncodeInpaint",
@@ -321,7 +320,7 @@ def test_a_checkpoint_without_a_vae(run, reads, InpaintError, without_vae, inpai
 
 def test_an_old_pickle_says_after_loading_what_it_is_without(run, reads, without_vae):
     ran = run("MendLoadCheckpoint", ckpt_name=without_vae[1])
-    assert ran.text.endswith("Without text encoder and VAE: none in this file. Load them from files of their own.")
+    assert ran.text.endswith("No text encoder and no VAE in this file. Load them from separate files.")
 
 
 def test_an_old_pickle_among_separate_files_is_loaded(run, reads, base, split_files):
