@@ -1,6 +1,6 @@
 """Mend: inpainting nodes for ComfyUI.
 
-The host imports this file at start-up. Everything heavy (cv2 above all) is imported by the functions that use it.
+The host imports this file at start-up. Heavy modules, cv2 above all, are imported by the functions that use them.
 """
 
 import importlib.util
@@ -10,8 +10,8 @@ import re
 WEB_DIRECTORY = "./web"
 
 
-def _obstacle() -> str | None:
-    """What keeps this pack from loading, as one sentence with the way out of it; None where nothing does."""
+def _load_error() -> str | None:
+    """Why this pack cannot load, and the fix, as one sentence. None if it can."""
     if importlib.util.find_spec("comfyui_version") is None:
         if importlib.util.find_spec("folder_paths") is not None:
             return "needs ComfyUI 0.3.75 or newer, this one is older. Update ComfyUI."
@@ -25,12 +25,12 @@ def _obstacle() -> str | None:
     return None
 
 
-_reason = _obstacle()
-if _reason is None:
+_error = _load_error()
+if _error is None:
     from .nodes import comfy_entrypoint
 
     __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
 else:
-    logging.error("Mend is not loaded: %s", _reason)
+    logging.error("Mend is not loaded: %s", _error)
     NODE_CLASS_MAPPINGS: dict = {}
     __all__ = ["NODE_CLASS_MAPPINGS", "WEB_DIRECTORY"]

@@ -1,1 +1,1 @@
-"""Side-by-side timings: `python dev.py bench`. They print ratios and fail nothing. Not part of the shipped pack."""
+"""Side-by-side timings: `python dev.py bench`. They print ratios and never fail. Not part of the shipped pack."""

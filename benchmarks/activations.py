@@ -1,14 +1,15 @@
-"""What sampling and the VAE allocate, simulated: the host's own networks run on tensors without memory.
+"""Simulate the memory of sampling and of the VAE: the host's own networks run on the meta device.
 
-Every tensor that a network makes is counted while it lives, and the peak is held against what the plan expects and what
-the host sets aside. Attention counts as its result, as PyTorch's fused kernels have it. Workspaces of libraries and
-fragmentation are not in it, so a card shows more. `python dev.py bench activations`.
+Every tensor that a network creates is counted while it lives. The peak is compared with the plan's expectation and with
+the host's own estimate. Attention counts as its output only, as with PyTorch's fused kernels. Library workspaces and
+fragmentation are not included, so a real GPU shows more. `python dev.py bench activations`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +30,20 @@ from inpaint.vram.plan import Work
 
 
 class Case(NamedTuple):
-    """name: of the model. channels: of its input. text: width and tokens. sides: of the picture, in pixels."""
+    """A model to measure."""
 
     name: str
+    """A key of `model_shapes.MODELS`."""
     family: str
+    """A key of `FAMILIES`."""
     channels: int
+    """Channels of the model's input."""
     text: tuple[int, int]
+    """Width and tokens of the text embedding."""
     sides: tuple[int, ...]
+    """Sides of the picture in pixels."""
     more: tuple[tuple[str, int], ...] = ()
+    """Names and widths of additional inputs."""
 
 
 CASES = [
@@ -53,7 +60,7 @@ CASES = [
 
 
 class Peak(TorchDispatchMode):
-    """most: bytes of the tensors made under it, at the moment when they were the most."""
+    """Counts the tensors that are created in its `with` block. most: their peak in bytes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +84,7 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
 
 
 def peak(work: Callable[[], Any]) -> int:
-    """Bytes that this makes and holds at once, at the most."""
+    """Return the peak bytes of the tensors that the work creates."""
     with torch.inference_mode(), Peak() as counted:
         work()
     return counted.most
@@ -114,7 +121,7 @@ def main() -> None:
 
 def _sampling(report: Report, case: Case, side: int) -> None:
     family, cells = FAMILIES[case.family], side // 8
-    tensors = {name: _empty(1, width) for name, width in case.more}
+    tensors: dict[str, Any] = {name: _empty(1, width) for name, width in case.more}
     if case.family in ("flux", "chroma"):
         tensors["guidance"] = _empty(1)
     if case.family in ("z-image", "lumina2"):
@@ -135,9 +142,7 @@ def _vae(report: Report, side: int) -> None:
     works["decode"] = (_empty(1, 4, side // 8, side // 8), VAES["kl"].decode)
     for name, (given, work) in works.items():
         run = getattr(vae, name)
-        _row(
-            report, name, side, peak(lambda run=run, given=given: run(given)), Work(*(2 * n for n in work)), side * side
-        )
+        _row(report, name, side, peak(partial(run, given)), Work(*(2 * n for n in work)), side * side)
 
 
 def _row(report: Report, name: str, side: int, found: int, work: Work, units: int) -> None:

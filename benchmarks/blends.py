@@ -1,9 +1,9 @@
-"""Blends: their time beside the memory's and OpenCV's, and what they make of photographs that were repainted wrong.
+"""Blends: their time compared with memory traffic and OpenCV, and their quality on photographs with repainting errors.
 
-python dev.py bench blends                                    all of it, some minutes on two cores
+python dev.py bench blends                                    everything, some minutes on two cores
 python dev.py bench blends --quick                            about a minute
-python dev.py bench blends --markdown benchmarks/blends.md    keeps the figures in a file as well
-python dev.py bench blends --pictures FOLDER                  keeps every picture, to be looked at
+python dev.py bench blends --markdown benchmarks/blends.md    also writes the figures to a file
+python dev.py bench blends --pictures FOLDER                  also writes every picture to a folder
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import itertools
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -62,11 +63,14 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is blended in a row of the table of times: noise, with an object's outline and 16 pixels of soft edge."""
+    """The input of a row of the table of times: noise, and a mask with an object's outline."""
 
     original: Tensor
+    """[1, H, W, 3] in 0..1."""
     repainted: Tensor
+    """[1, H, W, 3], the original with a tint."""
     mask: Tensor
+    """[1, H, W] with a soft edge of 16 pixels."""
 
     @classmethod
     def of(cls, side: int) -> Scene:
@@ -80,11 +84,11 @@ class Scene:
         return cls(original, repainted, feather(hole[None].float(), 16, "outside"))
 
     def bound(self) -> tuple[Tensor, Tensor]:
-        """Reads two pictures and a mask, and writes a new picture: no more than that."""
+        """The lower bound: read two pictures and a mask, and write a new picture."""
         return self.original + self.repainted, self.mask.sum()
 
     def seamless_clone(self) -> Callable[[], np.ndarray]:
-        """OpenCV's Poisson blend, its pictures at hand as it wants them: in 8 bits."""
+        """Return OpenCV's Poisson blend, with its inputs already converted to 8 bit."""
         original, repainted = (
             (each[0].numpy() * 255).clip(0, 255).astype(np.uint8) for each in (self.original, self.repainted)
         )
@@ -115,31 +119,25 @@ def times(report: Report, sizes: Sequence[int]) -> None:
             return pairs
 
         for method in METHODS:
-            pairs = row(method, lambda scene=scene, method=method: _blend(scene, method), scene.bound, "bound")
+            pairs = row(method, partial(_blend, scene, method), scene.bound, "bound")
             if method in REACH:
                 wanted = REACH[method]
                 text = f"{method}, {size}: {pairs.slower} times the bound, at most {wanted} wanted"
                 reached.append((pairs.slower.median <= wanted, text))
-        pairs = row(
-            "poisson", lambda scene=scene: _blend(scene, "poisson"), scene.seamless_clone(), "cv2.seamlessClone"
-        )
+        pairs = row("poisson", partial(_blend, scene, "poisson"), scene.seamless_clone(), "cv2.seamlessClone")
         reached.append(
             (pairs.slower.median <= 1, f"poisson, {size}: {pairs.slower} times cv2.seamlessClone, at most 1 wanted")
         )
         for method in color.METHODS[1:]:
             row(
                 f"color, {method}",
-                lambda scene=scene, method=method: match_color(scene.original, scene.repainted, scene.mask, method),
+                partial(match_color, scene.original, scene.repainted, scene.mask, method),
                 scene.bound,
                 "bound",
             )
-        row(
-            "registration",
-            lambda scene=scene: register(scene.original, scene.repainted, scene.mask),
-            scene.bound,
-            "bound",
-        )
-        row("seam score", lambda scene=scene: seam(scene.original, scene.mask), scene.bound, "bound")
+        registered = partial(register, scene.original, scene.repainted, scene.mask)
+        row("registration", registered, scene.bound, "bound")
+        row("seam score", partial(seam, scene.original, scene.mask), scene.bound, "bound")
     report.say()
     for met, text in reached:
         report.point(met, text)
@@ -151,16 +149,21 @@ def _blend(scene: Scene, method: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Result:
+    """A blended picture and its scores."""
+
     image: Tensor
+    """[1, H, W, 3]."""
     jump: float
+    """Seam score."""
     psnr: float
+    """PSNR inside the mask in dB."""
 
     def __str__(self) -> str:
         return f"{self.jump:.2f} / {self.psnr:.1f}"
 
 
 def run(case: Case, method: str, matched: str, registered: bool, edge: float) -> Result:
-    """All steps: drift undone, color matched, blended, and scored against the photograph that it was."""
+    """Run all steps (registration, color match, blend) and score the result against the photograph."""
     mask = composite_mask(case.hole, edge)
     repainted = register(case.original, case.repainted, mask).image if registered else case.repainted
     repainted = match_color(case.original, repainted, mask, matched).image
@@ -209,7 +212,7 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
 
 
 def keep_pictures(made: dict[str, list[Case]], folder: Path) -> None:
-    """Every photograph pasted, blended, and with all that helps; and one sheet of some of them."""
+    """Write a sheet of each photograph with every method, and one sheet with a selection."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = {
         "pasted hard": ("feather", "none", False, 0.0),

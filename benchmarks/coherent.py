@@ -1,11 +1,11 @@
-"""Fills by models that were never trained to inpaint, beside the true ones, for ways to sample them.
+"""Samplers for models not trained to inpaint: their fills compared with the true fills.
 
 python dev.py bench coherent                                    all rows, about a minute on one core
 python dev.py bench coherent --quick                            ten seconds
-python dev.py bench coherent --markdown benchmarks/coherent.md  keeps the figures in a file as well
-python dev.py bench coherent --plot benchmarks/coherent.png     draws them
+python dev.py bench coherent --markdown benchmarks/coherent.md  also writes the figures to a file
+python dev.py bench coherent --plot benchmarks/coherent.png     also draws the figures
 
-The models are exact, so that what is off is the sampler's. Numbers are drawn from fixed seeds.
+The models are exact, so all errors are the sampler's. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CALLS = (10, 20, 40, 80, 160)
 CALLS_QUICKLY = (10, 40)
 LEVELS = {"flow": flow_levels, "karras": karras_levels}
 SEED = 7
-# The share of an error that more calls must leave for it to be called a bias.
+# An error is called a bias if more calls leave at least this share of it.
 LASTING = 0.8
-# What true fills score by chance, or not much more.
+# Scores about as low as those of true fills by chance.
 NOTHING = (0.05, 0.05, 0.004)
 ERRORS = ("error of the mean", "error of the covariance", "energy distance")
 LABELS = {
@@ -41,7 +41,7 @@ WORDS = {
     "spiral": "Spiral\nSix clouds in a plane.\nOne coordinate is\nknown, and leaves two\nor three clouds.",
 }
 
-# By toy, levels, calls and filler.
+# Keys: toy, levels, calls and filler.
 Scores = dict[tuple[str, str, int, str], Score]
 
 
@@ -91,19 +91,19 @@ def main() -> None:
 
 
 def by_chance(toy: Toy, pictures: int, fills: int) -> Score:
-    """What as many true fills are off."""
+    """Return the score of the same number of true fills."""
     random = torch.Generator().manual_seed(SEED)
     known = toy.pictures(pictures, random)
     return score(toy, known, torch.stack([toy.fills(picture, fills, random) for picture in known]), random)
 
 
 def said(found: Score) -> str:
-    # The distance of true fills is as often below 0 as above.
+    # The estimated distance of true fills is around 0, so it may be negative.
     return f"{found.mean:.2f} / {found.covariance:.2f} / {max(found.distance, 0.0):.3f}"
 
 
 def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
-    """What was claimed of the energy distance, and whether it is so."""
+    """Report whether the claims about the energy distance hold."""
     report.heading("Reach")
     few, many = calls[0], calls[-1]
     for name in TOYS:
@@ -114,8 +114,8 @@ def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
             left = f"{after:.3f} of {before:.3f} is left of replacement's distance after {many // few} times the calls"
             report.point(after > LASTING * before, f"{where}: {left}")
             ahead = [count for count in calls if of[count, "delayed"] < after]
-            messages = f"with {ahead[0]}" if ahead else "never"
-            report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {messages}")
+            when = f"with {ahead[0]}" if ahead else "never"
+            report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {when}")
             rivals = ("replacement", "RePaint", "full")
             best = [count for count in calls if of[count, "delayed"] <= min(of[count, rival] for rival in rivals)]
             text = f"{where}: delayed is the nearest of all with {', '.join(map(str, best)) or 'no number of'} calls"
@@ -126,7 +126,7 @@ def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
 
 
 def plot(path: Path, scores: Scores, calls: tuple[int, ...]) -> None:
-    """Of a flow model: a row for each toy, a column for each error."""
+    """Draw the errors of a flow model: a row for each toy, a column for each error."""
 
     def panel(toy: str, error: int) -> Panel:
         def line(name: str) -> list[tuple[float, float]]:

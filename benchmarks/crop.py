@@ -1,8 +1,8 @@
-"""Cropping and stitching beside the host's own nodes, and beside the least memory traffic that such work takes.
+"""Cropping and stitching compared with the host's own nodes and with the minimal memory traffic.
 
 python dev.py bench crop                                 all rows, some minutes on two cores
 python dev.py bench crop --quick                         the smallest pictures only
-python dev.py bench crop --markdown benchmarks/crop.md   keeps the figures in a file as well
+python dev.py bench crop --markdown benchmarks/crop.md   also writes the figures to a file
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from inpaint.core.threads import one_thread
 from inpaint.crops.box_path import plan_path
 from inpaint.crops.crop import Cropped, crop
 from inpaint.crops.plan import Context, Plan, plan_box
-from inpaint.crops.regions import crop_regions, stitch_regions
+from inpaint.crops.regions import CroppedRegions, crop_regions, stitch_regions
 from inpaint.crops.stitch import Stitched, on_picture, stitch
 from inpaint.imaging.kernels import Span
 from inpaint.imaging.resample import resample
@@ -49,21 +49,23 @@ MASK_SHARE = 0.05
 CONTEXT = Context(1.5)
 NATIVE = Area.square(1024)
 FEATHER = 16.0
-# Picture, frames.
+# Size of the picture, and number of frames.
 CASES = ((Size(1024, 1024), 1), (Size(2048, 2048), 1), (Size(4096, 4096), 1), (Size(1280, 720), 16))
 PICTURES = ("astronaut", "coffee", "chelsea", "rocket", "immunohistochemistry", "retina")
-# Side of a crop, and what it is scaled to and back.
+# Side of a crop, and the side that it is scaled to and back.
 ROUND_TRIPS = ((256, 1024), (256, 512), (256, 300), (256, 200))
 
 
 @dataclass(frozen=True)
 class Case:
-    """Frames with a disc of a twentieth of their area masked, and the crop of it; at the picture's scale, or at about
-    1024 x 1024."""
+    """Frames whose mask is a disc of a twentieth of their area, and the crop around it."""
 
     picture: Size
+    """Size of a frame."""
     frames: int
+    """Number of frames."""
     native: bool
+    """Whether the crop is scaled to about 1024 x 1024. If False, it keeps the picture's scale."""
 
     def __str__(self) -> str:
         return f"{self.picture}" + (f" x{self.frames}" if self.frames > 1 else "")
@@ -93,7 +95,7 @@ class Case:
 
     @property
     def limit(self) -> int:
-        """Bytes of two crops, with their masks and at the larger of their two sizes, and one output."""
+        """Bytes of one output and two crops with masks, each at the larger of its size before and after scaling."""
         plan = self.plan
         largest = max(plan.target.width * plan.target.height, plan.box.width * plan.box.height)
         return 4 * self.frames * (2 * 4 * largest + 3 * self.picture.width * self.picture.height)
@@ -105,31 +107,31 @@ class Case:
         return stitch(self.cropped.stitch, self.cropped.image, FEATHER)
 
     def stitch_by_values(self) -> Stitched:
-        """Without a feather to make."""
+        """Stitch without a feather."""
         return stitch(self.cropped.stitch, self.cropped.image, 0)
 
     def crop_node(self) -> Cropped:
-        """All that the crop node does."""
+        """Do everything that the crop node does."""
         image, mask = match(self.image, self.mask)
         box = join(mask_boxes(mask))
         return crop(image, mask, plan_box(box, self.picture, CONTEXT, NATIVE if self.native else None))
 
     def stitch_node(self, blend: str, color: str) -> tuple:
-        """All that the stitch node does: the finish, the mask of the whole picture, the proof, and the seam score."""
+        """Do everything that the stitch node does: finish, composite mask, largest change outside, and seam score."""
         record = self.cropped.stitch
         made = stitch(record, self.cropped.image, FEATHER, Finish(blend, color))
         composite = on_picture(made.weights, record.plans).expand(self.frames, -1, -1)
         kept = composite == 0
-        messages = kept.count_nonzero(), max_change(record.image, made.image, kept)
+        figures = kept.count_nonzero(), max_change(record.image, made.image, kept)
         del kept
-        return made, composite, messages, worst(seam(made.image, composite))
+        return made, composite, figures, worst(seam(made.image, composite))
 
 
 class Host:
-    """The host's own chain. It does not crop the mask, and its composite is given the feathered weight."""
+    """The host's own nodes. They do not crop the mask, and the composite receives our feathered weight."""
 
     def __init__(self) -> None:
-        # As the host's main does, before comfy puts a module of that name in front.
+        # Imported first, as the host's main does: comfy later puts another module `utils` in front on the path.
         sys.path.insert(0, str(host_folder()))
         importlib.import_module("utils.install_util")
         self._crop = extra_nodes("nodes_images.py")("ImageCrop")
@@ -199,9 +201,9 @@ def _beside_host(report: Report, cases: list[Case], host: Host) -> None:
     report.table(what=6, picture=13, target=11, method=8, ours_ms=22, host_ms=24, host_by_ours=22)
     for case in cases:
         for method in ("bicubic", "lanczos") if case.native else ("-",):
-            pairs = measure(case.crop, lambda case=case, method=method: host.crop(case, method))
+            pairs = measure(case.crop, partial(host.crop, case, method))
             report.row("crop", case, case.plan.target, method, pairs.our_ms, pairs.other_ms, pairs.faster)
-            pairs = measure(case.stitch, lambda case=case, method=method: host.stitch(case, method))
+            pairs = measure(case.stitch, partial(host.stitch, case, method))
             report.row("stitch", case, case.plan.target, method, pairs.our_ms, pairs.other_ms, pairs.faster)
 
 
@@ -237,7 +239,7 @@ def _beside_bound(report: Report, cases: list[Case]) -> list[str]:
             return whole
 
         if not case.native:
-            row("box", case, lambda case=case: mask_boxes(case.mask), case.mask.max)
+            row("box", case, partial(mask_boxes, case.mask), case.mask.max)
         row("crop", case, case.crop, written)
         row("stitch", case, case.stitch, pasted)
         row("stitch, no feather", case, case.stitch_by_values, pasted)
@@ -254,7 +256,7 @@ def _beside_resize(report: Report, cases: list[Case]) -> None:
         frame = case.image[:1, rows, columns].contiguous()
         spans = Span(0, box.height), Span(0, box.width)
 
-        def ours(frame: Tensor = frame, spans: tuple = spans, target: Size = target) -> Tensor:
+        def ours(frame: Tensor = frame, spans: tuple[Span, Span] = spans, target: Size = target) -> Tensor:
             return resample(frame, *spans, target)
 
         def torchs(frame: Tensor = frame, target: Size = target) -> Tensor:
@@ -298,14 +300,14 @@ def _films(report: Report, cases: list[Case]) -> None:
         mask = F.interpolate(case.mask[None], scale_factor=1 / 3).repeat(1, 1, 3, 3)[0]
         height, width = mask.shape[1:]
         image = case.image[:, :height, :width]
-        cropped = crop_regions(image, mask, CONTEXT, Area.square(512))
-        names = f"{len(cropped.image)} regions"
+        regions = crop_regions(image, mask, CONTEXT, Area.square(512))
+        names = f"{len(regions.image)} regions"
 
         def cropped_apart(image: Tensor = image, mask: Tensor = mask) -> object:
             return crop_regions(image, mask, CONTEXT, Area.square(512))
 
-        def stitched_together(cropped: Any = cropped) -> object:
-            return stitch_regions(cropped.stitch, cropped.image, FEATHER)
+        def stitched_together(regions: CroppedRegions = regions) -> object:
+            return stitch_regions(regions.stitch, regions.image, FEATHER)
 
         report.row(f"crop {names}", case, measure(cropped_apart, lambda: None).our_ms)
         report.row(f"stitch {names}", case, measure(stitched_together, lambda: None).our_ms)
@@ -342,7 +344,7 @@ def _memory(report: Report, cases: list[Case], host: Host) -> list[str]:
             ("stitch", case.stitch, host.stitch, case.limit),
         ):
             mine = peak_bytes(ours)
-            theirs = peak_bytes(lambda hosts=hosts, case=case: hosts(case, "bicubic"))
+            theirs = peak_bytes(partial(hosts, case, "bicubic"))
             report.row(what, case, case.plan.target, *(f"{size / 2**20:.1f}" for size in (mine, limit, theirs)))
             if mine > limit:
                 over.append(f"{what}, {case} to {case.plan.target}: {mine / limit:.2f} of the limit")

@@ -1,10 +1,10 @@
-"""Encode for Inpainting beside the host's own nodes, and how far the grey of neutral content reaches.
+"""Encode for Inpainting compared with the host's own nodes, and how far the grey of neutral content bleeds.
 
 python dev.py bench encode                                    all rows, some minutes on two cores
-python dev.py bench encode --markdown benchmarks/encode.md    keeps the figures in a file as well
+python dev.py bench encode --markdown benchmarks/encode.md    also writes the figures to a file
 
-The VAE is the true network of SD 1.5, SDXL and FLUX.1 with UNTRAINED weights, in fp32: its time is the true one, while
-what bleeds how far in a trained one may differ. The model is only looked at, so it has no weights.
+The VAE is the real network of SD 1.5, SDXL and FLUX.1 with UNTRAINED weights in fp32. Its time is realistic, but a
+trained VAE may bleed differently. The model is only inspected, so it has no weights.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ from devtools.setup.environment import ROOT
 
 SIDES = (256, 512)
 OWN_REACH_PERCENT = 5.0
-# Chessboard distances from the hole, in latent cells, that are told one by one.
+# Chessboard distances from the hole, in latent cells, that get their own row.
 NEAREST = 6
 PROMPT = [[torch.zeros(1, 77, 768), {}]]
 
 
 class Vae:
-    """The host's VAE around the true network, and a clock in front of its `encode`."""
+    """The host's VAE with the real network, and a timer around its `encode`."""
 
     def __init__(self) -> None:
         import comfy.sd
@@ -44,7 +45,7 @@ class Vae:
         network = make_vae().to_empty(device="cpu").float()
         random = torch.Generator().manual_seed(0)
         for name, weight in network.named_parameters():
-            # The host's classes leave what they make as it was in memory. Each layer keeps the spread of its input.
+            # The host's classes leave weights uninitialized. This std keeps the variance of a layer's input.
             if weight.ndim > 1:
                 weight.data.normal_(std=math.prod(weight.shape[1:]) ** -0.5, generator=random)
             else:
@@ -53,14 +54,14 @@ class Vae:
         self.seconds, self.calls = 0.0, 0
         encode = self.vae.encode
 
-        def timed(pixels: torch.Tensor) -> torch.Tensor:
+        def timed(pixel_samples: torch.Tensor) -> torch.Tensor:
             started = time.perf_counter()
-            result = encode(pixels)
+            result = encode(pixel_samples)
             self.seconds += time.perf_counter() - started
             self.calls += 1
             return result
 
-        self.vae.encode = timed
+        self.vae.encode = timed  # type: ignore[method-assign]
 
 
 def main() -> None:
@@ -99,10 +100,12 @@ def _times(report: Report, host: HostWithPack, vae: Vae, model: Any) -> None:
     for side in SIDES:
         for content in ("neutral", "original"):
             own: list[float] = []
-            ours = _clocked(vae, lambda side=side, content=content: _encode(host, vae, model, side, content), own)
-            other = _clocked(
-                vae, lambda side=side: theirs.encode(PROMPT, PROMPT, _picture(side), vae.vae, _mask(side)), []
-            )
+            ours = _clocked(vae, partial(_encode, host, vae, model, side, content), own)
+
+            def by_host(side: int = side) -> object:
+                return theirs.encode(PROMPT, PROMPT, _picture(side), vae.vae, _mask(side))
+
+            other = _clocked(vae, by_host, [])
             calls = [_calls(vae, run) for run in (ours, other)]
             own.clear()
             pairs: Pairs = measure(ours, other)
@@ -115,7 +118,7 @@ def _times(report: Report, host: HostWithPack, vae: Vae, model: Any) -> None:
 
 
 def _clocked(vae: Vae, run: Callable[[], object], own: list[float]) -> Callable[[], object]:
-    """The same, noting the seconds that are not the VAE's."""
+    """Wrap `run` so that it records the seconds spent outside the VAE in `own`."""
 
     def clocked() -> object:
         vae.seconds = 0.0
@@ -134,7 +137,7 @@ def _calls(vae: Vae, run: Callable[[], object]) -> int:
 
 
 def _bleed(report: Report, host: HostWithPack, vae: Vae, model: Any) -> None:
-    """What neutral content changes of the latents outside the mask, by the distance from it."""
+    """Report how much neutral content changes the latents outside the mask, by distance from the mask."""
     side = SIDES[-1]
     report.heading(f"How far the grey of neutral content reaches, {side} px")
     report.say(
@@ -161,7 +164,7 @@ def _picture(side: int) -> torch.Tensor:
 
 
 def _mask(side: int) -> torch.Tensor:
-    """A disc of a fifth of the picture's area."""
+    """Return a mask [1, side, side]: a disc of a fifth of the picture's area."""
     y, x = torch.meshgrid(*[torch.arange(side) - side / 2] * 2, indexing="ij")
     return (y**2 + x**2 < 0.2 * side**2 / math.pi).float()[None]
 

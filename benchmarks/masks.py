@@ -1,9 +1,9 @@
-"""Mask operators beside the host's own nodes, and beside the least that their work takes.
+"""Mask operators compared with the host's own nodes and with lower bounds of their time.
 
 python dev.py bench masks                                   all rows, some ten minutes on two cores
 python dev.py bench masks --quick                           about a minute
-python dev.py bench masks --only fill_holes                 the operators whose name has this in it
-python dev.py bench masks --markdown benchmarks/masks.md    keeps the figures in a file as well
+python dev.py bench masks --only fill_holes                 operators whose name contains this
+python dev.py bench masks --markdown benchmarks/masks.md    also writes the figures to a file
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks._shared.report import Report, machine
 from inpaint import masks
 
 GROW_REACH, BOUND_REACH = 50, 2
-# Of the times at a large and at a small radius, what may be noise.
+# Largest ratio of the times at a large and a small radius that may be noise.
 RADIUS_REACH = 1.1
 
 Work = Callable[[Drawn, int], object]
@@ -35,30 +35,44 @@ Named = TypeVar("Named", "Operator", "Rival")
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator on one of the drawn masks, with a radius in pixels; and the least that its work takes."""
+    """An operator of ours, and the lower bound of its time."""
 
     name: str
+    """Its name in the tables."""
     run: Work
+    """Takes the masks and a radius in pixels."""
     bound: bare.Bare
+    """The lower bound."""
 
 
 @dataclass(frozen=True)
 class Rival:
-    """An operator of ours, the host's node that does such work, and the inputs of that."""
+    """An operator of ours, and the host's node that does similar work."""
 
     name: str
+    """Its name in the tables."""
     run: Work
+    """Our operator: takes the masks and a radius in pixels."""
     node: str
+    """Id of the host's node."""
     inputs: Callable[[Drawn, int], dict[str, Any]]
+    """Returns the node's inputs for the masks and a radius in pixels."""
 
 
 @dataclass(frozen=True)
 class Row:
+    """A row of a table."""
+
     name: str
+    """The operator or rival."""
     size: int
+    """Side of the masks in pixels."""
     batch: int
+    """Number of masks."""
     px: int | None
+    """Radius in pixels; None for an operator without one."""
     ratio: Quartiles
+    """The ratio of the table."""
 
     def __str__(self) -> str:
         radius = f", {self.px} px" if self.px else ""
@@ -70,7 +84,7 @@ def _pool(mask: Tensor, take: str) -> Tensor:
     return masks.pool(mask, (batch, 4, height // bare.CELL, width // bare.CELL), take)
 
 
-# Those whose work is around a radius.
+# Operators with a radius.
 ROUND = (
     Operator("grow", lambda on, px: masks.grow(on.hard, px), bare.AROUND),
     Operator("grow, shrinking", lambda on, px: masks.grow(on.hard, -px), bare.WITHIN),
@@ -145,12 +159,12 @@ EVERY = {operator.name for operator in (*ROUND, *OTHERS)}
 SOFT = {name for name in EVERY if "soft" in name}
 FILM = {"smooth_over_time"}
 LARGE = EVERY - SOFT - FILM
-# Their time is that of another row, at whatever size.
+# Operators that take the same time as another row at every size.
 ALIKE = {"open", "grow, shrinking", "feather, inside", "feather, gaussian", "smooth_outline"}
 CORE = {"grow", "feather, centre", "blur, sigma px/4", "remove_specks", "fill_holes", "threshold", "combine, subtract"}
 RADII = {"grow", "close", "feather, centre", "blur, sigma px/4"}
 
-# Size, batch, radius, and who is timed there. Each size, batch and radius comes up; all of them crossed take hours.
+# Size, batch, radius, and the operators timed there. Covers every size, batch and radius; all combinations take hours.
 Cases = tuple[tuple[int, int, int, set[str]], ...]
 BESIDE_HOST: Cases = (
     (512, 1, 8, NODES),
@@ -217,7 +231,7 @@ def main() -> None:
 
 
 def beside_host(report: Report, cases: Cases, only: str) -> list[Row]:
-    """The table of ours and the host's nodes."""
+    """Report our operators compared with the host's nodes."""
     report.heading("Beside the host's nodes")
     report.say("The ratio is host / ours: more is better. FeatherMask fades the mask towards the picture's borders,")
     report.say("feather along the mask's own outline.")
@@ -234,7 +248,7 @@ def beside_host(report: Report, cases: Cases, only: str) -> list[Row]:
 
 
 def beside_bound(report: Report, cases: Cases, only: str) -> list[Row]:
-    """The table of ours and the bare work."""
+    """Report our operators compared with the lower bounds."""
     report.heading("Beside the bare bound")
     report.say(f"The ratio is ours / bound: its lower quartile should be {BOUND_REACH} or less.")
     report.table(operator=25, size=4, batch=5, px=3, ours_ms=22, bound_ms=22, ours_by_bound=22, reach=6, bound=44)
@@ -255,7 +269,7 @@ def beside_bound(report: Report, cases: Cases, only: str) -> list[Row]:
 
 
 def two_radii(report: Report, cases: Cases, only: str) -> list[Row]:
-    """The table of ours at a large and at a small radius."""
+    """Report our operators at a large radius compared with a small one."""
     report.heading("A large radius beside a small one")
     report.say(f"The ratio is that of the times at the larger radius and at {SMALL_RADIUS} px.")
     report.table(operator=25, size=4, batch=5, px=3, ours_ms=22, ours_small_ms=22, large_by_small=22)
@@ -269,14 +283,14 @@ def two_radii(report: Report, cases: Cases, only: str) -> list[Row]:
 
 
 def chosen(cases: Cases, among: Sequence[Named], only: str) -> Iterator[tuple[Drawn, int, Named]]:
-    """What is timed, on which masks, with which radius."""
+    """Yield masks, radius and operator of each row."""
     for size, batch, px, names in cases:
         on = Drawn(size, batch)
         yield from ((on, px, each) for each in among if each.name in names and only in each.name)
 
 
 def sum_up(report: Report, hosts: list[Row], bounds: list[Row], radii: list[Row]) -> None:
-    """What was to be reached, and whether it was."""
+    """Report which goals were met."""
     report.heading("Reach")
     for row in hosts:
         if "GrowMask" in row.name and (row.size, row.batch, row.px) == (1024, 1, 64):
@@ -285,7 +299,7 @@ def sum_up(report: Report, hosts: list[Row], bounds: list[Row], radii: list[Row]
         report.point(row.ratio.low <= RADIUS_REACH, f"{row} of {SMALL_RADIUS} px, at most {RADIUS_REACH} wanted")
     missed = [row for row in bounds if row.ratio.low > BOUND_REACH]
     report.point(not missed, f"{len(bounds) - len(missed)} of {len(bounds)} rows within {BOUND_REACH}x of the bound")
-    # Of each operator the worst row, the worst of all first.
+    # The worst row of each operator, the worst operator first.
     for name in dict.fromkeys(row.name for row in sorted(missed, key=lambda row: -row.ratio.low)):
         rows = [row for row in missed if row.name == name]
         worst = max(rows, key=lambda row: row.ratio.low)

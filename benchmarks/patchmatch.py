@@ -1,8 +1,8 @@
-"""PatchMatch: its time beside OpenCV's Telea, its memory, and how near its finds are to the nearest of all.
+"""PatchMatch: its time compared with OpenCV's Telea, its memory, and how near its matches are to the true nearest.
 
-python dev.py bench patchmatch                                        all of it, some minutes on a quiet machine
+python dev.py bench patchmatch                                        everything, some minutes on a quiet machine
 python dev.py bench patchmatch --quick                                the smallest size and one photograph
-python dev.py bench patchmatch --markdown benchmarks/patchmatch.md    keeps the figures in a file as well
+python dev.py bench patchmatch --markdown benchmarks/patchmatch.md    also writes the figures to a file
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,7 @@ from inpaint.patchmatch.patch import Patch
 SIZES, SHARES = (512, 1024, 2048), (0.05, 0.1)
 REACH = (1024, 0.05, 10.0)
 NAMES = ("Path", "Dune", "life_by_Aitzol_Berasategi")
-# Of the photographs in which all patches are compared; and after which rounds.
+# Side of the photographs for the exhaustive search, and the rounds to report.
 SIDE, ROUNDS = 160, (1, 3, 5, 10, 20)
 
 
@@ -64,10 +65,10 @@ def times(report: Report, sizes: Sequence[int]) -> None:
         image = torch.from_numpy(photograph(NAMES[0], size))[None]
         for share in SHARES:
             mask = ellipse(size, size, share)
-            clock, processor = seconds_of(lambda image=image, mask=mask: fill_patchmatch(image, mask))
+            clock, processor = seconds_of(partial(fill_patchmatch, image, mask))
             eight_bit, area = (image[0].numpy() * 255).astype(np.uint8), mask[0].numpy().astype(np.uint8)
-            telea = seconds_of(lambda picture=eight_bit, area=area: cv2.inpaint(picture, area, 5, cv2.INPAINT_TELEA))[1]
-            peak = peak_bytes(lambda image=image, mask=mask: fill_patchmatch(image, mask)) / 2**20
+            telea = seconds_of(partial(cv2.inpaint, eight_bit, area, 5, cv2.INPAINT_TELEA))[1]
+            peak = peak_bytes(partial(fill_patchmatch, image, mask)) / 2**20
             report.row(size, f"{share:.0%}", f"{clock:.1f}", f"{processor:.1f}", f"{telea:.1f}", f"{peak:.0f}")
             if (size, share) == REACH[:2]:
                 text = f"{size} x {size}, {share:.0%}: {processor:.1f} s of one core, at most {REACH[2]:.0f} s wanted"
@@ -87,7 +88,7 @@ def nearness(report: Report, names: Sequence[str]) -> None:
     patch = Patch(7, 7)
     for name in names:
         picture = torch.from_numpy(photograph(name, SIDE))
-        wanted = patch.touching(ellipse(*picture.shape[:2], 0.1)[0] > 0)
+        wanted = patch.touching(ellipse(SIDE, SIDE, 0.1)[0] > 0)
         corners = wanted.flatten().nonzero()[:, 0]
         nearest = NearestPatches(picture, ~wanted, corners, patch, torch.Generator().manual_seed(0))
         nearest.look_at(picture)
@@ -101,7 +102,7 @@ def nearness(report: Report, names: Sequence[str]) -> None:
 
 
 def all_compared(nearest: NearestPatches, sources: Tensor) -> Tensor:
-    """The mean distance of every wanted patch to the source nearest to it."""
+    """Return the mean distance of all target patches to their true nearest source (exhaustive search)."""
     least = torch.full_like(nearest.distance, torch.inf)
     for source in sources:
         least = torch.minimum(least, nearest.unlike(source.expand(len(least))))
@@ -109,15 +110,19 @@ def all_compared(nearest: NearestPatches, sources: Tensor) -> Tensor:
 
 
 def seconds_of(work: Callable[[], object]) -> tuple[float, float]:
-    """By the clock, and of the processor."""
+    """Return wall-clock and processor seconds."""
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - clock, time.process_time() - processor
 
 
 def photograph(name: str, size: int) -> np.ndarray:
-    """[size, size, 3] in 0..1, the middle of it."""
-    picture = cv2.imread(str(photographs()[name]))[..., ::-1].astype(np.float32) / 255
+    """Return the center square of a photograph: [size, size, 3] in 0..1."""
+    path = photographs()[name]
+    stored = cv2.imread(str(path))
+    if stored is None:
+        raise FileNotFoundError(path)
+    picture = stored[..., ::-1].astype(np.float32) / 255
     side = min(picture.shape[:2])
     top, left = ((length - side) // 2 for length in picture.shape[:2])
     square = np.ascontiguousarray(picture[top : top + side, left : left + side])
@@ -125,7 +130,7 @@ def photograph(name: str, size: int) -> np.ndarray:
 
 
 def ellipse(height: int, width: int, share: float) -> Tensor:
-    """[1, H, W], in the middle, a quarter wider than high, of this share of the picture."""
+    """Return a mask [1, H, W]: a centered ellipse, 1.25 times as wide as high, with this share of the area."""
     y, x = torch.meshgrid(torch.arange(height) - height / 2, torch.arange(width) - width / 2, indexing="ij")
     return ((x**2 / 1.25 + y**2 * 1.25) < share * height * width / np.pi).float()[None]
 

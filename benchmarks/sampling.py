@@ -1,10 +1,10 @@
-"""Masked sampling: what our own functions cost of a step, and what a window around the mask saves.
+"""Masked sampling: the cost of our own functions per step, and the savings of a window around the mask.
 
 python dev.py bench sampling                                      all rows, some minutes on two cores
-python dev.py bench sampling --markdown benchmarks/sampling.md    keeps the figures in a file as well
+python dev.py bench sampling --markdown benchmarks/sampling.md    also writes the figures to a file
 
-The network is SD 1.5's in its true size with UNTRAINED weights, in fp32 on the CPU, without CFG: the shortest step
-there is. A window is timed with the tests' small SD 1.5, as the true one at 2048 px takes minutes a step here.
+The network is SD 1.5's in its real size with UNTRAINED weights, in fp32 on the CPU, without CFG: the shortest possible
+step. A window is timed with the tests' small SD 1.5, because the real one takes minutes per step at 2048 px.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CELLS = 64
 STEPS = 3
 OWN_REACH_PERCENT = 1.0
 PROMPT = [[torch.zeros(1, 77, 768), {}]]
-# Where our functions are called while sampling.
+# Our functions that sampling calls, by the module that calls them.
 OWN = {
     "host.sampling.masked": ("repaintable_mask", "done", "put_back", "blend", "repainted", "latent_mask"),
     "host.sampling.window": ("cut", "paste", "_cut_entry"),
@@ -92,7 +92,10 @@ def _own_time(report: Report, host: HostWithPack) -> None:
 
 
 def _timed(model: Any, seconds: list[float]) -> Any:
-    """The MODEL, noting how long its network takes at every call. A function, as the host copies all else."""
+    """Return a MODEL that records the seconds of every network call.
+
+    The wrapper is a function because the host deep-copies other objects.
+    """
 
     def clocked(apply_model: Callable[..., torch.Tensor], given: dict[str, Any]) -> torch.Tensor:
         started = time.perf_counter()
@@ -107,7 +110,7 @@ def _timed(model: Any, seconds: list[float]) -> Any:
 
 @contextmanager
 def _own_clock(host: HostWithPack) -> Iterator[list[float]]:
-    """The seconds that our functions take meanwhile, one by one."""
+    """Yield a list that receives the seconds of each call of our functions within the block."""
     seconds: list[float] = []
 
     def timed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,7 +135,7 @@ def _own_clock(host: HostWithPack) -> Iterator[list[float]]:
 
 
 def _around(host: HostWithPack, model: Any, latent: dict[str, Any]) -> float:
-    """Seconds that the host takes around the network for so many steps of its plainest sampler, without a mask."""
+    """Return the host's seconds outside the network for `STEPS` steps of euler without a mask."""
     network: list[float] = []
     timed = _timed(model, network)
     started = time.perf_counter()
@@ -173,7 +176,7 @@ def _sample(
 
 
 def _latent(cells: int, share: float) -> dict[str, Any]:
-    """A latent with a disc for its mask that covers this share of it, its rim soft."""
+    """Return a latent whose mask is a disc with a soft rim. share: the masked part of the area."""
     y, x = torch.meshgrid(*[torch.arange(cells) - cells / 2] * 2, indexing="ij")
     distance = (y**2 + x**2).sqrt()
     mask = (math.sqrt(share / math.pi) * cells + 0.5 - distance).clamp(0, 2) / 2
@@ -182,7 +185,7 @@ def _latent(cells: int, share: float) -> dict[str, Any]:
 
 
 def _true_size() -> Any:
-    """SD 1.5's own network in the host's patcher."""
+    """Return SD 1.5's real network in the host's patcher."""
     import comfy.model_base
     import comfy.model_patcher
     import comfy.supported_models

@@ -1,11 +1,11 @@
-"""Sizes of weights that we tell from a file's header, beside what the host has in memory after a real load.
+"""Sizes of weights estimated from a file's header, compared with the host's memory after a real load.
 
 python dev.py bench weights                                       all rows, some three minutes on two cores
-python dev.py bench weights --only SDXL                           the families whose name has this in it
-python dev.py bench weights --markdown benchmarks/weights.md      keeps the figures in a file as well
+python dev.py bench weights --only SDXL                           families whose name contains this
+python dev.py bench weights --markdown benchmarks/weights.md      also writes the figures to a file
 
-The files have the true tensors of each family and are zero throughout, holes on the disk. Every load has a process of
-its own, so that its memory is given back.
+The files have the real tensors of each family, all zero, as sparse files. Every load runs in a separate process, so
+that its memory is freed.
 """
 
 from __future__ import annotations
@@ -33,28 +33,36 @@ MIB = 2**20
 GB = 1e9
 TORCH = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F8_E4M3": torch.float8_e4m3fn}
 NAMES = {dtype: name for name, dtype in TORCH.items()}
-# Files that would be larger than this in fp16 are written in fp8.
+# Files larger than this in fp16 are written in fp8.
 LARGEST_FILE = 8 * GB
-# What a load may take: the file, which the host maps, and the weights it makes of it.
+# Memory limit of a load: the mapped file plus the weights made from it.
 MOST_RAM = 18 * GB
 PERCENT = 0.5
 
 
 class Row(NamedTuple):
-    """kept: the dtype the host chose; None where there was no load, which would have taken `ram` bytes or more."""
+    """A row of the table."""
 
     family: str
+    """A key of `MODELS`."""
     file: float
+    """Bytes of the file."""
     stored: str
+    """dtype in the file."""
     asked: str | None
+    """dtype that was requested; None lets the host choose."""
     ram: float
+    """Least bytes that a load takes, the mapped file included."""
     kept: str | None = None
-    messages: int = 0
+    """dtype that the host chose; None if the model was not loaded."""
+    predicted: int = 0
+    """Bytes of the weights as estimated from the header."""
     had: int = 0
+    """Bytes of the weights in the host."""
 
     @property
     def percent(self) -> float:
-        return 100 * (self.messages / self.had - 1)
+        return 100 * (self.predicted / self.had - 1)
 
 
 def main() -> None:
@@ -64,18 +72,18 @@ def main() -> None:
     options = parser.parse_args()
 
     report = Report()
-    report.say("# Weights, told and real")
+    report.say("# Weights, predicted and real")
     report.say()
     report.say(machine(host_folder()))
     report.say()
     report.say(
-        "Told is what `requirements_of` makes of the header, with the dtype that the host chose; host is the "
+        "Predicted is what `requirements_of` makes of the header, with the dtype that the host chose; host is the "
         "`model_size()` of the MODEL that it loaded, on the CPU. Each diffusion model by itself is loaded twice: with "
         "the dtype of the file asked for, and as the host likes, which on a CPU is fp32 for most. Files are fp16, "
         f"those that would be over {LARGEST_FILE / GB:.0f} GB fp8. What would take more than {MOST_RAM / GB:.0f} GB, "
         "the mapped file included, is not loaded."
     )
-    report.table(family=17, file_GB=7, in_file=7, asked=7, host_chose=20, told_MiB=8, host_MiB=8, difference_percent=18)
+    report.table(family=17, file_GB=7, in_file=7, asked=7, host_chose=20, predicted_MiB=8, host_MiB=8, difference_percent=18)
     rows = []
     for name in (name for name in MODELS if options.only in name):
         for as_stored in (True, False):
@@ -83,10 +91,10 @@ def main() -> None:
             figures = (f"not loaded: {row.ram / GB:.1f} GB", "-", "-", "-")
             if row.kept:
                 rows.append(row)
-                figures = (row.kept, f"{row.messages / MIB:.1f}", f"{row.had / MIB:.1f}", f"{row.percent:+.3f}")
+                figures = (row.kept, f"{row.predicted / MIB:.1f}", f"{row.had / MIB:.1f}", f"{row.percent:+.3f}")
             report.row(row.family, f"{row.file / GB:.2f}", row.stored, row.asked or "-", *figures)
             if not row.kept:
-                # Whatever the host would choose takes no less.
+                # The host's own choice of dtype takes no less memory.
                 break
     report.say()
     worst = max((abs(row.percent) for row in rows), default=0.0)
@@ -97,7 +105,7 @@ def main() -> None:
 
 
 def alone(name: str, as_stored: bool) -> Row:
-    """`load` in a process of its own."""
+    """Run `load` in a separate process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(load, name, as_stored).result()
 
@@ -106,8 +114,8 @@ def load(name: str, as_stored: bool) -> Row:
     """Write a family's file, read its header, and have the host load it.
 
     Args:
-        name: of `MODELS`.
-        as_stored: ask for the dtype of the file; otherwise the host chooses.
+        name: a key of `MODELS`.
+        as_stored: request the dtype of the file. If False, the host chooses.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepare_base(Path(folder), pack=None)
@@ -121,15 +129,15 @@ def load(name: str, as_stored: bool) -> Row:
         path = write_sparse(Path(folder) / "model.safetensors", shapes, stored)
         header = read_header(path)
         asked = stored if as_stored else None
-        # Without a wish the host takes no less than this.
+        # If no dtype is requested, the host's choice takes at least this.
         least = TORCH[asked] if asked else management.unet_dtype(model_params=parameters, weight_dtype=TORCH[stored])
         row = Row(name, header.file_bytes, stored, asked, header.file_bytes + parameters * least.itemsize)
         if row.ram > MOST_RAM:
             return row
         patcher = comfy.sd.load_diffusion_model(str(path), model_options={"dtype": TORCH[asked]} if asked else {})
         kept = NAMES[patcher.model.get_dtype()]
-        messages = requirements_of(header, Dtypes(kept, kept, "F32")).model
-        return row._replace(kept=kept, messages=messages, had=patcher.model_size())
+        predicted = requirements_of(header, Dtypes(kept, kept, "F32")).model
+        return row._replace(kept=kept, predicted=predicted, had=patcher.model_size())
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How the small trained model of the demo came about: its networks, its pictures, its training, and how good it is."""
+"""The demo's small trained model: networks, training data, training and evaluation."""

@@ -1,4 +1,4 @@
-"""Crops of photographs: those that the model is trained on, and those that it is judged by and never sees before."""
+"""Crops of photographs for training, and held-out crops for evaluation."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from PIL import Image
 from devtools.pictures.photographs import photographs
 
 SIDE = 256
-# Never trained on, nor is the demo's own photograph (skimage.data.rocket).
+# Not in the training set, and neither is the demo's own photograph (skimage.data.rocket).
 HELD_OUT = (
     *("BytheWater", "Dune", "FallenLeaf", "Kleiber_by_Lukas_Baubkus", "LadyBird", "Storm"),
     *("aitzgorri_by_Aitzol_Berasategi", "life_by_Aitzol_Berasategi"),
 )
-# Photographs in scikit-image's wheel that are free (CC0, public domain); the last three are grey.
+# Free photographs (CC0, public domain) of scikit-image's wheel. The last three are grey.
 SCIKIT_IMAGE = ("astronaut", "chelsea", "coffee", "brick", "grass", "gravel")
-# A crop's side is from 1 / LARGEST of the picture's shorter side to all of it.
+# A crop's side is between 1 / LARGEST of the picture's shorter side and the whole of it.
 LARGEST = 3.5
 
 
 def training_crops(path: Path, number: int = 4000, seed: int = 0) -> np.ndarray:
-    """[number, 256, 256, 3] uint8, kept in a file: from each photograph as many, at random places and sizes.
+    """Return random crops [number, 256, 256, 3] uint8 of the training photographs. The first call writes `path`.
 
-    The pictures of scikit-image are small and give a third as many.
+    Each photograph gives the same number of crops; those of scikit-image are small and give a third of it.
     """
     if not path.exists():
         random = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def training_crops(path: Path, number: int = 4000, seed: int = 0) -> np.ndarray:
 
 
 def held_out_crops(each: int = 8, seed: int = 1) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and crops, [256, 256, 3] uint8, of photographs that the model was not trained on."""
+    """Yield name and crop, [256, 256, 3] uint8, of photographs that the model was not trained on."""
     random = np.random.default_rng(seed)
     files = photographs()
     for name in HELD_OUT:
@@ -62,7 +62,7 @@ def held_out_crops(each: int = 8, seed: int = 1) -> Iterator[tuple[str, np.ndarr
 def _random_crops(source: Path, random: np.random.Generator) -> Iterator[np.ndarray]:
     picture = Image.open(source).convert("RGB")
     short = min(picture.size)
-    # Crops no larger than a third of the picture look the same from one of half the size, and are made faster.
+    # reducing_gap=2.0 first reduces large crops quickly; the result looks the same.
     while True:
         side = max(short / LARGEST ** random.uniform(0, 1), min(SIDE, short))
         left, top = (random.uniform(0, length - side) for length in picture.size)

@@ -1,6 +1,6 @@
-"""How good the demo's model is, on crops of photographs that it never saw: `python -m demo.evaluate`.
+"""Evaluate the demo's model on crops of photographs that it was not trained on: `python -m demo.evaluate`.
 
-Writes demo/figures.md, and a contact sheet that stays out of the project, as the photographs do.
+Writes demo/figures.md, and a contact sheet. The sheet stays out of the project, like the photographs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ differently gradients are distributed from those within 32 pixels of the hole, i
 is all within the hole, and the seam is that of its own edge; soft is the seam where the same fill, of the hole grown by
 8 pixels, has the soft edge of Decode and Composite.""".replace("\n", " ")
 
-# image, mask -> all of the picture, its hole filled.
+# image, mask -> the whole picture with its hole filled.
 Fill = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         wide = grow(mask, FEATHER)
         soft = {}
         for name, fill in fills.items():
-            # The model repaints whole cells, more than the hole, and so has something to fade out into.
+            # The model repaints whole cells, more than the hole, so it has content for the soft edge.
             over = fill(image, mask)
             hard = torch.where(mask[..., None] > 0, over, image)
             soft[name] = pasted(image, mask, over if name in (FROM_NOTHING, OVER_FILL) else fill(image, wide))
@@ -112,8 +112,16 @@ def _report(figures: dict[str, list[tuple[float, ...]]], vae: VAE, images: Tenso
 
 
 def judge(truth: Tensor, result: Tensor, soft: Tensor, mask: Tensor) -> tuple[float, ...]:
-    """PSNR and SSIM over the masked pixels, seam scores of the result and of that with a soft edge, and texture held
-    against the truth's and the surroundings'; of [1, H, W, 3], three times, and [1, H, W]."""
+    """Score one fill.
+
+    Args:
+        truth, result, soft: [1, H, W, 3] in 0..1: the photograph, the fill with a hard edge, the fill with a soft edge.
+        mask: [1, H, W], 0 or 1.
+
+    Returns:
+        PSNR and SSIM inside the mask, seam scores with hard and with soft edge, distance of the texture to the truth's,
+        and unevenness against the surroundings.
+    """
     rough = unevenness(result[0].numpy(), mask[0].numpy() > 0)
     return (
         psnr(result, truth, mask),
@@ -126,12 +134,13 @@ def judge(truth: Tensor, result: Tensor, soft: Tensor, mask: Tensor) -> tuple[fl
 
 
 def unevenness(picture: np.ndarray, hole: np.ndarray) -> float:
-    """How far the gradients in a hole are from those around it: the Wasserstein distance of their lengths, in steps of
-    1/255 a pixel. 0 where the hole is as rough as its surroundings.
+    """Return the Wasserstein distance between gradient magnitudes inside and around a hole, in 1/255 per pixel.
+
+    0 if the hole is as rough as its surroundings.
 
     Args:
         picture: [H, W, 3] in 0..1.
-        hole: [H, W] bool. Pixels at its edge play no part: a seam is no texture.
+        hole: [H, W] bool. Pixels near its edge are ignored, because a seam is not texture.
     """
     grey = picture @ np.array([0.299, 0.587, 0.114])
     lengths = 255 * np.hypot(*np.gradient(grey))
@@ -142,7 +151,7 @@ def unevenness(picture: np.ndarray, hole: np.ndarray) -> float:
 
 @torch.inference_mode()
 def _vae_figures(vae: VAE, images: Tensor) -> tuple[float, float]:
-    """PSNR and SSIM of whole pictures."""
+    """Return mean PSNR and SSIM of whole pictures after encoding and decoding."""
     values = []
     for image in images.split(1):
         back = vae.taesd_decoder(vae.taesd_encoder(image.movedim(-1, 1))).clamp(0, 1).movedim(1, -1)
@@ -152,7 +161,7 @@ def _vae_figures(vae: VAE, images: Tensor) -> tuple[float, float]:
 
 
 def _hole(number: int) -> Tensor:
-    """[1, 256, 256] of 0 and 1."""
+    """Return the mask of a crop: [1, 256, 256], 0 or 1."""
     random = np.random.default_rng((4, number))
     while True:
         mask = random_mask(random, SIDE, LEAST, LEAST)
@@ -161,14 +170,14 @@ def _hole(number: int) -> Tensor:
 
 
 def _row(image: Tensor, mask: Tensor, *fills: Tensor) -> np.ndarray:
-    """[128, ..., 3] uint8: picture, picture with its hole, and what the hole was filled with, at half size."""
+    """Return a row of the sheet at half size, [128, ..., 3] uint8: picture, picture with a white hole, and fills."""
     row = torch.cat([image, torch.where(mask[..., None] > 0, 1.0, image), *fills], dim=1).clamp(0, 1)
     picture = Image.fromarray((row * 255).byte().numpy())
     return np.asarray(picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX))
 
 
 def _sheet(rows: list[np.ndarray], across: int = 2) -> Image.Image:
-    """Original, masked, harmonic fill, this model, this model over the harmonic fill."""
+    """Return the contact sheet: original, masked, harmonic fill, this model, this model over the harmonic fill."""
     padded = [np.pad(row, ((0, 6), (0, 12), (0, 0)), constant_values=255) for row in rows]
     return Image.fromarray(np.vstack([np.hstack(padded[at : at + across]) for at in range(0, len(padded), across)]))
 

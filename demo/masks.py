@@ -7,16 +7,17 @@ import numpy as np
 
 
 def random_mask(random: np.random.Generator, side: int, least: float = 0.08, most: float = 0.4) -> np.ndarray:
-    """[side, side] uint8 of 0 and 1: shapes of one or two kinds, until they cover a random share.
+    """Draw a mask [side, side] uint8, 0 or 1: shapes of one or two kinds, until they cover a random share.
 
     Args:
-        random: what is drawn.
-        side: pixels.
-        least, most: the share of the picture that is masked; the last shape may go beyond it.
+        random: the random generator.
+        side: side in pixels.
+        least, most: range of the masked share. The last shape may exceed it.
     """
     mask = np.zeros((side, side), np.uint8)
     share = random.uniform(least, most)
-    kinds = random.choice([_stroke, _box, _ellipse, _scratch], size=2, p=[0.4, 0.2, 0.25, 0.15])
+    shapes = (_stroke, _box, _ellipse, _scratch)
+    kinds = [shapes[number] for number in random.choice(len(shapes), size=2, p=[0.4, 0.2, 0.25, 0.15])]
     for _ in range(40):
         kinds[random.integers(2)](random, mask)
         if mask.mean() >= share:
@@ -25,12 +26,12 @@ def random_mask(random: np.random.Generator, side: int, least: float = 0.08, mos
 
 
 def _stroke(random: np.random.Generator, mask: np.ndarray) -> None:
-    """As a hand would paint over something with a round brush."""
+    """Draw a stroke like one painted by hand with a round brush."""
     _wander(random, mask, width=int(len(mask) * random.uniform(0.06, 0.2)), reach=0.2)
 
 
 def _scratch(random: np.random.Generator, mask: np.ndarray) -> None:
-    _wander(random, mask, width=random.integers(1, 6), reach=0.4)
+    _wander(random, mask, width=int(random.integers(1, 6)), reach=0.4)
 
 
 def _wander(random: np.random.Generator, mask: np.ndarray, width: int, reach: float) -> None:

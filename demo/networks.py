@@ -1,35 +1,37 @@
-"""The networks of the demo's model, narrow: only the channels that were trained.
+"""The narrow networks of the demo's model, with only the trained channels.
 
-Names and order of layers are those of the host's networks, so that `devtools.models.demo_model` only has to put
-each weight into the corner of a larger one. That changes nothing of what comes out, since
+Layers have the names and order of the host's networks. `devtools.models.demo_model` only places each weight in the
+first channels of a larger zero weight. The output stays the same because
 
-- a channel whose weights are all 0 stays 0, through convolutions, ReLU and SiLU;
-- the host's GroupNorm has 32 groups of 10 of its 320 channels (of 20 after a skip is joined on), so that it treats
-  whole groups alike whether others are there or not: widths here are multiples of 20;
-- a residual block of TAESD's whose weights are all 0 is a ReLU.
+- a channel whose weights are all 0 stays 0 through convolutions, ReLU and SiLU;
+- the host's GroupNorm has 32 groups of 10 channels (20 after a skip is concatenated), each normalized by itself, so
+  widths here are multiples of 20;
+- a residual block of TAESD whose weights are all 0 is a ReLU.
 
-LayerNorm would see the added zeros, so there is no attention.
+There is no attention, because its LayerNorm would include the added zeros.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 LATENT = 4  # channels
-RATIO = 8  # pixels to a latent cell, along each side
+RATIO = 8  # pixels per latent cell, along each side
 
-# Of the VAE, from full size to an eighth: channels, and residual blocks (TAESD has 64 and 1, 3, 3, 3).
+# Levels of the VAE, from full size to an eighth: channels, and residual blocks (TAESD: 64 channels; 1, 3, 3, 3 blocks).
 ENCODER = ((32, 0), (32, 1), (48, 2), (64, 2))
 DECODER = ((16, 1), (32, 2), (64, 3), (64, 3))
 
-# Three of a latent's channels begin as brightness, red over blue and green over both, of about unit spread.
+# Initial latent channels: brightness, red minus blue, green minus both. Each has about unit variance.
 COLORS = ((1.3, 1.3, 1.3), (5.0, 0.0, -5.0), (-2.5, 5.0, -2.5))
 
-# Of the UNet, from the latent's size to a quarter: the host's is 320 wide on each.
+# Channels of the UNet's levels, from the latent's size to a quarter. The host's UNet has 320 on each.
 WIDTHS = (80, 120, 120)
 HOST_WIDTH = 320
 GROUP = HOST_WIDTH // 32
@@ -45,8 +47,9 @@ class TinyBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Sequential(conv(width, width), nn.ReLU(), conv(width, width), nn.ReLU(), conv(width, width))
-        self.conv[-1].weight.data *= 0.2
+        first, second, third = (conv(width, width) for _ in range(3))
+        self.conv = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), third)
+        third.weight.data *= 0.2
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv(x) + x)
@@ -62,7 +65,7 @@ def _blocks(width: int, active: int, places: int = 3) -> list[nn.Module]:
 
 
 def encoder() -> nn.Sequential:
-    """Pictures [B, 3, H, W] in 0..1 to latents [B, 4, H / 8, W / 8] of about unit spread."""
+    """Return the encoder: pictures [B, 3, H, W] in 0..1 to latents [B, 4, H / 8, W / 8] of about unit variance."""
     (width, active), *smaller = ENCODER
     layers = [conv(3, width), *_blocks(width, active, places=1)]
     for narrower, (width, active) in zip(ENCODER, smaller, strict=False):
@@ -71,7 +74,7 @@ def encoder() -> nn.Sequential:
 
 
 def decoder() -> nn.Sequential:
-    """Latents to pictures, which may leave 0..1 a little."""
+    """Return the decoder: latents to pictures, whose values may slightly exceed 0..1."""
     layers: list[nn.Module] = [Clamp(), conv(LATENT, DECODER[-1][0]), nn.ReLU()]
     for level in range(len(DECODER) - 1, 0, -1):
         width, active = DECODER[level]
@@ -82,9 +85,9 @@ def decoder() -> nn.Sequential:
 
 
 class VAE(nn.Module):
-    """Under TAESD's names. Before training it gives each 8x8 block its mean color, but for some noise.
+    """A VAE with TAESD's layer names. Before training it gives each 8x8 block its mean color plus some noise.
 
-    Colors go through the first three channels of every layer, untouched; the others are random.
+    The first three channels of every layer pass the colors on unchanged; the others are random.
     """
 
     def __init__(self) -> None:
@@ -94,8 +97,8 @@ class VAE(nn.Module):
         mix = torch.tensor(COLORS)
         for layer in self.modules():
             if isinstance(layer, TinyBlock):
-                layer.conv[-1].weight.data[:3] = 0
-                layer.conv[-1].bias.data[:3] = 0
+                for last in layer.conv[-1].parameters():
+                    last.data[:3] = 0
             elif isinstance(layer, nn.Conv2d) and layer.bias is None:
                 halving = layer.stride == (2, 2)
                 layer.weight.data[:3] = 0
@@ -109,7 +112,7 @@ class VAE(nn.Module):
 
 
 def _set(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
-    """The first three outputs of a convolution from the first three inputs alone."""
+    """Set a convolution's first three outputs to depend on the first three inputs only."""
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
     layer.weight.data[:3] = 0
@@ -118,7 +121,12 @@ def _set(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
 
 
 class ResBlock(nn.Module):
-    """inputs: of one or of two joined parts; then the host has the groups twice as wide."""
+    """A residual block of the UNet.
+
+    Args:
+        inputs: channels of each concatenated input. With two inputs the host's GroupNorm groups are twice as wide.
+        outputs: channels of the output.
+    """
 
     def __init__(self, *inputs: int, outputs: int) -> None:
         super().__init__()
@@ -130,7 +138,7 @@ class ResBlock(nn.Module):
         self.out_layers = nn.Sequential(
             nn.GroupNorm(outputs // GROUP, outputs), nn.SiLU(), nn.Identity(), _quiet(conv(outputs, outputs))
         )
-        # The host has one just where the width changes, and its width is the same everywhere else.
+        # The host has a skip convolution only where the width changes, which is where a skip is concatenated.
         self.skip_connection = nn.Conv2d(width, outputs, 1) if len(inputs) > 1 else nn.Identity()
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
@@ -157,7 +165,11 @@ class Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """One residual block a level on the way down, two on the way up, one in the middle."""
+    """A UNet with one residual block per encoder level, two per decoder level, and one in the middle."""
+
+    # nn.ModuleList of nn.ModuleList, in which mypy finds nothing but nn.Module.
+    input_blocks: Iterable[Any]
+    output_blocks: Iterable[Any]
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,7 +195,7 @@ class UNet(nn.Module):
         self.out = nn.Sequential(nn.GroupNorm(first // GROUP, first), nn.SiLU(), _quiet(conv(first, LATENT)))
 
     def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
-        """The noise in noisy latents.
+        """Predict the noise in noisy latents.
 
         Args:
             x: [B, 9, h, w]: noisy latent, mask (1 = repaint), latent of the picture without the masked area.
@@ -206,7 +218,7 @@ class UNet(nn.Module):
 
 
 def time_features(timesteps: Tensor) -> Tensor:
-    """[B, 320]: cosines and sines of falling frequency, as the host has them."""
+    """Return the time embedding [B, 320]: cosines and sines of falling frequency, as in the host."""
     half = HOST_WIDTH // 2
     frequencies = torch.exp(-math.log(10000) * torch.arange(half, device=timesteps.device) / half)
     angles = timesteps[:, None].float() * frequencies
@@ -214,7 +226,7 @@ def time_features(timesteps: Tensor) -> Tensor:
 
 
 def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
-    """Begins at 0, so that each block begins as its skip."""
+    """Zero a layer's weights, so that each block starts as its skip connection."""
     layer.weight.data.zero_()
     layer.bias.data.zero_()  # type: ignore[union-attr]
     return layer

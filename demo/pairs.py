@@ -1,4 +1,4 @@
-"""What the UNet is trained on: latents of crops, whole and with a hole, made once by the trained VAE."""
+"""The UNet's training data: latents of crops with and without a hole, encoded once by the trained VAE."""
 
 from __future__ import annotations
 
@@ -23,16 +23,23 @@ BATCH = 8
 
 
 class Pairs:
-    """latents, hidden: [N, 4, 32, 32] float16, of crops and of the same with their hole grey. cells: [N, 1, 32, 32]
-    bool, the latent cells that the hole touches."""
+    """Encoded crops.
+
+    Attributes:
+        latents: [N, 4, 32, 32] float16, of the crops.
+        hidden: [N, 4, 32, 32] float16, of the crops with a grey hole.
+        cells: [N, 1, 32, 32] bool, the latent cells that the hole touches.
+    """
 
     def __init__(self, latents: Tensor, hidden: Tensor, cells: Tensor) -> None:
         self.latents, self.hidden, self.cells = latents, hidden, cells
 
 
 def pairs(folder: Path, encoder: nn.Module, crops: np.ndarray, number: int, bfloat16: bool) -> Pairs:
-    """From a file, which the first call with an encoder makes: crops again and again, half of them mirrored, each with
-    another hole."""
+    """Load the training data from a file. The first call with an encoder writes it.
+
+    Crops repeat until there are `number`. Half of them are mirrored, and each has a different hole.
+    """
     weights = b"".join(tensor.numpy().tobytes() for tensor in encoder.state_dict().values())
     path = folder / f"pairs-{hashlib.sha256(weights).hexdigest()[:8]}.pt"
     if not path.exists():

@@ -1,6 +1,6 @@
-"""Inpainting with the narrow networks alone, as the shipped workflow `sd15-inpaint` does it with the host.
+"""Inpaint with the narrow networks without a host, like the shipped workflow `sd15-inpaint`.
 
-Encode for Inpainting, 20 steps of euler on the scheduler `normal`, Decode and Composite, with their defaults.
+The steps: Encode for Inpainting, 20 steps of euler with the scheduler `normal`, Decode and Composite, all defaults.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEPS, FEATHER = 20, 8.0
 
 
 def pasted(image: Tensor, mask: Tensor, repainted: Tensor) -> Tensor:
-    """The picture with its hole repainted, and everything beyond a soft edge as it was."""
+    """Paste the repainted hole into the picture with a soft edge. All other pixels stay unchanged."""
     return paste(image, repainted, composite_mask(mask, FEATHER)).image
 
 
@@ -29,14 +29,14 @@ def pasted(image: Tensor, mask: Tensor, repainted: Tensor) -> Tensor:
 def painted(
     vae: VAE, unet: UNet, image: Tensor, mask: Tensor, filled: Tensor | None = None, denoise: float = 1.0, seed: int = 1
 ) -> Tensor:
-    """All of the picture as it comes from the VAE, its hole repainted.
+    """Repaint the hole, and return the whole picture as decoded by the VAE.
 
     Args:
         image: [B, H, W, 3] in 0..1.
         mask: [B, H, W], 1 = repaint.
-        filled: the picture with something in its hole that is to stay in part; None begins from nothing.
-        denoise: how much of that is made new; 1 for all.
-        seed: another gives another fill.
+        filled: the picture with a fill that the result keeps in part; None starts from noise.
+        denoise: how much of that fill is replaced; 1 replaces all.
+        seed: seed of the noise.
     """
     prepared = prepare(image, mask, RATIO, filled=filled is not None)
     hidden = vae.taesd_encoder(prepared.hidden.movedim(-1, 1))
@@ -53,16 +53,17 @@ def painted(
 def sample(
     unet: UNet, latent: Tensor, hidden: Tensor, cells: Tensor, repaint: Tensor, noise: Tensor, denoise: float = 1.0
 ) -> Tensor:
-    """Latents whose hole is made anew.
+    """Sample new latents in the hole.
 
     Args:
-        latent: [B, 4, h, w], what is kept, and begun from where not all is made anew.
-        hidden: the same of the picture without the masked area.
-        cells: [B, 1, h, w] of 0 and 1, what is masked.
-        repaint: the same for what is sampled.
+        latent: [B, 4, h, w], kept outside the hole; with denoise below 1 also the start inside it.
+        hidden: [B, 4, h, w], latent of the picture without the masked area.
+        cells: [B, 1, h, w], 0 or 1: the masked cells, for the model.
+        repaint: [B, 1, h, w], 0 or 1: the cells to sample.
         noise: [B, 4, h, w].
+        denoise: part of the schedule that is sampled.
     """
-    # Noise for each part of the picture, at times that are evenly spread, as the host has it.
+    # Sigmas (noise / picture ratios) at evenly spaced times, as in the host.
     ratios = ((1 - alphas()) / alphas()).sqrt()
     times = torch.linspace(len(ratios) - 1, 0, int(STEPS / denoise))[-STEPS:]
     sigmas = [*torch.from_numpy(np.interp(times, np.arange(len(ratios)), ratios.log())).exp().tolist(), 0.0]

@@ -1,7 +1,7 @@
 """Train the demo's model: `.venv/bin/python -m demo.train vae`, then the same with `unet` and `keep`.
 
-Each goes on where it was stopped, by Ctrl-C too. What they make on the way stays in .host/training; `keep` writes the
-weights that the project ships, and the curve of the losses. With `--onward` the shipped weights are where it begins.
+Each training resumes where it was stopped, also after Ctrl-C. Intermediate files stay in .host/training. `keep` writes
+the weights that the project ships and the loss curve. `--onward` starts from the shipped weights.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ TEXTURED_FROM = 1100
 
 def main() -> None:
     options = _options()
-    os.nice(19)  # whoever else works here goes first
-    torch.set_num_threads(1)  # of each part of a batch
+    os.nice(19)  # lowest priority
+    torch.set_num_threads(1)  # per part of a batch
     torch.manual_seed(0)
     FOLDER.mkdir(parents=True, exist_ok=True)
     crops = training_crops(FOLDER / "crops.npy")

@@ -1,4 +1,4 @@
-"""Second of the two trainings: the UNet, which is to tell the noise in the latents of a hole."""
+"""The second training: the UNet, which predicts the noise in the latents of a hole."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from demo.networks import UNet
 from demo.pairs import Pairs
 
 TIMES = 1000
-# Most steps are on windows of the latents, which cost less; the last see them whole.
-WINDOW, WINDOWS = 16, 8  # cells along a side, windows to a part of a batch
+# Most steps train on windows of the latents, which is cheaper. The last steps use whole latents.
+WINDOW, WINDOWS = 16, 8  # cells along a side, windows per part of a batch
 WHOLE_FROM, WHOLE = 0.75, 2
-# Of what the sampler throws away: the noise outside the hole.
+# Weight of the noise outside the hole, which the sampler discards.
 OUTSIDE = 0.1
-HIGHEST_RATIO, LOWEST_RATIO = 5.0, 0.1  # of picture to noise, in variance
+HIGHEST_RATIO, LOWEST_RATIO = 5.0, 0.1  # ratio of picture to noise variance (SNR)
 
 
 def alphas() -> Tensor:
-    """[1000]: the share of the picture in the variance of noisy latents, by Stable Diffusion 1.5's schedule."""
+    """Return alpha-bar [1000] of Stable Diffusion 1.5: the picture's share of the variance of noisy latents."""
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, TIMES, dtype=torch.float64) ** 2
     return (1 - betas).cumprod(0).float()
 
 
 class UNetLoss:
-    """Of a step: how far the predicted noise is off, mostly in the hole.
+    """The loss of a step: the error of the predicted noise, mostly inside the hole.
 
-    Times at which little noise hides the picture count for less, by min(SNR, 5) / SNR: Hang et al. 2023,
-    arXiv:2303.09556. Those at which much noise does count for more, since there a small error of the noise is a large
-    one of the picture, and what the hole is to be is decided there.
+    Times with little noise count less, by min(SNR, 5) / SNR (Hang et al. 2023, arXiv:2303.09556). Times with much noise
+    count more: they decide the content of the hole, and a small error of the noise is a large error of the picture.
 
     Args:
-        unet: in training.
-        steps: of the whole training.
+        unet: the network in training.
+        data: the training data.
+        steps: number of steps of the whole training.
+        bfloat16: compute in bfloat16.
     """
 
     def __init__(self, unet: UNet, data: Pairs, steps: int, bfloat16: bool) -> None:
@@ -44,7 +45,7 @@ class UNetLoss:
     def __call__(self, step: int, part: int) -> Tensor:
         random = np.random.default_rng((3, step, part))
         latents, hidden, cells = self._batch(random, whole=step >= WHOLE_FROM * self.steps)
-        # One from each of equally long stretches, so that a batch sees all times.
+        # Stratified: one time from each of equally long intervals, so that a batch covers all times.
         stretches = (np.arange(len(latents)) + random.random(len(latents))) / len(latents)
         times = torch.from_numpy((stretches * TIMES).astype(np.int64))
         alpha = self.alphas[times].view(-1, 1, 1, 1)
@@ -55,7 +56,7 @@ class UNetLoss:
             predicted = self.unet(x, times).float()
         ratio = alpha / (1 - alpha)
         weight = ratio.clamp(max=HIGHEST_RATIO) / ratio * (1 + 1 / ratio.clamp(min=LOWEST_RATIO))
-        # Beside the hole the grey shows through, so there the sampler repaints one cell more.
+        # The grey bleeds into the cells next to the hole, so the sampler repaints one cell more.
         weight = weight * F.max_pool2d(cells, 3, stride=1, padding=1).clamp(min=OUTSIDE)
         return (weight * (predicted - noise).square()).sum() / (weight.sum() * latents.shape[1])
 

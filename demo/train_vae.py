@@ -1,4 +1,4 @@
-"""First of the two trainings: the VAE, which is to give back pictures, their edges above all."""
+"""The first training: the VAE, which reconstructs pictures and above all their edges."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from torch import Tensor
 from demo.masks import random_mask
 from demo.networks import VAE
 
-CROP, PICTURES = 128, 4  # of each part of a batch
+CROP, PICTURES = 128, 4  # side of a crop, and pictures per part of a batch
 GREY = 0.5
-TEXTURE = 0.7  # the weight of what cannot be told exactly and is to look right at least
-FILTERS, FILTER, PATCH = 6, 5, 32  # how many, pixels along a side of each, and of what is compared as a whole
+TEXTURE = 0.7  # weight of texture statistics, for detail that cannot be reconstructed exactly
+FILTERS, FILTER, PATCH = 6, 5, 32  # number of filters, their side, and the side of a compared patch, in pixels
 
 
 class VAELoss:
-    """Of a step: how far the pictures that come back are off.
+    """The loss of a step: the error of the reconstructed pictures.
 
     Args:
-        vae: in training.
+        vae: the network in training.
         crops: [N, 256, 256, 3] uint8.
-        textured_from: the step from which textures count.
+        textured_from: the first step whose loss includes textures.
+        bfloat16: compute in bfloat16.
     """
 
     def __init__(self, vae: VAE, crops: np.ndarray, textured_from: int, bfloat16: bool) -> None:
@@ -31,10 +32,10 @@ class VAELoss:
     def __call__(self, step: int, part: int) -> Tensor:
         random = np.random.default_rng((1, step, part))
         pictures = self._batch(random)
-        # Its cache is not for two threads at once.
+        # autocast's cache is not thread-safe.
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16, cache_enabled=False):
             latents = self.vae.taesd_encoder(pictures).float()
-            # What comes back must not hang on the last digit of a latent, of which diffusion knows nothing.
+            # The decoder must tolerate small errors of latents, as sampling makes them.
             noisy = latents + 0.05 * torch.from_numpy(random.standard_normal(latents.shape, np.float32))
             back = self.vae.taesd_decoder(noisy).float()
         loss = difference(back, pictures) + 0.02 * oddity(latents)
@@ -50,14 +51,14 @@ class VAELoss:
             crop = crop[top : top + CROP, left : left + CROP, :] / np.float32(255)
             if random.random() < 0.5:
                 crop = crop[:, ::-1]
-            if number % 4 == 0:  # so that it knows pictures with holes, too
+            if number % 4 == 0:  # some pictures have holes, as the encoder will get them
                 crop = np.where(random_mask(random, CROP)[..., None], np.float32(GREY), crop)
             pictures.append(crop)
         return torch.from_numpy(np.stack(pictures)).movedim(-1, 1).contiguous(memory_format=torch.channels_last)
 
 
 def difference(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Of pictures [B, 3, H, W]: of their colors and of their edges in full and half size, of colors further away."""
+    """Return the difference of pictures [B, 3, H, W]: colors and edges at full and half size, and coarse colors."""
     total = ours.new_zeros(())
     for _ in range(2):
         total = total + (ours - theirs).abs().mean()
@@ -68,8 +69,9 @@ def difference(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def texture_difference(ours: Tensor, theirs: Tensor, random: np.random.Generator) -> Tensor:
-    """How far the textures are from each other, wherever their details lie: in each patch, the sorted responses to
-    random filters that no even color moves.
+    """Return the distance of texture statistics: per patch, the sorted responses to random zero-mean filters.
+
+    Positions within a patch do not matter.
 
     Source: the sliced Wasserstein distance of patches, Elnekave & Weiss 2022, arXiv:2203.14862.
     """
@@ -86,13 +88,12 @@ def texture_difference(ours: Tensor, theirs: Tensor, random: np.random.Generator
 
 
 def _patches(maps: Tensor) -> Tensor:
-    """[B, C, H, W] to [B, C, H / 32, W / 32, 1024]."""
+    """Cut [B, C, H, W] into patches: [B, C, H / 32, W / 32, 1024]."""
     return maps.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).flatten(-2)
 
 
 def oddity(latents: Tensor) -> Tensor:
-    """How far latents are from a mean of 0 and a spread of 1 in each channel, and from channels that tell different
-    things: what diffusion counts on."""
+    """Return how far latents are from what diffusion assumes: channels of mean 0 and variance 1, uncorrelated."""
     channels = latents.movedim(1, 0).flatten(1)
     mean = channels.mean(dim=1)
     covariance = (channels - mean[:, None]) @ (channels - mean[:, None]).T / channels.shape[1]

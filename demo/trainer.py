@@ -1,4 +1,4 @@
-"""What both trainings share: steps that can be interrupted and go on as if they had not been, and a log of the loss."""
+"""Shared by both trainings: steps that can be interrupted and resumed with the same result, and a log of the loss."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,25 +18,27 @@ from tqdm import tqdm
 
 from devtools.whole_file import whole_file
 
+Network = TypeVar("Network", bound=nn.Module)
+
 SAVE_SECONDS = 180
-# Batches are cut into so many parts, each a thread's own: threads that had to wait for each other within every layer
-# would do next to nothing beside other work.
+# A batch is split into this many parts, each in its own thread. Threads that wait for each other within every layer
+# would be slow on a busy machine.
 PARTS = 2
 WARM_UP = 200  # steps
-LET_OUT = 0.55  # the share of the steps, at the end, in which the learning rate falls to 0
+LET_OUT = 0.55  # last share of the steps, over which the learning rate falls to 0
 
 
-class Trainer:
-    """Minimises a loss, and keeps a running mean of the weights, which is what gets used.
+class Trainer(Generic[Network]):
+    """Minimizes a loss, and keeps a running mean of the weights, which is the result.
 
     Args:
         network: trained in place.
-        folder, name: of the state, `<name>.pt`, and of the log, `<name>.csv` with step, seconds and loss in a line.
+        folder, name: where the state `<name>.pt` and the log `<name>.csv` (step, seconds, loss per line) are kept.
         rate: the highest learning rate.
-        keep: of the running mean, how much stays at each step.
+        keep: decay of the running mean per step.
     """
 
-    def __init__(self, network: nn.Module, folder: Path, name: str, rate: float, keep: float = 0.998) -> None:
+    def __init__(self, network: Network, folder: Path, name: str, rate: float, keep: float = 0.998) -> None:
         self.network = network.train().requires_grad_(True).to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(network).requires_grad_(False)
         self.path, self.log = folder / f"{name}.pt", folder / f"{name}.csv"
@@ -50,22 +53,20 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["seconds"]
         if self.log.exists():
-            # What came after the state was saved is done again.
+            # Steps after the last saved state are run again, so their lines are removed.
             lines = [line for line in self.log.read_text().splitlines() if int(line.split(",")[0]) <= self.step]
             self.log.write_text("".join(f"{line}\n" for line in lines))
 
     def run(self, loss: Callable[[int, int], Tensor], steps: int, minutes: float) -> bool:
-        """Go on training.
+        """Continue the training. Ctrl-C ends it after the current step; the state is saved.
 
         Args:
-            loss: the loss of a step, and of a part of its batch; all of its randomness comes from these two numbers.
-            steps: until there were so many. The learning rate falls over the last of them.
-            minutes: or for so long.
-
-        Ctrl-C ends it after a step, and what was reached is saved.
+            loss: takes a step and a part of its batch, and returns the loss. These two numbers seed all its randomness.
+            steps: total number of steps. The learning rate falls over the last of them.
+            minutes: stop after this time.
 
         Returns:
-            whether all steps are done.
+            Whether all steps are done.
         """
         stopped = threading.Event()
         previous = signal.signal(signal.SIGINT, lambda *_: stopped.set())
@@ -91,7 +92,7 @@ class Trainer:
         return self.step >= steps
 
     def save(self) -> None:
-        state = {"network": self.network.state_dict(), "mean": self.mean.state_dict()}
+        state: dict[str, Any] = {"network": self.network.state_dict(), "mean": self.mean.state_dict()}
         state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
         with whole_file(self.path) as file:
             torch.save(state, file)
@@ -100,7 +101,7 @@ class Trainer:
         rate = self.rate * min(1, (self.step + 1) / WARM_UP, (1 - self.step / steps) / LET_OUT)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        weights = [*self.network.parameters()]
+        weights: list[Tensor] = [*self.network.parameters()]
 
         def part(number: int) -> tuple[float, tuple[Tensor, ...]]:
             value = loss(self.step, number)

@@ -1,4 +1,4 @@
-"""The trained weights: float16, both networks in one file, under the names of a checkpoint."""
+"""The trained weights of both networks in one file: float16, with the key names of a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save(vae: VAE, unet: UNet, path: Path = FILE) -> None:
 
 
 def load(path: Path = FILE) -> tuple[VAE, UNet]:
-    """Both networks with the weights of a file, in float32."""
+    """Load both networks, in float32."""
     weights = load_file(path)
     vae, unet = VAE(), UNet()
     for name, network in (("vae", vae), ("unet", unet)):

@@ -28,6 +28,12 @@ DEVELOPER_FILES = {
 # The pack's name as a Python package, for type checking.
 PACK = "mend_inpaint"
 
+# The rules of imports; the package has no `python -m`.
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+# Whole files, since their fixtures are dear; tests/conftest.py says in how many processes.
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
+
 
 class Refused(Exception):
     """A command cannot be carried out; the message says why, and what to do."""
@@ -118,14 +124,22 @@ def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 def test(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
     if options.web:
         env.ensure_chromium(Environment())
-    chosen = [argument for argument in extra if (ROOT / argument.split("::")[0]).exists()]
-    if chosen:
-        where = []
-    elif options.web:
-        where = ["tests/web"]
-    else:
-        where = ["tests", "--ignore=tests/web"]
-    return place.call("-m", "pytest", *where, *extra)
+    return place.call("-m", "pytest", *pytest_arguments(options, extra))
+
+
+def pytest_arguments(options: argparse.Namespace, extra: list[str]) -> list[str]:
+    """Which tests pytest runs, and whether side by side. What the person gave comes last, and so it wins."""
+    places = [ROOT / argument.split("::")[0] for argument in extra]
+    # Words of -k may be names of other folders here.
+    chosen = [place for place in places if place.exists() and place.is_relative_to(ROOT / "tests")]
+    ours = ["-m", "not slow"] if options.fast else []
+    # One browser at a time; and a single file has ended before a second process would have started.
+    if not options.web and not any(place.is_file() for place in chosen):
+        ours += SIDE_BY_SIDE
+    if not chosen:
+        left_out = ["web", "server"] if options.fast else ["web"]
+        ours += ["tests/web"] if options.web else ["tests", *(f"--ignore=tests/{name}" for name in left_out)]
+    return [*ours, *extra]
 
 
 def serve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
@@ -156,6 +170,7 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
         place.call("-m", "ruff", "format", "--check", "."),
         place.call("-m", "mypy"),
         place.call("-m", "mypy", "--config-file", ROOT / "pyproject.toml", *modules, folder=folder),
+        place.call("-c", LINT_IMPORTS, "--no-cache", ROOT / "pyproject.toml", folder=folder),
     ]
     return max(statuses)
 

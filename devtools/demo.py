@@ -1,4 +1,4 @@
-"""`python dev.py demo`: two shipped workflows on a real host with a real photograph, and pictures of what came out."""
+"""`python dev.py demo`: run two shipped workflows on a real host with a real photograph, and save the results."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from devtools.pictures.rocket import object_mask, photograph, save_masked
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_CHECKPOINT = "mend-demo-sd15-inpaint.safetensors"
-# It was trained on crops of 256x256. No prompt says anything to it, so CFG would only take twice the time.
+# The small model was trained on crops of 256x256. It ignores the prompt, so CFG would only double the time.
 SMALL_SETTINGS: dict[str, dict[str, Any]] = {
     "MendCropForInpaint": {"size": "width and height", "width": 384, "height": 384},
     "MendMaskedSampler": {"cfg": 1.0},
 }
 SEED = 1
-# What runs without a download, and in minutes.
+# These need no download and run within minutes.
 WORKFLOWS = ("remove-without-model", "crop-and-stitch")
 
 
@@ -36,15 +36,15 @@ def main() -> int:
     options = _options()
     for file in (options.checkpoint, options.image, options.mask):
         if file is not None and not file.is_file():
-            sys.exit(f"demo: there is no file {file}.")
+            sys.exit(f"demo: file not found: {file}.")
     if options.image and not options.mask:
-        sys.exit("demo: --image needs --mask: a picture that is white where yours is to be repainted.")
-    picture = _opened(options.image, "RGB") if options.image else photograph()
-    mask = _opened(options.mask, "L") if options.mask else object_mask()
+        sys.exit("demo: --image needs --mask: a picture of the same size, white where it is to be repainted.")
+    picture = _read_picture(options.image, "RGB") if options.image else photograph()
+    mask = _read_picture(options.mask, "L") if options.mask else object_mask()
     if mask.width * picture.height != mask.height * picture.width:
         sys.exit(
             f"demo: the mask is {mask.width}x{mask.height}, the picture {picture.width}x{picture.height}: give "
-            "a mask of the picture's size, as an editor saves it."
+            "a mask of the picture's size."
         )
     mask = mask.resize(picture.size)
 
@@ -84,19 +84,19 @@ def main() -> int:
     if not options.checkpoint:
         print(
             "\nThe checkpoint is a small one, trained for this demo on a handful of photographs (demo/README.md).\n"
-            "For what yours can do: python dev.py demo --checkpoint FILE"
+            "To see what your checkpoint does: python dev.py demo --checkpoint FILE"
         )
     shown = options.output / WORKFLOWS[-1] / "side_by_side.png"
     print(f"\nOpen next: {shown}, then `python dev.py serve` for the canvas.")
     return 0
 
 
-def _opened(file: Path, mode: str) -> Image.Image:
-    """A picture file as viewers show it."""
+def _read_picture(file: Path, mode: str) -> Image.Image:
+    """Read a picture file and apply its EXIF orientation."""
     try:
         return ImageOps.exif_transpose(Image.open(file)).convert(mode)
     except UnidentifiedImageError:
-        sys.exit(f"demo: {file} is no picture that can be read. Give a PNG or a JPEG.")
+        sys.exit(f"demo: {file} is not a readable picture. Give a PNG or a JPEG.")
 
 
 def _run_all(
@@ -147,7 +147,7 @@ def _run_all(
 
 
 def _follow(client: HostClient, prompt: prompts.Prompt, name: str) -> Run:
-    """Queue a prompt and show its progress; ends the program where it fails."""
+    """Queue a prompt and show its progress. Exits the program if the prompt fails."""
     with tqdm(
         total=len(prompt), desc=name, unit="node", bar_format="{desc}: {bar} {n_fmt}/{total_fmt} {postfix}"
     ) as bar:
@@ -172,7 +172,7 @@ def _follow(client: HostClient, prompt: prompts.Prompt, name: str) -> Run:
 
 
 def _max_change(before: Image.Image, after: Image.Image, support: Image.Image) -> int:
-    """Largest difference, in steps of 1 of 255, over the pixels whose composite mask is 0."""
+    """Return the largest difference, in 8-bit levels, over the pixels whose composite mask is 0."""
     outside = np.asarray(support) == 0
     change = np.abs(np.asarray(after, np.int16) - np.asarray(before, np.int16))
     return int(change[outside].max(initial=0))
@@ -183,8 +183,8 @@ def _write(folder: Path, picture: Image.Image, mask: Image.Image, result: Image.
     picture.save(folder / "input.png")
     mask.save(folder / "mask.png")
     result.save(folder / "result.png")
-    veiled = Image.composite(Image.blend(picture, Image.new("RGB", picture.size, (255, 40, 25)), 0.6), picture, mask)
-    panels, gap = (picture, veiled, result), 8
+    tinted = Image.composite(Image.blend(picture, Image.new("RGB", picture.size, (255, 40, 25)), 0.6), picture, mask)
+    panels, gap = (picture, tinted, result), 8
     sheet = Image.new("RGB", (3 * picture.width + 2 * gap, picture.height), "white")
     for index, panel in enumerate(panels):
         sheet.paste(panel, (index * (picture.width + gap), 0))

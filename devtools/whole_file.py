@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` once all is written; of a failed writing nothing is left."""
+    """Yield a temporary path that replaces `path` when the block succeeds. It is removed if the block fails."""
     unfinished = path.with_suffix(".part")
     try:
         yield unfinished

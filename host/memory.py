@@ -1,4 +1,4 @@
-"""The memory of this computer and its card, and what to do when it runs out."""
+"""The memory of this computer and its graphics card, and retries when memory runs out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from ..inpaint.core.errors import InpaintError
 
 Result = TypeVar("Result")
-# What errors say: of accelerators, of torch's allocator on Linux and on Windows, and of libraries on the card.
+# Parts of error texts: of accelerators, of torch's CPU allocator on Linux and Windows, of cuBLAS and cuDNN.
 OUT_OF_MEMORY = (
     *("out of memory", "can't allocate memory", "not enough memory: you tried to allocate"),
     *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
@@ -21,19 +21,26 @@ OUT_OF_MEMORY = (
 
 
 class Computer(NamedTuple):
-    """Where models run, as `inpaint.vram.plan.Machine` has it."""
+    """The device that models run on. Fields and their order are those of `inpaint.vram.plan.Machine`."""
 
     name: str
+    """Name for users."""
     free: int
+    """Bytes on the device that models may use."""
     reserve: int
+    """Bytes that the host keeps unused, part of `free`."""
     dynamic: bool
+    """Whether the host streams weights to the card as they are used."""
     offloads: bool
+    """Whether weights can be offloaded. False for a CPU."""
     fp8: bool
+    """Whether weights can be stored in fp8."""
     text_on_card: bool
+    """Whether text encoders run on the card too. On old cards the host runs them on the CPU."""
 
 
 def this_computer() -> Computer:
-    """The device that models run on."""
+    """Describe the device that models run on."""
     management = comfy.model_management
     device = management.get_torch_device()
     cpu = management.is_device_cpu(device)
@@ -44,17 +51,17 @@ def this_computer() -> Computer:
         reserve=int(management.extra_reserved_memory()),
         dynamic=dynamic_vram(),
         offloads=not cpu,
-        # Of the others the host knows that Apple's and DirectML's have none, and nothing of the rest.
+        # Apple and DirectML devices lack fp8. Nothing is known about other devices, so fp8 is not assumed.
         fp8=device.type in ("cpu", "cuda"),
         text_on_card=management.text_encoder_device() == device,
     )
 
 
 def could_be_free(device: torch.device) -> int:
-    """Bytes that are free on a device, and those that models which are loaded there would give back."""
+    """Return the free bytes of a device, including those that unloading its models would free."""
     management = comfy.model_management
     loaded = 0
-    # The host's own list, which its other threads change, of models that it holds weakly: one may be gone by now.
+    # Iterate over a copy: other threads change the host's list. It refers to models weakly, so one may be gone.
     for entry in list(management.current_loaded_models):
         model = entry.model
         if model is not None and entry.device == device:
@@ -63,28 +70,28 @@ def could_be_free(device: torch.device) -> int:
 
 
 def make_room() -> None:
-    """Take every model off the card, and give back what torch keeps for later."""
+    """Unload every model from the card and empty torch's cache."""
     comfy.model_management.unload_all_models()
     comfy.model_management.soft_empty_cache()
 
 
 def tried_twice(work: Callable[[], Result], again: Callable[[], Result]) -> Result:
-    """What `work` gives; where memory runs out, what `again` gives with everything else off the card."""
+    """Return the result of `work`. If memory runs out, unload all models and return the result of `again`."""
     try:
         return work()
     except Exception as error:
         if not is_oom(error):
             raise
-    # Out of the except block, or the error would keep what was made so far alive.
+    # Outside the except block: inside it, the error would keep the tensors of the failed attempt alive.
     make_room()
     return again()
 
 
 def with_room(work: Callable[[], Result], again: Callable[[], Result], messages: Callable[[], str]) -> Result:
-    """As `tried_twice`.
+    """Like `tried_twice`, with an error for the user.
 
     Raises:
-        InpaintError: `messages`, if memory runs out then too.
+        InpaintError: with the text of `messages`, if memory runs out in `again` too.
     """
     try:
         return tried_twice(work, again)
@@ -95,28 +102,28 @@ def with_room(work: Callable[[], Result], again: Callable[[], Result], messages:
 
 
 def dynamic_vram() -> bool:
-    """Whether weights are brought onto the card when they are used (hosts from 0.16 on, on NVIDIA)."""
+    """Whether the host streams weights to the card as they are used (ComfyUI 0.16 or newer, on NVIDIA)."""
     memory = sys.modules.get("comfy.memory_management")
     return bool(getattr(memory, "aimdo_enabled", False))
 
 
 def ram() -> tuple[int, int, int]:
-    """Bytes of the computer's memory: all, available, and swap."""
+    """Return the computer's total, available and swap memory, in bytes."""
     memory = psutil.virtual_memory()
     return memory.total, memory.available, psutil.swap_memory().total
 
 
 def flash_attention() -> bool:
-    """Whether the host takes it that attention never writes its whole matrix."""
+    """Whether the host assumes that attention never stores its full matrix."""
     management = comfy.model_management
     return bool(management.xformers_enabled() or management.pytorch_attention_flash_attention())
 
 
 def is_oom(error: Exception) -> bool:
-    """Whether an error says that memory ran out, on any device.
+    """Whether an error means that memory ran out, on any device.
 
-    The host's OOM_EXCEPTION is plain `Exception` where torch knows no such error, so it is not asked. torch raises
-    OutOfMemoryError on accelerators and, on some of them and on the CPU, a RuntimeError told only by its text.
+    The host's OOM_EXCEPTION is not used: it is plain `Exception` if torch has no such error. torch raises
+    OutOfMemoryError on accelerators. On the CPU and some accelerators it raises a RuntimeError, recognised by its text.
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True

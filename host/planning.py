@@ -1,4 +1,4 @@
-"""From the names of files to a memory plan: what Estimate VRAM, the loaders and the route have in common."""
+"""Plan memory from file names. Shared by Estimate VRAM, the loaders and the HTTP route."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,21 +26,24 @@ IN_FILE = "in its file"
 
 
 def model_names() -> list[str]:
-    """Checkpoints, then diffusion models by themselves, GGUF files too."""
+    """List the checkpoints, then the diffusion model files, including GGUF."""
     return list(_models())
 
 
 def model_path(name: str) -> str:
-    """Where the file of one of `model_names` is.
+    """Return the path of one of `model_names`.
 
     Raises:
-        InpaintError: if there is none of this name.
+        InpaintError: if there is no such file.
     """
     return path_in(*_models().get(name, ("diffusion_models", name)))
 
 
 def _models() -> dict[str, tuple[str, str]]:
-    """Folder and name of each model by what it is listed as: its name, with the folder where that is a checkpoint's."""
+    """Return folder and name of each model, by its listed name.
+
+    A diffusion model with the name of a checkpoint is listed with its folder.
+    """
     listed = {name: ("checkpoints", name) for name in checkpoint_names()}
     for name in dict.fromkeys(diffusion_model_names() + gguf_names()):
         listed[f"diffusion_models/{name}" if name in listed else name] = ("diffusion_models", name)
@@ -57,20 +60,20 @@ def plan_for(
     others: Sequence[str] = (),
     weights: str | None = None,
 ) -> Plan:
-    """The plan for a model's file.
+    """Plan the memory of one job with a model.
 
     Args:
-        path: of a checkpoint or a diffusion model.
-        job: what is to be made.
-        card: of `CARDS`, or `HERE`.
-        budget: GiB that may be used at most; 0 for all that is free.
-        text_encoders, vae: files of their own.
-        others: further files of the same model, to take where the first does not fit.
-        weights: the dtype that the weights are to be kept in; None for the host's choice.
+        path: file of a checkpoint or a diffusion model.
+        job: size and batch to sample.
+        card: a card of `CARDS`, or `HERE` for this computer.
+        budget: limit in GiB; 0 = all free memory.
+        text_encoders, vae: separate files of these parts.
+        others: other files of the same model, used if the first does not fit.
+        weights: dtype to store the weights in; None = the host's choice.
 
     Raises:
-        InpaintError: if a file cannot be read, is not what it is given for, or is a legacy pickle, of which nothing is
-            known; or if `others` are of another model.
+        InpaintError: if a file cannot be read, does not contain the expected part, or is a legacy pickle, whose content
+            is unknown; or if one of `others` contains another model.
     """
     machine = Machine(*memory.this_computer()) if card == HERE else as_machine(card, memory.dynamic_vram())
     if budget:
@@ -85,17 +88,22 @@ def plan_for(
         if header.label != first.label:
             raise InpaintError(
                 f"{header.path.name}: expected the same model as {first.path.name} ({first.label}), got "
-                f"{header.label}. Choose another file of it."
+                f"{header.label}. Choose another file of that model."
             )
         facts, dtypes = detected(header, card, weights)
         needs = requirements_of(header, dtypes, facts, texts, part, flash=card != HERE or memory.flash_attention())
-        # Who asks for a precision does not want another.
+        # A requested precision is not replaced by fp8.
         variants.append(needs if weights is None else replace(needs, model_fp8=None))
     return make_plan(variants, job, machine)
 
 
 def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = None) -> tuple[HostFacts, Dtypes]:
-    """What the host says of a model, and the dtypes it will take. weights: as in `plan_for`."""
+    """Return the host's facts about a model and the dtypes it will use.
+
+    Args:
+        header: the model's file.
+        card, weights: as in `plan_for`.
+    """
     family = FAMILIES.get(header.family, OTHER)
     known = detect_model(header)
     facts = family.host if known is None else HostFacts(*known)
@@ -108,36 +116,41 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
 
 
 def budget_of(carrier: Any) -> int | None:
-    """Bytes of the card that a MODEL or VAE may use by its loader; None for all that is free."""
+    """Return the bytes that its loader allows a MODEL or VAE to use; None = all free memory."""
     facts = facts_of(carrier)
     return None if facts is None else facts.budget
 
 
 def tiled(done: str, worked: VaeResult) -> list[str]:
-    """What to say of work on a VAE: nothing where it was done whole."""
+    """Report that a VAE worked in tiles; an empty list if it did not.
+
+    Args:
+        done: past participle for the sentence: "encoded" or "decoded".
+        worked: the result of the VAE.
+    """
     if worked.tile is None:
         return []
-    why = "Memory ran out, so it was" if worked.ran_out else "To stay within the memory that is free, it was"
+    why = "Memory ran out, so it was" if worked.ran_out else "To stay within the free memory, it was"
     return [f"{why} {done} in tiles of {worked.tile} pixels."]
 
 
 def sampling_report(model: Any, shape: Sequence[int]) -> str:
-    """How sampling a latent of this shape will lie on the card, by the memory that is free now, in a sentence."""
+    """Report how much memory sampling a latent of this shape needs, how much is free, and how much is offloaded."""
     weights, work = sampling_memory(model, shape)
     computer = memory.this_computer()
     budget = budget_of(model) if budget_holds() else None
     free = computer.free if budget is None else min(computer.free, budget)
     needed = weights + max(work, LEAST_WORK) + computer.reserve
-    messages = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
+    message = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
     offloaded = min(weights, needed - free)
     if offloaded > 0 and computer.offloads:
-        often = "as they are used" if computer.dynamic else "at every step"
-        messages += f" {plain_size(offloaded)} of the model are brought in {often}."
-    return messages
+        when = "when they are used" if computer.dynamic else "at every step"
+        message += f" {plain_size(offloaded)} of the model are offloaded and loaded {when}."
+    return message
 
 
 def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
-    """What a node shows of a plan."""
+    """Return the report of a plan that a node shows: sentences, then a table."""
     messages = sentences(plan)
     if card == HERE and (trouble := trouble_of(files)):
         messages.append(trouble[1])
@@ -145,5 +158,5 @@ def report(plan: Plan, files: Sequence[str], card: str = HERE) -> str:
 
 
 def trouble_of(files: Sequence[str]) -> tuple[bool, str] | None:
-    """What is wrong with loading these files into the memory of this computer, as `ram_trouble` has it."""
+    """Check whether this computer has the RAM to load these files. Returns the result of `ram_trouble`."""
     return ram_trouble([Path(file).stat().st_size for file in files], Ram(*memory.ram()))

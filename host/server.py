@@ -1,4 +1,4 @@
-"""The host's server, where there is one."""
+"""Routes on the host's HTTP server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def add_get_route(path: str, answer: Callable[[Mapping[str, str]], Awaitable[tuple[int, dict[str, Any]]]]) -> None:
-    """Answer GET requests with JSON, behind the host's own checks of who asks.
+    """Answer GET requests with JSON, after the host's own access checks. Does nothing without a running server.
 
     Args:
-        path: such as "/mend/estimate"; the host serves it under /api too.
-        answer: takes the query, gives a status and a body. An error of it is the host's to report.
+        path: the route, such as "/mend/estimate". The host also serves it under /api.
+        answer: takes the query parameters; returns HTTP status and JSON body. The host reports its exceptions.
     """
-    # Where the nodes are used without a running server nobody asks, and importing it would start half of one.
+    # Without a running server nobody sends requests, and importing the module would partly start a server.
     module = sys.modules.get("server")
     server = None if module is None else getattr(module.PromptServer, "instance", None)
     if server is None:

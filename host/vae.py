@@ -1,4 +1,4 @@
-"""Pictures to latents and back."""
+"""Encode pictures to latents and decode them."""
 
 from __future__ import annotations
 
@@ -15,46 +15,50 @@ from ..inpaint.core.errors import InpaintError
 from ..inpaint.vram.plan import TILES
 from .memory import could_be_free, is_oom, make_room
 
-# Where memory ran out: the first tiles to try, and the last, in pixels.
+# Tile sides to retry with after memory ran out, in pixels: the first, and the smallest.
 FIRST_TILE, LEAST_TILE = 256, 64
 
 
 def vae_ratio(vae: Any) -> int:
-    """Pixels to a latent cell, along each side (8 for SD and Flux)."""
+    """Return the pixels per latent cell along each side (8 for SD and Flux)."""
     return int(vae.spacial_compression_encode())
 
 
 def vae_latents(vae: Any) -> tuple[int, bool]:
-    """Channels of the latents that a VAE makes, and whether they have frames."""
+    """Return the number of latent channels of a VAE, and whether its latents have frames."""
     return int(vae.latent_channels), vae.latent_dim == 3
 
 
 @dataclass(frozen=True)
 class VaeResult:
-    """result: latents or pictures. tile: side of the tiles in pixels, None where it was done whole. ran_out: whether
-    memory ran out on the way; if not, tiles were planned."""
+    """The output of a VAE and how it was computed."""
 
     result: Tensor
+    """Latents or pictures."""
     tile: int | None
+    """Side of the tiles in pixels; None if the VAE worked in one piece."""
     ran_out: bool
+    """Whether memory ran out on the way. If False, any tiles were planned."""
 
 
 def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> VaeResult:
-    """Latents of a batch of pictures.
+    """Encode a batch of pictures.
+
+    A video VAE would read a batch as the frames of one video, so it encodes pictures one by one.
 
     Args:
-        vae: VAE.
-        pixels: [B, H, W, 3] in 0..1; H and W multiples of `vae_ratio`, or the host crops them.
-        budget: bytes of the card that may be used; None for all that is free.
+        vae: the host's VAE.
+        pixels: [B, H, W, 3] float in 0..1. The host crops H and W to multiples of `vae_ratio`.
+        budget: bytes of the card that may be used; None = all free memory.
 
     Returns:
-        [B, C, h, w]; [B, C, 1, h, w] from a video VAE, which would take a batch for the frames of one film.
+        Latents [B, C, h, w], or [B, C, 1, h, w] from a video VAE.
 
     Raises:
-        InpaintError: if the checkpoint that the VAE came from has none, or memory runs out in the smallest tiles.
+        InpaintError: if the VAE comes from a checkpoint without one, or memory runs out even in the smallest tiles.
     """
     _check(vae)
-    films = [pixels] if vae.latent_dim == 2 or len(pixels) == 1 else list(pixels.split(1))
+    videos = [pixels] if vae.latent_dim == 2 or len(pixels) == 1 else list(pixels.split(1))
 
     def need(height: int, width: int) -> float:
         shape = (1, 3, height, width) if vae.latent_dim == 2 else (1, 3, 1, height, width)
@@ -62,21 +66,24 @@ def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> VaeResult:
 
     def work(tile: int | None) -> Tensor:
         if tile is None:
-            return torch.cat([vae.encode(film) for film in films])
-        modest = _reserving(vae, "memory_used_encode", need(tile, tile))
+            return torch.cat([vae.encode(video) for video in videos])
+        tiled_vae = _reserving(vae, "memory_used_encode", need(tile, tile))
         overlap = max(vae_ratio(vae), tile // 8)
-        return torch.cat([modest.encode_tiled(film, tile_x=tile, tile_y=tile, overlap=overlap) for film in films])
+        return torch.cat([tiled_vae.encode_tiled(video, tile_x=tile, tile_y=tile, overlap=overlap) for video in videos])
 
     return _whole_or_tiled(vae, work, need, pixels.shape[1], pixels.shape[2], budget, "encoding")
 
 
 def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
-    """Pictures [B, H, W, C] of a batch of latents.
+    """Decode a batch of latents.
 
     Args:
-        vae: VAE.
-        samples: [B, C, h, w], or [B, C, T, h, w] of a video VAE.
-        budget: bytes of the card that may be used; None for all that is free.
+        vae: the host's VAE.
+        samples: [B, C, h, w], or [B, C, T, h, w] for a video VAE.
+        budget: bytes of the card that may be used; None = all free memory.
+
+    Returns:
+        Pictures [B, H, W, C]. Frames of videos are joined into the batch.
 
     Raises:
         InpaintError: as `encode`.
@@ -92,9 +99,9 @@ def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
     def work(tile: int | None) -> Tensor:
         if tile is None:
             return vae.decode(samples)
-        modest = _reserving(vae, "memory_used_decode", need(tile, tile))
+        tiled_vae = _reserving(vae, "memory_used_decode", need(tile, tile))
         cells = max(1, tile // ratio)
-        return modest.decode_tiled(samples, tile_x=cells, tile_y=cells, overlap=cells // 4)
+        return tiled_vae.decode_tiled(samples, tile_x=cells, tile_y=cells, overlap=cells // 4)
 
     worked = _whole_or_tiled(vae, work, need, height, width, budget, "decoding")
     return replace(worked, result=worked.result.flatten(0, 1)) if worked.result.ndim == 5 else worked
@@ -105,8 +112,8 @@ def _check(vae: Any) -> None:
         vae.throw_exception_if_invalid()
     except RuntimeError as error:
         raise InpaintError(
-            "vae: expected a VAE, got the one of a checkpoint that has none. Load one from a file of its own, with "
-            "the host's Load VAE, and connect it."
+            "vae: expected a VAE, got that of a checkpoint without one. Load a VAE file with the host's Load VAE, and "
+            "connect it."
         ) from error
 
 
@@ -119,10 +126,11 @@ def _whole_or_tiled(
     budget: int | None,
     doing: str,
 ) -> VaeResult:
-    """Whole where that is safe, else in the largest tiles that are; where memory runs out all the same, in half of it.
+    """Encode or decode in one piece if that is safe, else in the largest safe tiles.
 
-    The host falls back to tiles by itself where it recognises the error. This covers what it does not: memory that
-    runs out again in those tiles, and errors that its older versions take for something else.
+    If memory runs out in one piece, retry in tiles of `FIRST_TILE`. If it runs out in tiles, halve them, down to
+    `LEAST_TILE`. The host falls back to tiles by itself when it recognises the error. This function also covers memory
+    that runs out in those tiles, and errors that older hosts do not recognise.
     """
     tile, ran_out = _planned_tile(vae, need, height, width, budget), False
     while True:
@@ -136,7 +144,7 @@ def _whole_or_tiled(
                     f"Memory ran out while {doing} {width}x{height}, even in tiles of {tile} pixels with no other "
                     "model on the card. Close other programs that use it, or work on a smaller picture."
                 ) from None
-        # Out of the except block, or the error would keep the tensors of the failed try alive.
+        # Outside the except block: inside it, the error would keep the tensors of the failed attempt alive.
         ran_out, tile = True, FIRST_TILE if tile is None else tile // 2
         make_room()
 
@@ -144,18 +152,21 @@ def _whole_or_tiled(
 def _planned_tile(
     vae: Any, need: Callable[[int, int], float], height: int, width: int, budget: int | None
 ) -> int | None:
-    """Side of the largest tile that is safe, in pixels; None where the whole is."""
+    """Return the side of the largest safe tile in pixels; None if one piece is safe."""
     management = comfy.model_management
     free = could_be_free(vae.device)
-    room = min(free, free if budget is None else budget) - vae.model_size() - management.extra_reserved_memory()
-    if need(height, width) <= room:
+    available = min(free, free if budget is None else budget) - vae.model_size() - management.extra_reserved_memory()
+    if need(height, width) <= available:
         return None
-    fitting = (tile for tile in TILES if need(min(tile, height), min(tile, width)) <= room)
+    fitting = (tile for tile in TILES if need(min(tile, height), min(tile, width)) <= available)
     return next(fitting, TILES[-1])
 
 
 def _reserving(vae: Any, name: str, count: float) -> Any:
-    """The same VAE, for whose work the host makes this much room: of tiles it would make as much as of the whole."""
-    modest = copy.copy(vae)
-    setattr(modest, name, lambda shape, dtype: count)
-    return modest
+    """Return a copy of a VAE for which the host reserves `count` bytes.
+
+    For tiles, the host would otherwise reserve as much as for the whole picture.
+    """
+    reserving = copy.copy(vae)
+    setattr(reserving, name, lambda shape, dtype: count)
+    return reserving

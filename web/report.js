@@ -1,11 +1,11 @@
-// Shows what a Mend node reported (the "text" of its output) in the node itself, below its widgets.
+// Shows the report of a Mend node (the "text" of its output) in the node, below its widgets.
 import { api } from "/scripts/api.js";
 import { app } from "/scripts/app.js";
 
 const TYPE = "mend-report";
 const MARGIN = 10; // around the text
-const ADDED = 4; // to a widget's height, by the host
-const NARROWEST = 230; // of a new node: less cuts titles, and reports get long
+const ADDED = 4; // that the host adds to a widget's height
+const NARROWEST = 230; // minimum width of a new node: narrower nodes cut titles and make reports long
 const STYLE = {
   whiteSpace: "pre-wrap",
   overflowWrap: "anywhere",
@@ -20,8 +20,9 @@ const STYLE = {
 
 let made = 0;
 
-// Empty it takes no room. It is there from the start, because Nodes 2.0 may overlook widgets that come later; and each
-// has a name of its own, because there a node that undo makes anew keeps the old elements of widgets of the same name.
+// An empty report takes no space. The widget exists from the start, because Nodes 2.0 may ignore widgets that are added
+// later. Each has a unique name: in Nodes 2.0, a node recreated by undo keeps the old elements of widgets with the same
+// name.
 function addReport(node) {
   const element = document.createElement("div");
   element.className = TYPE;
@@ -31,15 +32,15 @@ function addReport(node) {
     if (element.textContent) height = heightAt(element, node.size[0] - 2 * MARGIN) + 2 * MARGIN - ADDED;
   };
   const widget = node.addDOMWidget(`report ${++made}`, TYPE, element, {
-    serialize: false, // of the prompt
+    serialize: false, // not in the prompt
     hideOnZoom: false,
-    margin: 0, // more than its height would leave less than nothing, which newer pages take for all of the page
+    margin: 0, // a margin above the height gives a negative size, which newer pages treat as the full page
     afterResize: measure,
   });
-  // As high as its text: a widget with a layout size is stretched, in Nodes 2.0 beyond what it names as its most.
+  // Keeps the widget as high as its text: one with a layout size is stretched, in Nodes 2.0 even beyond its maximum.
   widget.computeLayoutSize = undefined;
   widget.computeSize = () => [0, height];
-  widget.serialize = false; // of the saved workflow
+  widget.serialize = false; // not in the saved workflow
   widget.label = "report";
   widget.show = (text) => {
     element.textContent = text;
@@ -52,7 +53,7 @@ function addReport(node) {
   return widget;
 }
 
-// Measured on a copy: the element itself is stretched to the widget's height, and has none while off the screen.
+// Measures a copy: the element itself is stretched to the widget's height, and has no height while off screen.
 function heightAt(element, width) {
   const copy = element.cloneNode(true);
   Object.assign(copy.style, { position: "absolute", visibility: "hidden", width: `${width}px`, height: "auto" });
@@ -67,8 +68,8 @@ function report(node, output) {
   if (widget && output?.text) widget.show([output.text].flat().join("\n"));
 }
 
-// What undo and a change of tabs bring back. The page adds to it, but not what was done before it heard that the prompt
-// is queued.
+// Stores the outputs that undo and a change of tabs restore. The page stores them too, but not those that arrive before
+// its event "promptQueued".
 function rememberOutputs() {
   const tracker = app.extensionManager.workflow.activeWorkflow?.changeTracker;
   if (tracker) tracker.nodeOutputs = { ...tracker.nodeOutputs, ...app.nodeOutputs };
@@ -87,6 +88,6 @@ app.registerExtension({
     };
   },
   setup: () => api.addEventListener("promptQueued", rememberOutputs),
-  // Undo and a change of tabs make all nodes anew, and then bring the outputs back.
+  // Undo and a change of tabs recreate all nodes, and then restore the outputs.
   onNodeOutputsUpdated: (outputs) => app.graph.nodes.forEach((node) => report(node, outputs[node.id])),
 });

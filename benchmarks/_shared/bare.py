@@ -1,6 +1,6 @@
-"""The least that an operator's work takes: single OpenCV calls on one frame, their input at hand in the form they want.
+"""Lower bounds of the operators' times: single OpenCV calls on one frame, with inputs already in the form they need.
 
-Where an operator has no such bound, a peer that does the same work stands in for it, and its words say so.
+An operator without such a bound is compared with a peer that does the same work; the label says so.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# Cells of a pooled mask, and frames in an average over time, as the operators are called here.
+# Pixels per side of a pooled cell, and frames per average over time, as the benchmark calls the operators.
 CELL = 8
 TAPS = 9
 
 
 @dataclass(frozen=True)
 class Bare:
-    """words: what is done. needs: the masks of `Drawn` it is done to. run: takes a frame of each, and a radius."""
+    """The lower bound of an operator's time."""
 
     words: str
+    """Label: what is done."""
     needs: tuple[str, ...]
+    """Names of the masks of `Drawn` that `run` takes."""
     run: Callable[..., object]
+    """Takes one frame of each mask, then the radius in pixels."""
 
 
 def _distance(area: np.ndarray, px: int) -> np.ndarray:

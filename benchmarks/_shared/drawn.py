@@ -1,4 +1,4 @@
-"""Masks as people and detectors make them, drawn at any size: blobs, strokes, a ring, pinholes and specks."""
+"""Masks like those of people and detectors, drawn at any size: blobs, strokes, a ring, pinholes and specks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 
 class Drawn:
-    """The masks [batch, size, size] of one row, every frame its own; each kind is made when it is first asked for.
+    """The masks [batch, size, size] of one row of a table. Every frame differs. Each mask is drawn on first access.
 
-    They reach into the corners of the picture, so that nothing is saved by working on the part around the mask, and
-    cover a fifth of it; only `small` keeps to a tenth of either side.
+    They cover a fifth of the picture and reach into its corners, so working on the mask's bounding box saves nothing.
+    Only `small` is confined: to a tenth of each side.
     """
 
     def __init__(self, size: int, batch: int) -> None:
@@ -22,27 +22,27 @@ class Drawn:
 
     @cached_property
     def area(self) -> np.ndarray:
-        """uint8, 1 on the mask."""
+        """uint8, 1 = masked."""
         return np.stack([draw(self.size, seed) for seed in range(self.batch)])
 
     @cached_property
     def rest(self) -> np.ndarray:
-        """uint8, 1 beside it."""
+        """uint8, 1 = not masked."""
         return 1 - self.area
 
     @cached_property
     def hard(self) -> Tensor:
-        """float32, as are all that follow."""
+        """float32, as are all masks below."""
         return torch.from_numpy(self.area.astype(np.float32))
 
     @cached_property
     def soft(self) -> Tensor:
-        """With an edge some 16 pixels wide, of any values."""
+        """A soft edge about 16 pixels wide, with arbitrary values."""
         return torch.from_numpy(np.stack([cv2.GaussianBlur(frame, (0, 0), 4) for frame in self.hard.numpy()]))
 
     @cached_property
     def soft_8_bit(self) -> Tensor:
-        """The same, of the values that a picture holds."""
+        """Like `soft`, rounded to 8-bit values."""
         return self.soft.mul(255).round_().div_(255)
 
     @cached_property
@@ -59,7 +59,7 @@ class Drawn:
 
 
 def draw(size: int, seed: int) -> np.ndarray:
-    """[size, size] uint8 of 0 and 1."""
+    """Draw a mask: [size, size] uint8, 0 or 1."""
     rng = np.random.default_rng(seed)
     area: np.ndarray = np.zeros((size, size), np.uint8)
 
@@ -76,7 +76,7 @@ def draw(size: int, seed: int) -> np.ndarray:
     ring = spot(0.2)
     cv2.circle(area, ring, size // 8, 1, -1)
     cv2.circle(area, ring, size // 12, 0, -1)
-    # Specks and pinholes have the same few pixels at every size; a larger picture has more of them.
+    # Specks and pinholes have the same size at every resolution; larger pictures have more of them.
     for value in (1, 0):
         for _ in range(size // 8):
             cv2.circle(area, spot(0), int(rng.integers(3)), value, -1)

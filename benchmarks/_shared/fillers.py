@@ -1,9 +1,10 @@
-"""Ways to fill a hole with a model that knows whole pictures only, and how far each is from the true fills."""
+"""Methods to inpaint with a model trained on whole pictures only, and their distance from the true fills."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,17 +16,17 @@ from inpaint.sampling.coherent import Level, coherent, flow_level, noise_in, rat
 
 Denoise = Callable[[Tensor, int], Tensor]
 Noise = Callable[[], Tensor]
-# Of the host's karras scheduler, for SD 1.5 and SDXL.
+# The host's karras scheduler for SD 1.5 and SDXL: largest and smallest sigma, and rho.
 LARGEST_RATIO, SMALLEST_RATIO, KARRAS = 14.6, 0.03, 7
 
 
 def replacement(denoise: Denoise, x: Tensor, levels: Sequence[Level], reference: Tensor, keep: Tensor) -> Tensor:
-    """The host's noise mask with its sampler euler: N calls for N steps.
+    """Sample like the host's noise mask with the sampler euler: N calls for N steps.
 
-    Before each call the known part is replaced by the picture with the noise of the start, after it by the picture.
+    Before each call the known part is replaced by the picture plus the initial noise. After it, by the picture.
 
     Args:
-        denoise, x, levels, reference, keep: as for `coherent`; the last level has no noise.
+        denoise, x, levels, reference, keep: as for `coherent`. The last level has no noise.
 
     Returns:
         [B, ...] as x.
@@ -47,11 +48,11 @@ def repaint(
     noise: Noise,
     times: int,
 ) -> Tensor:
-    """RePaint: every step is taken this many times, with new noise in between: (N - 1) times + 1 calls for N steps.
+    """Sample by RePaint: each step is repeated `times` times with new noise. N steps take (N - 1) * times + 1 calls.
 
     Args:
-        denoise, x, levels, reference, keep, noise: as for `coherent`; the last level has no noise.
-        times: how often each step is taken; but the last, which has no noise to renew, is taken once.
+        denoise, x, levels, reference, keep, noise: as for `coherent`. The last level has no noise.
+        times: repetitions of each step. The last step has no noise to renew and is taken once.
 
     Returns:
         [B, ...] as x.
@@ -60,8 +61,8 @@ def repaint(
     """
     for i, (level, lower) in enumerate(pairwise(levels)):
         shrink = level.alpha / lower.alpha
-        added = level.sigma**2 - (shrink * lower.sigma) ** 2  # from the lower level to this one
-        renewed = added * (lower.sigma / level.sigma) ** 2  # of DDPM's way down
+        added = level.sigma**2 - (shrink * lower.sigma) ** 2  # variance that leads from the lower level to this one
+        renewed = added * (lower.sigma / level.sigma) ** 2  # variance of DDPM's posterior
         for again in reversed(range(times)):
             x = torch.lerp(x, level.alpha * reference + level.sigma * noise(), keep)
             picture = denoise(x, i)
@@ -75,12 +76,12 @@ def repaint(
 
 
 def flow_levels(steps: int) -> list[Level]:
-    """Of a flow model, times evenly spaced."""
+    """Return the levels of a flow model, evenly spaced in time."""
     return [flow_level(1 - i / steps) for i in range(steps + 1)]
 
 
 def karras_levels(steps: int) -> list[Level]:
-    """Of a model like SD 1.5 or SDXL, with the host's scheduler karras."""
+    """Return the levels of SD 1.5 or SDXL with the host's scheduler karras."""
     most, least = LARGEST_RATIO ** (1 / KARRAS), SMALLEST_RATIO ** (1 / KARRAS)
     spaced = torch.linspace(most, least, steps).tolist()
     return [*(ratio_level(root**KARRAS) for root in spaced), Level(1.0, 0.0)]
@@ -88,11 +89,14 @@ def karras_levels(steps: int) -> list[Level]:
 
 @dataclass(frozen=True)
 class Filler:
-    """run: denoise, start, levels, reference, keep, noise to pictures. steps: how many a number of calls allows."""
+    """A method to inpaint."""
 
     name: str
+    """Its name in the tables."""
     run: Callable[[Denoise, Tensor, Sequence[Level], Tensor, Tensor, Noise], Tensor]
+    """Takes denoise, initial noise, levels, reference, keep and noise; returns pictures."""
     steps: Callable[[int], int]
+    """Number of steps for a number of model calls."""
 
 
 TIMES = 5
@@ -100,35 +104,35 @@ FILLERS = {
     filler.name: filler
     for filler in (
         Filler("replacement", lambda *given: replacement(*given[:5]), lambda calls: calls),
-        Filler("RePaint", lambda *given: repaint(*given, TIMES), lambda calls: (calls - 1) // TIMES + 1),
+        Filler("RePaint", partial(repaint, times=TIMES), lambda calls: (calls - 1) // TIMES + 1),
         Filler("delayed", coherent, lambda calls: calls),
-        Filler("full", lambda *given: coherent(*given, full=True), lambda calls: (calls + 1) // 2),
+        Filler("full", partial(coherent, full=True), lambda calls: (calls + 1) // 2),
     )
 }
 
 
 class Score(NamedTuple):
-    """How far fills are from the true ones, 0 = not at all, as a share of how far true fills scatter.
-
-    mean: of their means. covariance: of their covariances. distance: energy distance, which sees any difference.
-    """
+    """Errors of fills relative to the spread of true fills; 0 = no error."""
 
     mean: float
+    """Error of the mean."""
     covariance: float
+    """Error of the covariance."""
     distance: float
+    """Energy distance, which is sensitive to any difference of the distributions."""
 
 
 def score(toy: Toy, known: Tensor, fills: Tensor, random: torch.Generator) -> Score:
     """Compare fills with the true ones.
 
-    Errors are squared by multiplying those of one half of the fills by those of the other, so that chance cancels:
-    true fills score 0 on average, however few.
+    A squared error is the product of the errors of two halves of the fills, so that sampling noise cancels: true
+    fills score 0 on average, whatever their number.
 
     Args:
-        toy: what they are of.
+        toy: the distribution of the pictures.
         known: [K, size], pictures.
-        fills: [K, M, values in the hole], M fills for each.
-        random: for the true ones.
+        fills: [K, M, values in the hole], M fills for each picture.
+        random: generator of the true fills.
     """
     off = torch.zeros(3, dtype=fills.dtype)
     scale = torch.zeros(3, dtype=fills.dtype)
@@ -148,9 +152,11 @@ def _covariance(points: Tensor) -> Tensor:
 
 
 def energy_distance(some: Tensor, others: Tensor) -> float:
-    """Between two distributions, from [M, D] of each: 0 where they are the same, and then by chance just below.
+    """Estimate the energy distance of two distributions from samples [M, D] of each.
 
-    Source: Szekely & Rizzo 2013, doi:10.1016/j.jspi.2013.03.018, its unbiased form.
+    0 if they are equal, up to sampling noise of either sign.
+
+    Source: Szekely & Rizzo 2013, doi:10.1016/j.jspi.2013.03.018, the unbiased form.
     """
 
     def within(points: Tensor) -> Tensor:
@@ -160,12 +166,15 @@ def energy_distance(some: Tensor, others: Tensor) -> float:
 
 
 def fill(toy: Toy, filler: Filler, levels: Sequence[Level], known: Tensor, count: int, seed: int) -> Score:
-    """Fill each of these pictures this many times, from noise, and compare.
+    """Fill each picture `count` times from noise, and score the fills.
 
     Args:
-        toy: what the pictures are of, and the model.
+        toy: the distribution of the pictures, and the model.
+        filler: the method.
         levels: as for `coherent`.
-        known: [K, size].
+        known: [K, size], pictures.
+        count: fills of each picture.
+        seed: seed of the noise and of the true fills.
     """
     random = torch.Generator().manual_seed(seed)
     reference = known.repeat_interleave(count, dim=0)

@@ -1,4 +1,4 @@
-"""The host in this process, with its own nodes or with the pack."""
+"""Import the host into this process, with its own nodes or with the pack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def host_folder() -> Path:
 
 
 class HostWithPack:
-    """The host in this process, with the pack loaded by it.
+    """The host in this process with the pack loaded.
 
     Args:
         base: base directory, made by `prepare_base` with the pack in it.
@@ -38,13 +38,13 @@ class HostWithPack:
             sys.exit("The host could not load the pack.")
 
     def pack(self, name: str) -> ModuleType:
-        """A module of the pack as the host loaded it."""
+        """Return a module of the pack as the host loaded it."""
         root = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].__module__.partition(".nodes.")[0]
         return importlib.import_module(f"{root}.{name}")
 
 
 def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:
-    """The nodes of a file of the host's comfy_extras: `extra_nodes("nodes_mask.py")("GrowMask")(mask=mask, ...)`."""
+    """Return the nodes of a file of comfy_extras: `extra_nodes("nodes_mask.py")("GrowMask")(mask=mask, ...)`."""
     host = host_folder()
     base = ROOT / ".host" / "bench"
     prepare_base(base, pack=None)
@@ -53,7 +53,7 @@ def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:
         sys.exit(f"The host could not load {file}.")
 
     def function(node_id: str) -> Callable[..., Any]:
-        # Old nodes and V3 ones alike name the function that the executor calls.
+        # Both old and V3 nodes name the function that the executor calls.
         node = nodes.NODE_CLASS_MAPPINGS[node_id]
         return getattr(node(), node.FUNCTION)
 

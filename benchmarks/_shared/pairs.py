@@ -1,4 +1,4 @@
-"""Two ways to do one thing, timed in turn: a ratio of two runs side by side holds on a machine that is never quiet."""
+"""Time two implementations in turn. The ratio of two adjacent runs is reliable even on a busy machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 PAIRS = 15
-# Where one run takes longer than this, fewer pairs have to do.
+# Slower runs are measured with fewer pairs.
 SLOW_SECONDS = 1.0
 SLOW_PAIRS = 5
 
 
 @dataclass(frozen=True)
 class Quartiles:
+    """Quartiles of measured values."""
+
     low: float
+    """Lower quartile."""
     median: float
+    """Median."""
     high: float
+    """Upper quartile."""
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Quartiles:
@@ -29,10 +34,12 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seconds that each took, pair by pair."""
+    """Times of two implementations, pair by pair."""
 
     ours: list[float]
+    """Seconds of ours."""
     others: list[float]
+    """Seconds of the other."""
 
     @property
     def our_ms(self) -> Quartiles:
@@ -44,20 +51,20 @@ class Pairs:
 
     @property
     def faster(self) -> Quartiles:
-        """How many times as long as ours the other took."""
+        """Ratio other / ours."""
         return Quartiles.of([other / ours for ours, other in zip(self.ours, self.others, strict=True)])
 
     @property
     def slower(self) -> Quartiles:
-        """How many times as long as the other ours took."""
+        """Ratio ours / other."""
         return Quartiles.of([ours / other for ours, other in zip(self.ours, self.others, strict=True)])
 
 
 def measure(ours: Callable[[], object], other: Callable[[], object], count: int | None = None) -> Pairs:
-    """Time both back to back, again and again. Each goes first in every second pair, and was run once before.
+    """Time both back to back, in pairs. Each runs once before as a warm-up, and goes first in every second pair.
 
     Args:
-        count: how many pairs; None takes as many as suit how long they take.
+        count: number of pairs; None chooses `PAIRS` or, for slow runs, `SLOW_PAIRS`.
     """
     slowest = max(seconds_of(ours), seconds_of(other))
     pairs = Pairs([], [])
@@ -71,11 +78,11 @@ def seconds_of(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     result = run()
     taken = time.perf_counter() - start
-    # Giving the memory back is not timed.
+    # Freeing the memory is not timed.
     del result
     return taken
 
 
 def _short(value: float) -> str:
-    """Three digits, never an exponent."""
+    """Format with three significant digits and no exponent."""
     return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"

@@ -1,4 +1,4 @@
-"""The most memory that a piece of work holds beside what was there before, as the system counts it. Linux only."""
+"""Measure how much a piece of work raises the process's peak memory (RSS). Linux only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-# The number of malloc's setting, in glibc's malloc.h.
+# M_MMAP_THRESHOLD of glibc's malloc.h.
 MMAP_THRESHOLD = -3
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
-    """Run it twice, the first time for what stays for good, and measure the second. What it returns counts."""
+    """Return the peak bytes of the work's second run, result included. The first run fills caches."""
     libc = ctypes.CDLL(None)
-    # What is freed goes back to the system at once, so that only what is held counts; later as the allocator ends up
-    # having it by itself.
+    # With a low threshold, freed memory returns to the system at once, so only live memory counts. Afterwards the
+    # threshold is set to the value that glibc's allocator adapts to by itself.
     libc.mallopt(MMAP_THRESHOLD, 2**20)
     work()
     gc.collect()
@@ -30,6 +30,6 @@ def peak_bytes(work: Callable[[], object]) -> int:
 
 
 def _status(name: str) -> int:
-    """Bytes, from a line of the process's status in kB."""
+    """Return the bytes of a field of /proc/self/status."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024

@@ -1,4 +1,4 @@
-"""Photographs that scikit-image's wheel holds, and repainted versions of them that went wrong as models' do."""
+"""Photographs of scikit-image's wheel, and repainted versions with errors as models make them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ NAMES = ("astronaut", "coffee", "chelsea", "rocket", "motorcycle_left", "ihc")
 
 @dataclass(frozen=True)
 class Case:
-    """One picture to be repainted.
-
-    truth: [1, H, W, 3], the photograph. original: the same with a strange object in the hole, which was to go.
-    repainted: the truth again, as a model gives it back. hole: [1, H, W] of 0 and 1.
-    """
+    """One picture to be repainted."""
 
     name: str
+    """The photograph's name."""
     truth: Tensor
+    """[1, H, W, 3] in 0..1, the photograph."""
     original: Tensor
+    """The photograph with a foreign object in the hole, which is to be removed."""
     repainted: Tensor
+    """The photograph with a model's errors."""
     hole: Tensor
+    """[1, H, W], 0 or 1."""
 
 
 def cases(wrong: Callable[[np.ndarray], np.ndarray]) -> Iterator[Case]:
-    """Each photograph, repainted in this wrong way."""
+    """Yield each photograph, repainted with the error `wrong`."""
     for seed, name in enumerate(NAMES):
         truth = _photo(name)
         hole = _hole(truth.shape[:2], seed)
@@ -45,14 +46,14 @@ def cases(wrong: Callable[[np.ndarray], np.ndarray]) -> Iterator[Case]:
 
 
 def color_shift(truth: np.ndarray) -> np.ndarray:
-    """Less contrast, another tint, and brighter to one side."""
+    """Reduce the contrast, add a tint, and brighten one side."""
     height, width = truth.shape[:2]
     x, y = np.linspace(-1, 1, width)[None, :, None], np.linspace(-1, 1, height)[:, None, None]
     return (truth - 0.5) * 0.93 + 0.5 + np.array([0.05, 0.01, -0.03]) + 0.02 * (x - y)
 
 
 def drifted(truth: np.ndarray) -> np.ndarray:
-    """1.6 pixels to the right, 1.1 up, and 0.6 % larger."""
+    """Shift by 1.6 pixels to the right and 1.1 up, and enlarge by 0.6 %."""
     centre = (np.array(truth.shape[:2]) - 1) / 2
     rows, columns = np.indices(truth.shape[:2])
     places = [(rows - centre[0] + 1.1) / 1.006 + centre[0], (columns - centre[1] - 1.6) / 1.006 + centre[1]]
@@ -61,17 +62,17 @@ def drifted(truth: np.ndarray) -> np.ndarray:
 
 
 def both(truth: np.ndarray) -> np.ndarray:
-    """Drifted, and of another color."""
+    """Apply both errors: drift, then color shift."""
     return color_shift(drifted(truth))
 
 
 def sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], path: Path, quality: int = 82) -> None:
-    """Pictures side by side, a row for each photograph, with a line above each. Values in 0..1."""
+    """Write pictures (values in 0..1) side by side, a row for each photograph, each picture with a title."""
     drawn = []
     for name, pictures in rows:
         tiles = []
         for title, picture in pictures:
-            tile = np.ascontiguousarray((picture.clip(0, 1) * 255).round().astype(np.uint8)[..., ::-1])
+            tile: np.ndarray = np.ascontiguousarray((picture.clip(0, 1) * 255).round().astype(np.uint8)[..., ::-1])
             tile = cv2.copyMakeBorder(tile, 20, 4, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
             cv2.putText(tile, f"{name}: {title}", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
             tiles.append(tile)
@@ -90,7 +91,7 @@ def _photo(name: str) -> np.ndarray:
 
 
 def _hole(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """A blob across a fifth of the picture, as someone paints it around an object."""
+    """Draw a blob like one painted around an object, over about a fifth of the picture."""
     random = np.random.default_rng(seed)
     height, width = shape[:2]
     y, x = np.mgrid[:height, :width]
@@ -102,6 +103,6 @@ def _hole(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def _as_decoded(picture: np.ndarray, seed: int) -> np.ndarray:
-    """What a VAE does to it besides: a little softer, with a little noise."""
+    """Add a VAE's errors: slight blur and slight noise."""
     noise = 0.006 * np.random.default_rng(seed).standard_normal(picture.shape)
     return (ndimage.gaussian_filter(picture, (0.5, 0.5, 0)) + noise).clip(0, 1)

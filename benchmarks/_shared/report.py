@@ -1,4 +1,4 @@
-"""Tables in Markdown, said line by line as they come about, and the machine that they are from in words."""
+"""Print Markdown tables line by line, and describe the machine that they were measured on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Report:
-    """Prints what it is told, and keeps it for a file."""
+    """Prints lines, and keeps them for a file."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -28,7 +28,7 @@ class Report:
         self.say(f"- {'met' if reached else 'MISSED'}: {text}")
 
     def table(self, **columns: int) -> None:
-        """Begin a table. columns: names (underscores are spaces) and how wide they are on the screen."""
+        """Begin a table. columns: names (underscores become spaces) and widths in characters."""
         self._widths = list(columns.values())
         self.say()
         self.row(*(name.replace("_", " ") for name in columns))
@@ -43,7 +43,7 @@ class Report:
 
 
 def machine(host: Path) -> str:
-    """What the figures are from: the day, the processor and the versions.
+    """Describe the measurement: date, processor and versions.
 
     Args:
         host: ComfyUI's folder.
@@ -61,7 +61,7 @@ def machine(host: Path) -> str:
 
 
 def _processor() -> str:
-    # Linux alone does not tell it through `platform`.
+    # `platform` does not know the processor's name on Linux.
     listed = Path("/proc/cpuinfo")
     if listed.is_file():
         for line in listed.read_text(encoding="utf-8").splitlines():

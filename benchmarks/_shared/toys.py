@@ -1,4 +1,4 @@
-"""Pictures so small that the best model of them, and every true fill, is known by formula."""
+"""Toy distributions of tiny pictures, whose optimal denoiser and true fills have closed forms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from inpaint.sampling.coherent import Level
 
 
 class Toy(ABC):
-    """A distribution of pictures of `size` values, and a hole in them.
-
-    hole: [size] bool.
-    """
+    """A distribution of pictures of `size` values, and a hole in them."""
 
     hole: Tensor
+    """[size] bool."""
 
     @property
     def size(self) -> int:
@@ -26,25 +24,25 @@ class Toy(ABC):
 
     @abstractmethod
     def pictures(self, count: int, random: Generator) -> Tensor:
-        """[count, size] of the distribution."""
+        """Sample pictures: [count, size]."""
 
     @abstractmethod
     def denoise(self, x: Tensor, level: Level) -> Tensor:
-        """The mean of all pictures that x, [N, size] at this level, may come from: what a model learns."""
+        """Return the posterior mean of the picture given noisy x [N, size]: the optimal denoiser."""
 
     @abstractmethod
     def fills(self, known: Tensor, count: int, random: Generator) -> Tensor:
-        """[count, values in the hole] of the true fills around what is known of this picture, [size]."""
+        """Sample true fills given the known values of a picture [size]: [count, values in the hole]."""
 
     @abstractmethod
     def moments(self, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and covariance of those."""
+        """Return mean and covariance of the true fills."""
 
 
 class Line(Toy):
-    """A line of values, each like its neighbours (a stationary AR(1) process); the middle third is missing.
+    """A stationary AR(1) process; the middle third is missing.
 
-    All is Gaussian, and a model of it is linear: the friendliest case there is.
+    It is Gaussian, so the optimal denoiser is linear: the easiest case.
     """
 
     def __init__(self, size: int = 24, likeness: float = 0.9) -> None:
@@ -73,10 +71,10 @@ class Line(Toy):
 
 
 class Clouds(Toy):
-    """Points in round clouds, all as likely: a fill has to choose a cloud that agrees with what is known.
+    """A mixture of equally likely isotropic Gaussians. A fill has to choose a cloud that agrees with the known values.
 
     Args:
-        centres: [clouds, size].
+        centres: [clouds, size], their means.
         spread: standard deviation of every value within a cloud.
         hole: [size] bool.
     """
@@ -107,7 +105,7 @@ class Clouds(Toy):
         return mean, within + (likely * away.T) @ away
 
     def _likely(self, known: Tensor) -> Tensor:
-        """How likely each cloud is around what is known."""
+        """Return the probability of each cloud given the known values."""
         away = (known - self.centres)[:, ~self.hole]
         return (away.square().sum(dim=-1) / (-2 * self.variance)).softmax(dim=-1)
 
@@ -116,9 +114,9 @@ class Clouds(Toy):
 
 
 def waves() -> Clouds:
-    """Six waves of eight values, each pure but for some scatter; the second half is missing.
+    """Return six cosine waves of eight values with some noise; the second half is missing.
 
-    The known half tells the wave, as the surroundings of a hole mostly tell what is in it.
+    The known half determines the wave, as the surroundings of a hole mostly determine its content.
     """
     pitch, place = torch.arange(1.0, 7, dtype=torch.float64), torch.arange(8, dtype=torch.float64)
     centres = 2**0.5 * torch.cos(math.pi / 8 * pitch[:, None] * (place + 0.5))
@@ -126,8 +124,10 @@ def waves() -> Clouds:
 
 
 def spiral() -> Clouds:
-    """Points in six clouds along a spiral, the first coordinate known: it leaves two or three clouds to choose from,
-    and in the right shares."""
+    """Return six clouds along a spiral with the first coordinate known.
+
+    The known coordinate leaves two or three clouds, which fills must choose with the right probabilities.
+    """
     turn = torch.arange(6, dtype=torch.float64) / 6
     radius, angle = 0.5 + 1.5 * turn, 1 + 2 * math.pi * turn
     centres = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)

@@ -1,4 +1,4 @@
-"""Every fill of ours, and what other libraries have."""
+"""All of our fills, and those of other libraries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 
 
 def bare_opencv(image: Tensor, mask: Tensor, method: int) -> Tensor:
-    """As people call it: in 8 bits, on whatever the hole holds."""
+    """Fill with OpenCV as usually called: in 8 bit, without clearing the hole."""
     pictures = (image * 255).round().byte().numpy()
     holes = (mask > 0).byte().numpy()
     filled = [cv2.inpaint(picture, hole, fills.RADIUS, method) for picture, hole in zip(pictures, holes, strict=True)]

@@ -1,4 +1,4 @@
-"""Photographs with holes in them, and with things pasted onto them, so that what should come back is known."""
+"""Photographs with holes or pasted objects, so that the true content is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from devtools.pictures.photographs import photographs
 
-# Of those that scikit-image's wheel holds: scenes, and plain textures.
+# Photographs of scikit-image's wheel: scenes, then plain textures.
 SHIPPED = (
     *("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "ihc.png"),
     *("brick.png", "grass.png", "gravel.png"),
@@ -25,31 +25,36 @@ SHIPPED = (
 
 @dataclass(frozen=True)
 class Scene:
-    """truth: [1, H, W, 3]. given: the same with something else in the hole, which may reach out of it. mask:
-    [1, H, W] of 0 and 1."""
+    """A picture to be filled."""
 
     truth: Tensor
+    """[1, H, W, 3] in 0..1, the photograph."""
     given: Tensor
+    """[1, H, W, 3], the photograph with other content in the hole, which may extend slightly beyond it."""
     mask: Tensor
+    """[1, H, W], 0 or 1."""
 
 
 def files() -> dict[str, Path]:
-    """Photographs by name, the most different ones first."""
+    """Return photograph files by name, in an order that makes the first ones diverse."""
     shipped = {name.partition(".")[0]: Path(skimage.data.__file__).parent / name for name in SHIPPED}
     debian = photographs()
     return shipped | {name: debian[name] for name in sorted(debian, key=lambda name: zlib.crc32(name.encode()))}
 
 
 def read(path: Path, side: int) -> np.ndarray:
-    """[H, W, 3] in 0..1, reduced to this many pixels on its longer side."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1]
+    """Read a picture as [H, W, 3] in 0..1, with at most `side` pixels on its longer side."""
+    stored = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if stored is None:
+        raise FileNotFoundError(path)
+    picture = stored[..., ::-1]
     scale = side / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return picture.astype(np.float32) / 255
 
 
-# ---- holes: each takes height, width and random numbers, and gives [H, W] bool -----------------------------------
+# ---- holes: each takes height, width and a generator, and returns [H, W] bool ------------------------------------
 
 
 def ellipse(height: int, width: int, random: np.random.Generator) -> np.ndarray:
@@ -66,17 +71,17 @@ def box(height: int, width: int, random: np.random.Generator) -> np.ndarray:
 
 
 def strokes(height: int, width: int, random: np.random.Generator) -> np.ndarray:
-    """Three lines as someone paints them over wires, 14 pixels wide."""
+    """Draw three lines of 14 pixels, as if painted over wires."""
     return _lines(height, width, random, count=3, thickness=14)
 
 
 def scratches(height: int, width: int, random: np.random.Generator) -> np.ndarray:
-    """Twelve crooked lines of 1 to 3 pixels."""
+    """Draw twelve crooked lines of 1 to 3 pixels."""
     return _lines(height, width, random, count=12, thickness=None)
 
 
 def text(height: int, width: int, random: np.random.Generator) -> np.ndarray:
-    """Letters as of a date or a watermark."""
+    """Draw letters like those of a date or a watermark."""
     hole = np.zeros((height, width), np.uint8)
     for line in range(3):
         place = (int(width * random.uniform(0.02, 0.2)), int(height * (0.25 + 0.27 * line)))
@@ -85,7 +90,7 @@ def text(height: int, width: int, random: np.random.Generator) -> np.ndarray:
 
 
 def border(height: int, width: int, random: np.random.Generator) -> np.ndarray:
-    """A box at the picture's left border, and a strip along its lower one."""
+    """Draw a box at the picture's left border, and a strip along its lower border."""
     hole = np.zeros((height, width), bool)
     y = int(height * random.uniform(0.1, 0.5))
     hole[y : y + height // 4, : width // 6] = True
@@ -100,16 +105,17 @@ WIDE = ("ellipse", "box", "border")
 
 
 def with_hole(name: str, truth: np.ndarray, shape: str) -> Scene:
-    """A hole of this shape in a photograph; it holds mid grey."""
-    hole = HOLES[shape](*truth.shape[:2], _random(name, shape))
+    """Make a scene with a hole of this shape, filled with mid grey."""
+    height, width = truth.shape[:2]
+    hole = HOLES[shape](height, width, _random(name, shape))
     return _scene(truth, np.where(hole[..., None], np.float32(0.5), truth), hole)
 
 
 def with_object(name: str, truth: np.ndarray, other: np.ndarray) -> Scene:
-    """A thing cut from another photograph and pasted onto this one, with its shadow.
+    """Make a scene with an object cut from another photograph and pasted onto this one, with its shadow.
 
-    The mask is painted as people do: over the thing and what can be seen of the shadow, and 4 pixels further. The
-    shadow's last traces, under 2 % of the light, reach out of it.
+    The mask covers the object and the visible shadow plus 4 pixels, as people paint it. The invisible rest of the
+    shadow, under 2 % of the light, extends beyond the mask.
     """
     random = _random(name, "object")
     height, width = truth.shape[:2]
@@ -120,7 +126,7 @@ def with_object(name: str, truth: np.ndarray, other: np.ndarray) -> Scene:
         radius = radius + random.uniform(-0.12, 0.12) * np.sin(waves * angle + random.uniform(0, 2 * np.pi))
     away = np.hypot(y - y0, x - x0) / (0.13 * min(height, width))
     thing = away < radius
-    # Cast to the right and down, and flat on the ground.
+    # The shadow falls to the lower right.
     reach = 0.13 * min(height, width)
     cast = ndimage.shift(thing.astype(np.float32), (0.45 * reach, 0.6 * reach), order=1)
     shadow = 0.5 * ndimage.gaussian_filter(np.maximum(cast, thing), reach / 8)

@@ -1,8 +1,8 @@
-"""Fills of photographs, held against what was there, beside OpenCV's and scikit-image's.
+"""Quality of fills on photographs with known content, compared with OpenCV and scikit-image.
 
-python dev.py bench fills/quality                                     all of it; half an hour on one core
+python dev.py bench fills/quality                                     everything, half an hour on one core
 python dev.py bench fills/quality --photographs 6 --methods harmonic blur biharmonic
-python dev.py bench fills/quality --results FILE.json                 in pieces: what is in the file is not run again
+python dev.py bench fills/quality --results FILE.json                 resumes: skips the runs that are in the file
 python dev.py bench fills/quality --markdown benchmarks/fills/quality.md --sheet benchmarks/fills/sheet.jpg
 """
 
@@ -30,11 +30,11 @@ from devtools.pictures import measures
 from inpaint.fills import fade_in, fill_harmonic
 
 Figures = dict[str, float]
-# A hole counts as textured where what is finer than 8 pixels has more than this as its standard deviation.
+# A hole counts as textured if the standard deviation of detail finer than 8 pixels is at least this.
 TEXTURED = 0.06
-# To see that leakage is found where there is some.
+# A control that leaks on purpose, to show that leakage is detected.
 CONTROL = "harmonic, falloff 16"
-# In the public domain, so that the sheet can be kept: all from scikit-image.
+# Photographs of scikit-image in the public domain, so the sheet can be committed.
 SHOWN = ("brick", "grass", "gravel", "astronaut", "coffee", "chelsea", "rocket")
 
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 class Runs:
-    """Figures of every fill that was run."""
+    """The figures of every fill, kept in a file so that a later run can resume."""
 
     def __init__(self, file: Path | None, side: int) -> None:
         self._file, self._side = file, side
@@ -185,10 +185,10 @@ def tell(report: Report, runs: Runs, names: list[str], holes: list[str], methods
     ranked = sorted((statistics.mean(found), method) for method, found in textures.items() if found)
     if len(ranked) > 1 and "patchmatch" in methods:
         (least, best), (next_least, second) = ranked[:2]
-        messages = (
+        finding = (
             f"in textured holes {best} comes nearest to the texture, {least:.3f}, before {second}, {next_least:.3f}"
         )
-        report.point(best == "patchmatch", f"{messages}; patchmatch wanted")
+        report.point(best == "patchmatch", f"{finding}; patchmatch wanted")
     if {"harmonic", "biharmonic"} <= set(methods):
         _beside_biharmonic(report, runs, names, holes)
 
@@ -232,7 +232,7 @@ def _beside_biharmonic(report: Report, runs: Runs, names: list[str], holes: list
 
 
 def sheet(files: dict[str, Path], methods: list[str], side: int, path: Path) -> None:
-    """Some photographs with a box, filled in every way."""
+    """Draw a sheet of some photographs with an ellipse, filled by every method."""
     rows = []
     for name in SHOWN:
         if name not in files:

@@ -1,8 +1,8 @@
-"""Fills: their time beside OpenCV's and scikit-image's.
+"""Speed of fills, compared with OpenCV and scikit-image.
 
-python dev.py bench fills/speed                                        all of it; a quarter of an hour on two cores
-python dev.py bench fills/speed --sizes 512 1024 --methods harmonic    in pieces
-python dev.py bench fills/speed --markdown benchmarks/fills/speed.md   keeps the figures in a file as well
+python dev.py bench fills/speed                                        everything, a quarter of an hour on two cores
+python dev.py bench fills/speed --sizes 512 1024 --methods harmonic    a part of it
+python dev.py bench fills/speed --markdown benchmarks/fills/speed.md   also writes the figures to a file
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks._shared.report import Report, machine
 from benchmarks.fills._methods import ALL
 
 SIZES = (512, 1024, 2048, 4096)
-# What each is held against: OpenCV's Telea where nothing does the same.
+# The rivals of each fill: OpenCV's Telea if no other library has the same fill.
 BESIDE = {
     "harmonic": ("OpenCV Telea", "biharmonic"),
     "blur": ("OpenCV Telea",),
@@ -87,7 +87,8 @@ def times(
             for other in others:
                 if method not in methods or (other == "biharmonic" and size > largest):
                     continue
-                pairs = measure(*(partial(ALL[name], image, mask) for name in (method, other)), count)
+                ours, theirs = (partial(ALL[name], image, mask) for name in (method, other))
+                pairs = measure(ours, theirs, count)
                 report.row(method, size, pairs.our_ms, pairs.other_ms, pairs.faster, other)
                 reached += _goal(method, other, size, pairs)
     return reached
@@ -113,13 +114,13 @@ def patchmatch(report: Report, count: int) -> None:
 
 
 def scene(side: int, share: float) -> tuple[Tensor, Tensor]:
-    """[1, side, side, 3] and its mask."""
+    """Return a picture [1, side, side, 3] and its mask [1, side, side]. share: the masked part of the area."""
     random = torch.Generator().manual_seed(0)
     image = torch.rand(1, side, side, 3, generator=random) * 0.1 + torch.linspace(0, 0.9, side)[None, None, :, None]
     y, x = np.mgrid[:side, :side] / side - 0.5
     angle = np.arctan2(y, x)
     outline = 1 + 0.2 * np.sin(5 * angle) + 0.08 * np.sin(13 * angle)
-    # The mean of the outline's square is what it covers, to a circle of radius 1.
+    # The mean square of the outline is its area relative to a circle of radius 1.
     radius = (share / np.pi / (1 + 0.2**2 / 2 + 0.08**2 / 2)) ** 0.5
     return image, torch.from_numpy(np.hypot(x, y) < radius * outline).float()[None]
 

@@ -1,1 +1,1 @@
-"""Measurements that need an NVIDIA card: `python dev.py bench` runs them only by name."""
+"""Measurements that need an NVIDIA GPU: `python dev.py bench` runs them only by name."""

@@ -1,4 +1,4 @@
-"""What a card gives out while something runs."""
+"""Measure the GPU memory that a piece of work takes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import gc
 
 
 class Meter:
-    """Bytes of the card in its `with` block.
-
-    allocated, reserved: the most that torch gave out, and that it held. taken: how much less the driver has free
-    afterwards. ran_out: whether torch found no memory on the way, even if the work went on. measured: what counts.
+    """GPU memory of its `with` block, in bytes.
 
     Args:
-        dynamic: weights are not torch's, so what the driver says counts.
+        dynamic: the host uses dynamic VRAM. torch does not allocate its weights, so `taken` counts.
+
+    Attributes:
+        allocated: peak of the memory that torch allocated.
+        reserved: peak of the memory that torch reserved.
+        taken: decrease of the driver's free memory over the block.
+        ran_out: whether an allocation failed, even if the work went on.
+        measured: `taken` with dynamic VRAM, else `allocated`.
     """
 
     def __init__(self, dynamic: bool) -> None:
@@ -21,7 +25,7 @@ class Meter:
         self.ran_out = False
 
     def __enter__(self) -> Meter:
-        # Not before: where a host computes on the card, it comes first.
+        # Imported late: a host that uses the GPU must be imported before torch.
         import torch
 
         self.cuda = torch.cuda

@@ -1,4 +1,4 @@
-"""What `memory` runs, in the order in which it matters."""
+"""The runs of `memory`, the most important first."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 
 class Model(NamedTuple):
-    """text: tokens and width. pooled: width of the pooled text. channels: of latents."""
+    """The inputs of a model."""
 
     text: tuple[int, int]
+    """Tokens and width of the text embedding."""
     pooled: int
+    """Width of the pooled text embedding."""
     channels: int
+    """Channels of the latents."""
 
 
 MODELS = {
@@ -21,13 +24,18 @@ MODELS = {
 
 
 class Run(NamedTuple):
-    """stored: dtype in the file. jobs: side in pixels and batch. card: GB of the card to imitate, 0 for none."""
+    """One process that measures one model."""
 
     model: str
+    """A key of `MODELS`."""
     stored: str
+    """dtype in the file."""
     jobs: tuple[tuple[int, int], ...]
+    """Side in pixels and batch of each job."""
     dynamic: bool = False
+    """Whether the host uses dynamic VRAM."""
     card: int = 0
+    """GB of the GPU to imitate; 0 for the real one."""
 
     def cells(self) -> dict[str, object]:
         memory = "dynamic" if self.dynamic else "legacy"
@@ -37,7 +45,7 @@ class Run(NamedTuple):
 SD15, SDXL = ("SD 1.5 inpainting", "F16"), ("SDXL inpainting", "F16")
 FILL, FILL_FP8 = ("Flux Fill", "BF16"), ("Flux Fill", "F8_E4M3")
 USUAL = [(SD15, 512), (SDXL, 1024), (FILL, 1024), (FILL_FP8, 1024)]
-# The first are what is commonly said of these cards.
+# The first entries test common claims about these GPUs.
 CARDS = [(6, SD15, 512), (8, SDXL, 1024), (12, FILL_FP8, 1024), (1, SDXL, 1024)]
 MORE_CARDS = [(6, SDXL, 1024), (8, FILL_FP8, 1024), (6, FILL_FP8, 1024), (12, FILL, 1024), (12, SDXL, 1536)]
 SIZES = ((512, 1), (768, 1), (1024, 1), (1536, 1))

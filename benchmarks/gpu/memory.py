@@ -1,23 +1,23 @@
-"""What the memory plan says of this NVIDIA card, beside what the card really gives out. NOT YET RUN ON A CARD.
+"""The memory plan compared with the memory that an NVIDIA GPU really needs. NOT YET RUN ON A GPU.
 
-python dev.py bench gpu/memory                             all runs, for nine minutes at most; figures go to memory.csv
+python dev.py bench gpu/memory                             all runs, at most nine minutes; figures go to memory.csv
 python dev.py bench gpu/memory --only Flux --seconds 300   some of them
-python dev.py bench gpu/memory --comfyui PATH              on another host, such as one that has dynamic VRAM
-python -m benchmarks.gpu.memory                            the same where MEND_COMFYUI names the host's folder
+python dev.py bench gpu/memory --comfyui PATH              on another host, such as one with dynamic VRAM
+python -m benchmarks.gpu.memory                            the same, if MEND_COMFYUI names the host's folder
 
-Each run is a process of its own with the host and the pack in it. What matters most comes first, each line of the CSV
-is written as soon as it is known, and a run that breaks gets a line too. The models have the true tensors and are zero
-throughout, on which memory does not depend. Each phase begins with nothing on the card. Text encoders are left out, and
-so is their phase. Needs 64 GB of RAM, and more than the card has memory; 45 GB of disk where files cannot have holes.
+Each run is a separate process with the host and the pack. The most important runs come first. Each line of the CSV is
+written at once, and a failed run gets a line too. The models have the real tensors, all zero: values do not affect
+memory. Each phase begins with an empty GPU. Text encoders and their phase are left out. Needs 64 GB of RAM, and more
+RAM than GPU memory; 45 GB of disk if the file system has no sparse files.
 
-allocated, reserved: the most that torch gave out and held. taken: how much less the driver has free afterwards.
-measured: allocated; with dynamic VRAM taken, since weights are then not torch's. safe: without what the host leaves to
-other programs, so that measured <= safe is the stricter test. work ratio: expected by measured, both without weights.
-Of several pictures the host's VAE works on as many at once as free memory allows, where the plan counts one.
+allocated, reserved: torch's peak of allocated and reserved memory. taken: decrease of the driver's free memory.
+measured: taken with dynamic VRAM, where torch does not allocate the weights; else allocated. safe: without the host's
+reserve for other programs, so measured <= safe is the stricter test. work ratio: expected / measured, both without
+weights. The host's VAE processes as many pictures of a batch at once as free memory allows; the plan counts one.
 
-A smaller card is imitated: torch gets no more than such a card has free, and the host is told to leave the rest alone
-(--reserve-vram). Where the host looks at all free memory, before it computes both halves of CFG at once, it sees the
-true card. What the plan says will run is run, at the size it allows; what it refuses, Load Inpaint Model has to refuse.
+To imitate a smaller GPU, torch's memory is limited to what that GPU has free, and the host reserves the rest
+(--reserve-vram). One check of the host sees the real GPU: the free memory before both halves of CFG are batched. What
+the plan accepts is run at the planned size. What it refuses, Load Inpaint Model must refuse too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# torch is imported where it is used: in a run's process the host comes first.
+# torch is imported where it is used: in a run's process the host must be imported first.
 from benchmarks._shared.host import HostWithPack, host_folder
 from benchmarks.gpu._meter import Meter
 from benchmarks.gpu._runs import MODELS, RUNS, Run
@@ -45,7 +45,7 @@ from devtools.setup.environment import ROOT
 from inpaint.vram.cards import REPORTED, TAKEN
 from inpaint.vram.host_dtypes import GIB, MIB
 
-# Seconds that a run takes at least: with less left, none is begun.
+# Minimum seconds of a run. No run starts with less time left.
 LEAST = 15
 STEPS = 2
 COLUMNS = [
@@ -69,7 +69,7 @@ def main() -> int:
     if options.one:
         one(json.loads(options.one))
         return 0
-    # As by Ctrl-C, a plain kill ends the run that is under way and removes its files.
+    # SIGTERM acts like Ctrl-C: it ends the current run and removes its files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     probe = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True)
     if not probe.stdout.strip():
@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def alone(task: dict[str, Any], seconds: float, log: Path) -> str:
-    """`one` in a process of its own; what went wrong, if anything did."""
+    """Run `one` in a separate process. Returns the error text, or an empty string."""
     command = [sys.executable, "-m", "benchmarks.gpu.memory", "--one", json.dumps(task)]
     with log.open("wb") as output:
         try:
@@ -107,7 +107,7 @@ def alone(task: dict[str, Any], seconds: float, log: Path) -> str:
 
 
 def write(task: dict[str, Any], **cells: object) -> None:
-    """One line of the CSV, at once."""
+    """Append one line to the CSV."""
     name, *_ = task["device"]
     host = (host_folder() / "comfyui_version.py").read_text(encoding="utf-8").split('"')[-2]
     row = {"device": name, "host": host, **Run(*task["run"]).cells(), **cells}
@@ -116,17 +116,17 @@ def write(task: dict[str, Any], **cells: object) -> None:
     print(", ".join(str(cell) for cell in row.values() if cell != ""), flush=True)
 
 
-# ---- a run, in a process of its own ----------------------------------------------------------------------------
+# ---- a run, in its own process -----------------------------------------------------------------------------------
 
 
 def one(task: dict[str, Any]) -> None:
-    """Carry out one run and write its lines."""
+    """Execute one run and write its lines."""
     started, run, base = time.monotonic() - task["ago"], Run(*task["run"]), Path(task["base"])
     _, free, total = task["device"]
     arguments = ["--enable-dynamic-vram" if run.dynamic else "--disable-dynamic-vram"] if task["known"] else []
     has = int(run.card * REPORTED * GIB) - TAKEN
     if run.card:
-        # 400 MiB of what such a card has the host leaves alone as well.
+        # The host also reserves 400 MiB of the imitated GPU's memory.
         arguments += ["--reserve-vram", f"{(free - has + 400 * MIB) / GIB:.3f}"]
     prepare_base(base, ROOT)
     host = HostWithPack(base, arguments)
@@ -144,7 +144,7 @@ def one(task: dict[str, Any]) -> None:
 
 
 class Bench:
-    """The pack's own planning and work, on the files of one model, which are made here."""
+    """Writes the files of one model, and runs the pack's planning and work on them."""
 
     def __init__(self, host: HostWithPack, run: Run, models: Path) -> None:
         self.host, self.run, self.model = host, run, MODELS[run.model]
@@ -162,7 +162,7 @@ class Bench:
         return self.work.load_diffusion_model(str(self.file), weights), self.work.load_vae(str(self.vae_file))
 
     def lines(self, side: int, batch: int) -> Iterator[dict[str, object]]:
-        """Cells of a line for each phase, or of one where the plan refuses."""
+        """Yield the cells of one line per phase, or of one line if the plan refuses."""
         self.make_room()
         plan = self.host.pack("host.planning").plan_for(
             str(self.file), self.memory.Job(side, side, batch), vae=str(self.vae_file)
@@ -181,7 +181,7 @@ class Bench:
                 yield {**said, "phase": phase.name, **self.measure(phase, works[phase.name])}
 
     def works(self, model: Any, vae: Any, side: int, batch: int) -> dict[str, Callable[[], Any]]:
-        """What is done in each phase, by its name."""
+        """Return the work of each phase by name."""
         import torch
 
         cells = side // self.work.vae_ratio(vae)
@@ -196,7 +196,7 @@ class Bench:
 
         return {
             self.memory.ENCODE: lambda: self.work.encode(vae, pixels),
-            # With CFG 1 the host leaves the negative half out.
+            # With CFG 1 the host skips the negative half.
             self.memory.SAMPLING: lambda: sample(1.0),
             self.memory.BATCHED_CFG: lambda: sample(7.0),
             self.memory.DECODE: lambda: self.work.decode(vae, latent),
@@ -210,7 +210,7 @@ class Bench:
             except Exception as error:
                 full = self.work.is_oom(error) or "Memory ran out" in str(error)
                 observed, tile, note = "out of memory" if full else "failed", None, f"{type(error).__name__}: {error}"
-        cells = {"observed": observed, "note": note or (f"in tiles of {tile} px" if tile else "")}
+        cells: dict[str, object] = {"observed": observed, "note": note or (f"in tiles of {tile} px" if tile else "")}
         if observed == "runs" and meter.ran_out:
             cells["observed"] = "runs, though memory ran out on the way"
         safe = phase.safe - phase.reserve
@@ -225,7 +225,7 @@ class Bench:
         return cells
 
     def refusal(self) -> dict[str, object]:
-        """What our loader makes of a model that the plan refuses."""
+        """Load a model that the plan refuses, and return what the loader does."""
         node = self.host.nodes.NODE_CLASS_MAPPINGS["MendLoadModel"].PREPARE_CLASS_CLONE({})
         try:
             node.execute(self.file.name, "none", "none", self.vae_file.name)

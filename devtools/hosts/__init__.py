@@ -1,1 +1,1 @@
-"""A ComfyUI to test with: as a server, in this process, in a browser, over its API."""
+"""Run ComfyUI for tests: as a server, in this process, in a browser, and over its API."""

@@ -1,4 +1,4 @@
-"""ComfyUI's real canvas in headless Chromium: open a workflow, read and set its widgets, run it, take its picture."""
+"""ComfyUI's real canvas in headless Chromium: open a workflow, read and set its widgets, run it, take a screenshot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = (
     *("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--no-first-run",
 )
-# What a person would have clicked away: the first-run template browser, and what covers the canvas.
+# Dismisses the first-run template browser and everything that covers the canvas.
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Workflow.ShowMissingModelsWarning": False,
@@ -26,7 +26,7 @@ SETTINGS = {
     "Comfy.Graph.CanvasInfo": False,
 }
 LOCAL_STORAGE = {"vueNodesBannerDismissed": "true"}
-# Errors that the host's own page prints with no pack installed: text, or the end of the address of a missing file.
+# Errors that the host's page prints even without a pack: parts of the text, and ends of the URLs of missing files.
 HOST_ERRORS = (
     "Content Security Policy",
     "ComfyApp graph accessed before initialization",
@@ -59,7 +59,7 @@ ADD_NODE = """([type, x, y]) => {
     app.graph.add(node);
     return node.id;
 }"""
-# Remembers how each prompt ended, by its id.
+# Records how each prompt ended, by prompt id.
 WATCH_ENDS = """() => {
     window.promptEnds = {};
     for (const event of ["execution_success", "execution_error", "execution_interrupted"])
@@ -78,23 +78,25 @@ class QueueFailed(Exception):
 
 @dataclass(frozen=True)
 class Queued:
-    """A prompt that has ended well. outputs: by node id, what the page was told to show."""
+    """A prompt that succeeded."""
 
     prompt_id: str
+    """The host's id of the prompt."""
     outputs: dict[str, dict[str, Any]]
+    """UI outputs that the page received, by node id."""
 
 
 class Canvas:
     """The canvas of the host at `url`, as a context manager.
 
     Args:
-        url: of a running host, "http://127.0.0.1:8188". Its user's settings are changed.
+        url: a running host, such as "http://127.0.0.1:8188". Changes the settings of its user.
         nodes_2: draw nodes as Vue components ("Nodes 2.0") instead of on the canvas.
-        width, height: of the page in pixels.
+        width, height: size of the page in pixels.
 
     Attributes:
-        page: Playwright's page, for everything that this class does not do.
-        errors: what the page printed as an error, less what the host prints by itself.
+        page: Playwright's page, for anything beyond this class.
+        errors: errors that the page printed, without those of `HOST_ERRORS` and `HOST_MISSING_FILES`.
     """
 
     def __init__(self, url: str, nodes_2: bool = False, width: int = 1800, height: int = 1100) -> None:
@@ -105,14 +107,14 @@ class Canvas:
         self._open = ExitStack()
 
     def __enter__(self) -> Canvas:
-        """Open the page and return when it shows a graph.
+        """Open the page. Returns when it shows a graph.
 
         Raises:
             NoBrowser: if there is no Chromium.
         """
         program = find_chromium()
         if program is None:
-            raise NoBrowser("There is no Chromium or Chrome. `python dev.py test --web` says how to get one.")
+            raise NoBrowser("No Chromium or Chrome found. `python dev.py test --web` says how to get one.")
         self._change_settings()
         with ExitStack() as opening:
             playwright = opening.enter_context(sync_playwright())
@@ -135,47 +137,47 @@ class Canvas:
         self._open.close()
 
     def load_workflow(self, path: Path) -> None:
-        """Open a workflow file in UI format, as a person does, and bring all of it into view."""
+        """Open a workflow file in UI format, as a person does, and fit it into view."""
         self.page.evaluate(LOAD, [json.loads(path.read_text(encoding="utf-8")), path.stem])
         self.fit_view()
 
     def api_prompt(self) -> dict[str, Any]:
-        """The graph in API form, as the page queues it."""
+        """Return the graph in API form, as the page queues it."""
         return self.page.evaluate("async () => (await app.graphToPrompt()).output")
 
     def saved_workflow(self) -> dict[str, Any]:
-        """The graph in UI format, as the page saves it."""
+        """Return the graph in UI format, as the page saves it."""
         return self.page.evaluate("async () => (await app.graphToPrompt()).workflow")
 
     def widgets(self) -> dict[int, dict[str, Any]]:
-        """Values of all widgets that a saved workflow holds, by node id and widget name."""
+        """Return the values of all saved widgets, by node id and widget name."""
         return {int(node): values for node, values in self.page.evaluate(WIDGETS).items()}
 
     def set_widget(self, node: int, name: str, value: Any) -> None:
-        """Set a widget, as by hand: its callback runs."""
+        """Set a widget as a person does, which runs its callback."""
         self.page.evaluate(SET_WIDGET, [node, name, value])
 
     def missing_nodes(self) -> list[str]:
-        """Types in the graph that the host does not have."""
+        """Return node types of the graph that the host does not have."""
         return self.page.evaluate(MISSING_NODES)
 
     def add_node(self, kind: str, x: float = 0, y: float = 0) -> int:
-        """Put a new node of a type on the canvas, and return its id."""
+        """Add a node of a type to the canvas, and return its id."""
         return int(self.page.evaluate(ADD_NODE, [kind, x, y]))
 
     def clear(self) -> None:
-        """Remove all nodes, and what runs have left to show."""
+        """Remove all nodes and the outputs of earlier runs."""
         self.page.evaluate("() => app.clean()")
 
     def queue(self, timeout: float = 120) -> Queued:
-        """Queue the graph from the page, and return when the page has heard of its end.
+        """Queue the graph from the page. Returns when the page has received the end of the run.
 
         Args:
             timeout: seconds.
 
         Raises:
-            QueueFailed: if the host rejects it, a node fails, or it is interrupted.
-            playwright.sync_api.TimeoutError: if it has not ended in time.
+            QueueFailed: if the host rejects the prompt, a node fails, or the run is interrupted.
+            playwright.sync_api.TimeoutError: if the run has not ended in time.
         """
         with self.page.expect_response(lambda response: response.url.endswith("/prompt")) as answered:
             self.page.evaluate("() => app.queuePrompt(0)")
@@ -196,19 +198,19 @@ class Canvas:
     def fit_view(self) -> None:
         """Bring the whole graph into view."""
         self.command("Comfy.Canvas.FitView")
-        # The view glides there.
+        # The move is animated.
         self.page.wait_for_timeout(500)
         self.settle()
 
     def settle(self) -> None:
-        """Return when pictures in nodes are loaded and the canvas is drawn."""
+        """Wait until pictures in nodes are loaded and the canvas is drawn."""
         self.page.wait_for_function(PICTURES_LOADED)
         self.page.evaluate("() => app.graph.setDirtyCanvas(true, true)")
         self.page.evaluate(FRAMES_DRAWN)
 
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Out of the way: what the pointer rests on may show a tooltip.
+        # Moves the pointer to the bottom edge, because it may show a tooltip where it rests.
         width, height = self._size
         self.page.mouse.move(width / 2, height - 1)
         self.settle()

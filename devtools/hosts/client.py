@@ -1,4 +1,4 @@
-"""A client for ComfyUI's API: queue a prompt, follow it over the websocket, fetch what it made."""
+"""A client for ComfyUI's API: queue a prompt, follow it over the websocket, fetch its outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import websocket
 
-# A binary websocket message starts with its kind, a big-endian 32-bit number. 1: image format (4 bytes), image.
+# A binary websocket message starts with its type, a big-endian 32-bit number. Type 1 holds the image format (4 bytes)
+# and the image.
 PREVIEW_IMAGE = 1
 HEADER_BYTES = 8
 
@@ -45,36 +46,39 @@ class NodeFailure:
     """The node that ended a run with an exception."""
 
     node: str
+    """The node's id."""
     class_type: str
+    """The node's class."""
     exception: str
+    """The exception's type."""
     message: str
+    """The exception's message."""
     traceback: str
+    """The traceback, as one text."""
 
 
 @dataclass
 class Run:
-    """What became of one queued prompt.
-
-    Attributes:
-        status: how it ended.
-        outputs: by node id, what the node showed: {"images": [{"filename", "subfolder", "type"}], "text": [...], ...}.
-        seconds: by node id, from the host's start of the node to its start of the next; cached nodes are absent.
-        cached: ids of nodes that the host took from its cache.
-        previews: live preview pictures, each an encoded JPEG or PNG, in the order of their coming.
-        failure: the node that failed, where status is "error".
-    """
+    """The result of one queued prompt."""
 
     prompt_id: str
+    """The host's id of the prompt."""
     status: Literal["success", "error", "interrupted"] = "success"
+    """How the run ended."""
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """UI outputs by node id: {"images": [{"filename", "subfolder", "type"}], "text": [...], ...}."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds by node id, from the start of the node to the start of the next. Cached nodes are absent."""
     cached: list[str] = field(default_factory=list)
+    """Ids of the nodes that the host took from its cache."""
     previews: list[bytes] = field(default_factory=list)
+    """Live preview pictures in order of arrival, each an encoded JPEG or PNG."""
     failure: NodeFailure | None = None
+    """The node that failed, if status is "error"."""
 
 
 class HostClient:
-    """Speaks to the ComfyUI server at `url` ("http://127.0.0.1:8188"). HTTP errors are urllib's HTTPError."""
+    """A client of the ComfyUI server at `url` ("http://127.0.0.1:8188"). Raises urllib's HTTPError on HTTP errors."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -83,7 +87,7 @@ class HostClient:
         return self._get_json("/system_stats")
 
     def object_info(self, node: str | None = None) -> dict[str, Any]:
-        """Descriptions of all nodes by id, or the one of `node`.
+        """Return the descriptions of all nodes by id, or that of `node`.
 
         Raises:
             KeyError: if the host has no such node.
@@ -93,7 +97,7 @@ class HostClient:
         return self._get_json(f"/object_info/{urllib.parse.quote(node)}")[node]
 
     def upload_image(self, path: Path, name: str | None = None, subfolder: str = "", kind: str = "input") -> str:
-        """Put a picture into the host's input (or temp, output) folder, replacing one of the same name.
+        """Upload a picture to the host's input (or temp, output) folder. Replaces a file of the same name.
 
         Returns:
             The value for LoadImage's `image`.
@@ -117,8 +121,8 @@ class HostClient:
 
         Args:
             prompt: by node id: {"class_type", "inputs"}.
-            workflow: the UI form, for the metadata of the saved pictures.
-            client_id: whose websocket gets the events of the run.
+            workflow: the UI form, saved in the metadata of output pictures.
+            client_id: the client whose websocket gets the events of the run.
 
         Raises:
             PromptRejected: if the host finds the prompt invalid.
@@ -143,19 +147,19 @@ class HostClient:
         timeout: float = 600,
         workflow: dict[str, Any] | None = None,
     ) -> Run:
-        """Queue a prompt, and return when it has ended.
+        """Queue a prompt and wait until it has ended.
 
         Args:
             prompt: as in `queue`.
-            on_event: called with the type and the data of each websocket event of this prompt, and with
-                "preview", {"image": bytes} for a live preview.
+            on_event: called with type and data of each websocket event of this prompt. A live preview comes as
+                "preview", {"image": bytes}.
             timeout: seconds for the whole run.
             workflow: as in `queue`.
 
         Raises:
-            PromptRejected: as `queue`.
-            TimeoutError: if it has not ended in time; it is not interrupted.
-            ConnectionError: if the host ends.
+            PromptRejected: as in `queue`.
+            TimeoutError: if the prompt has not ended in time. It is not interrupted.
+            ConnectionError: if the host closes the connection.
         """
         client_id = uuid.uuid4().hex
         deadline = time.monotonic() + timeout
@@ -174,18 +178,18 @@ class HostClient:
         except websocket.WebSocketTimeoutException:
             raise TimeoutError(f"the prompt has not ended in {timeout:.0f} s") from None
         except websocket.WebSocketConnectionClosedException as error:
-            raise ConnectionError(f"the host has gone: {error}") from error
+            raise ConnectionError(f"the host closed the connection: {error}") from error
         finally:
             socket.close()
         run.outputs = self.history(run.prompt_id).get("outputs", {})
         return run
 
     def history(self, prompt_id: str) -> dict[str, Any]:
-        """The host's record of an ended prompt: {"outputs", "status", "prompt", "meta"}; {} before its end."""
+        """Return the host's record of an ended prompt: {"outputs", "status", "prompt", "meta"}. {} before its end."""
         return self._get_json(f"/history/{prompt_id}").get(prompt_id, {})
 
     def view(self, image: dict[str, str]) -> bytes:
-        """The file behind a reference of `Run.outputs`: {"filename", "subfolder", "type"}."""
+        """Download the file of a reference in `Run.outputs`: {"filename", "subfolder", "type"}."""
         query = urllib.parse.urlencode({key: image[key] for key in ("filename", "subfolder", "type")})
         return self._get(f"/view?{query}")
 
@@ -194,7 +198,7 @@ class HostClient:
         self._post_json("/interrupt", {})
 
     def free(self) -> None:
-        """Unload all models and empty the cache of node results, as soon as nothing runs."""
+        """Unload all models and empty the cache of node results, once no prompt runs."""
         self._post_json("/free", {"unload_models": True, "free_memory": True})
 
     def _get(self, path: str) -> bytes:
@@ -252,7 +256,7 @@ class _Follower:
         self._on_event(kind, data)
 
     def _start(self, node: str | None) -> None:
-        """A node begins, or with None the run has ended and stands in the history."""
+        """Record the start of a node. None is the end of the run, whose history is then complete."""
         now = time.monotonic()
         if self._node is not None:
             self._run.seconds[self._node] = self._run.seconds.get(self._node, 0) + now - self._since

@@ -1,4 +1,4 @@
-"""The host in this process, instead of a server of its own: its nodes as plain functions."""
+"""Import the host into this process: its nodes as plain functions, without a server."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ ON_CPU = ("--cpu", "--use-pytorch-cross-attention")
 
 
 def import_host(comfyui: Path, base: Path, on_card: Sequence[str] | None = None) -> ModuleType:
-    """The host's `nodes` module, without any custom nodes loaded. Once in a process.
+    """Import the host and return its `nodes` module, without custom nodes. Call it once per process.
 
     Args:
         comfyui: folder of the host.
-        base: base directory it runs with, made by `prepare_base`.
-        on_card: command-line arguments of a host that computes on the card; None keeps it on the CPU. Nothing may
-            have imported torch before, since the host chooses torch's allocator.
+        base: the host's base directory, made by `prepare_base`.
+        on_card: command-line arguments of a host that uses the GPU; None keeps it on the CPU. With a GPU, torch must
+            not be imported before: the host chooses torch's allocator.
     """
-    # In front: the checkout, which is on the path too, has a `nodes` of its own.
+    # First on the path: the checkout has a `nodes` package too.
     sys.path.insert(0, str(comfyui))
     arguments = sys.argv
     sys.argv = ["main.py", *(ON_CPU if on_card is None else on_card), "--base-directory", str(base)]
-    # By name, since a type checker would take `import nodes` for the pack's own.
+    # By name, since a type checker would resolve `import nodes` to the pack's package.
     importlib.import_module("comfy.options").enable_args_parsing()
     if on_card is not None:
-        # What the host does to the card before it serves, dynamic VRAM included. Nothing is served on import.
+        # Sets up the GPU as the host does at start-up, dynamic VRAM included. The import starts no server.
         importlib.import_module("cuda_malloc")
         importlib.import_module("main")
     nodes = importlib.import_module("nodes")

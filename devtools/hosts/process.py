@@ -1,4 +1,4 @@
-"""A ComfyUI server as a context manager, with a base directory of ours: the host's own folder is never written to."""
+"""A ComfyUI server as a context manager. It runs with its own base directory, so the host's folder is never written."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pathlib import Path
 from devtools.setup.environment import ROOT
 
 PACK_NAME = "mend-inpaint"
-# ComfyUI's names for its model folders, and `inpaint`, which inpainting packs share.
+# ComfyUI's model folders, and `inpaint`, which inpainting packs share.
 MODEL_FOLDERS = (
     *("checkpoints", "clip", "clip_vision", "controlnet", "diffusion_models", "embeddings", "inpaint", "loras"),
     *("style_models", "text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
 )
 NOT_COPIED = (".*", "demo-output", "test-output", "__pycache__")
-# A server that is ours alone: no look-ups on model hubs, no usage reports, UTF-8 on every platform.
+# No requests to model hubs, no usage reports, UTF-8 on every platform.
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -37,7 +37,7 @@ LOG_TAIL_LINES = 40
 
 
 class HostFailed(Exception):
-    """The host ended, or did not answer in time; the message ends with the last lines of its log."""
+    """The host ended, or did not answer in time. The message ends with the last lines of its log."""
 
 
 class HostProcess:
@@ -45,18 +45,18 @@ class HostProcess:
 
     Args:
         comfyui: folder of the host (its main.py).
-        base: base directory of this run (custom_nodes, models, input, output, user, temp); made if missing.
+        base: base directory of this run (custom_nodes, models, input, output, user, temp). Created if missing.
         pack: folder of the pack; None runs the host without it.
         pack_name: the pack's folder name under custom_nodes.
-        extra_packs: further custom node folders, placed under their own names.
-        cpu: keep the host on the CPU; without this it needs a GPU that its torch supports.
-        models: a further folder with checkpoints, vae, loras, ...
-        port: the port to listen at; None takes a free one.
-        arguments: further command-line arguments of the host.
+        extra_packs: more custom node folders, placed under their own names.
+        cpu: run on the CPU. If False, the host needs a GPU that its torch supports.
+        models: an additional models folder with checkpoints, vae, loras, ...
+        port: the port to listen on; None chooses a free one.
+        arguments: additional command-line arguments of the host.
         python: the interpreter that has the host's requirements.
-        console: let the host's output go to the console instead of the file `log`, which each start replaces.
-        environment: further environment variables of the host.
-        start_timeout: seconds after which a host that does not answer counts as failed.
+        console: print the host's output to the console instead of the file `log`, which each start replaces.
+        environment: additional environment variables of the host.
+        start_timeout: seconds to wait for the host's first answer.
     """
 
     def __init__(
@@ -88,17 +88,17 @@ class HostProcess:
         self._pack, self._pack_name, self._extra_packs, self._models = pack, pack_name, extra_packs, models
         self._command = [str(python), "main.py", "--base-directory", str(base), "--port", str(self.port)]
         self._command += ["--database-url", "sqlite:///:memory:", "--disable-api-nodes", "--disable-auto-launch"]
-        # The attention that the host picks on a CPU by itself takes five times as long.
+        # The host's default attention on the CPU takes five times as long.
         self._command += [*(["--cpu", "--use-pytorch-cross-attention"] if cpu else []), *arguments]
 
     def __enter__(self) -> HostProcess:
-        """Start the host and return when it answers.
+        """Start the host. Returns when it answers.
 
         Raises:
-            HostFailed: if it ends, or does not answer in time, or another program has the port.
+            HostFailed: if the host ends or does not answer in time, or if another program uses the port.
         """
         if _is_listening(self.port):
-            raise HostFailed(f"Another program listens at port {self.port}. Choose another port.")
+            raise HostFailed(f"Another program listens on port {self.port}. Choose another port.")
         prepare_base(self.base, self._pack, self._extra_packs, name=self._pack_name)
         command = list(self._command)
         if self._models is not None:
@@ -129,17 +129,17 @@ class HostProcess:
         self.stop()
 
     def log_text(self) -> str:
-        """What the host has written so far; empty if its output goes to the console."""
+        """Return the host's output so far. Empty if it goes to the console."""
         return "" if self._console else self.log.read_text(encoding="utf-8", errors="replace")
 
     def wait(self) -> None:
-        """Return when the host ends by itself or by Ctrl-C."""
+        """Wait until the host ends by itself or by Ctrl-C."""
         if self._process is not None:
             with contextlib.suppress(KeyboardInterrupt):
                 self._process.wait()
 
     def stop(self, patience: float = 10) -> None:
-        """End the host: politely, and after `patience` seconds not so."""
+        """Terminate the host, and kill it if it has not ended after `patience` seconds."""
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return
@@ -167,13 +167,13 @@ class HostProcess:
 
 
 def prepare_base(base: Path, pack: Path | None, extra_packs: Sequence[Path] = (), name: str = PACK_NAME) -> None:
-    """Make the folders of a base directory and place the packs under its custom_nodes.
+    """Create the folders of a base directory and place the packs under its custom_nodes.
 
     Args:
-        base: the base directory; what already lies in it stays.
+        base: the base directory. Existing files stay.
         pack: the folder that appears as `custom_nodes/<name>`; None for none.
         extra_packs: folders that appear under their own names.
-        name: see `pack`.
+        name: the pack's folder name under custom_nodes.
     """
     for folder in ("custom_nodes", "input", "output", "user", "temp", *(f"models/{kind}" for kind in MODEL_FOLDERS)):
         (base / folder).mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def link_by_symlink(source: Path, target: Path) -> None:
 
 
 def link_by_junction(source: Path, target: Path) -> None:
-    """Windows' directory link that needs no privilege. Raises OSError elsewhere."""
+    """Make a junction: Windows' directory link, which needs no privilege. Raises OSError on other systems."""
     if os.name != "nt":
         raise OSError("junctions exist on Windows only")
     if subprocess.call(["cmd", "/c", "mklink", "/J", str(target), str(source)], stdout=subprocess.DEVNULL):
@@ -196,7 +196,7 @@ def link_by_junction(source: Path, target: Path) -> None:
 
 
 def copy_pack(source: Path, target: Path) -> None:
-    """A copy without what dev.py and git keep beside the pack."""
+    """Copy the pack without the files that dev.py and git keep in its folder."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED))
 
 
@@ -209,10 +209,10 @@ def place_pack(source: Path, target: Path, placings: Sequence[Callable[[Path, Pa
     Args:
         source: an existing folder.
         target: a path whose parent exists.
-        placings: ways to do it; the first that the platform allows is taken.
+        placings: functions to try in order. The first that raises no OSError is used.
 
     Raises:
-        OSError: if none works.
+        OSError: if all fail.
     """
     if target.is_symlink() and target.resolve() == source.resolve():
         return
@@ -227,7 +227,7 @@ def place_pack(source: Path, target: Path, placings: Sequence[Callable[[Path, Pa
 
 
 def extra_model_paths(folder: Path) -> str:
-    """The text of an extra-paths file for a models folder; without ComfyUI's sub folders it holds checkpoints."""
+    """Return the text of an extra-paths file. A models folder without ComfyUI's subfolders counts as `checkpoints`."""
     kinds = [kind for kind in MODEL_FOLDERS if (folder / kind).is_dir()]
     paths = {kind: folder / kind for kind in kinds} or {"checkpoints": folder}
     # A JSON string is also a YAML string, whatever characters the path has.
@@ -236,7 +236,7 @@ def extra_model_paths(folder: Path) -> str:
 
 
 def has_gpu(python: Path | str = sys.executable) -> bool:
-    """Whether the torch of an interpreter finds a GPU that the host can use."""
+    """Whether an interpreter's torch finds a GPU that the host can use."""
     question = "import torch; raise SystemExit(not (torch.cuda.is_available() or torch.backends.mps.is_available()))"
     return subprocess.call([str(python), "-c", question], stderr=subprocess.DEVNULL) == 0
 
@@ -252,7 +252,7 @@ def _unplace(target: Path) -> None:
         target.unlink()
     elif target.exists():
         try:
-            # Removes a junction without touching what it points to; a copy is not empty and stays for rmtree.
+            # Removes a junction but not its target. A copy is not empty, so rmtree has to remove it.
             target.rmdir()
         except OSError:
             shutil.rmtree(target)

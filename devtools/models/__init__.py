@@ -1,1 +1,1 @@
-"""Small model files that the host takes for real ones."""
+"""Small model files that the host loads like real ones."""

@@ -1,7 +1,7 @@
-"""The demo's trained checkpoint: kept narrow in the project, written as large as the host wants Stable Diffusion 1.5.
+"""The demo's trained checkpoint: stored narrow in the project, written in the full size of Stable Diffusion 1.5.
 
-Every weight that was not trained is 0, and costs no disk. What comes out is what the narrow networks give: see
-demo/networks.py. The text encoder is all zeros, so the prompt says nothing.
+Every weight that was not trained is 0 and takes no disk space. The output is that of the narrow networks: see
+demo/networks.py. The text encoder is all zeros, so the prompt has no effect.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from devtools.models.sparse_file import Hole, write_safetensors
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "weights.safetensors"
 TEXT = "cond_stage_model.transformer.text_model."
-# Three levels. The host tells SD 1.5 by a transformer, so there is one, of zeros, where it costs least.
+# Three levels. The host detects SD 1.5 by a transformer, so the lowest level has one of zeros, where it is cheapest.
 LAYOUT = UNet(depths=((0,), (0,), (1,)), depths_up=(0, 0, 0), text_width=768, linear=False)
-# Weights of layers with inputs from below and, after them, from a skip.
+# Layers whose inputs are the level below, followed by a skip connection.
 JOINING = re.compile(r"output_blocks\.(\d+)\.0\.(in_layers|skip_connection\.weight)")
 SCALE = ("vae_scale", "vae_shift")
 
@@ -34,16 +34,16 @@ def write_demo_model(path: str | Path, narrow: dict[str, Tensor] | None = None) 
 
     Args:
         path: where to write; the name should end in .safetensors.
-        narrow: weights in the place of those that the project keeps.
+        narrow: trained weights to use instead of those in the project.
     """
     return write_safetensors(Path(path), expand(load_file(WEIGHTS) if narrow is None else narrow))
 
 
 def expand(narrow: dict[str, Tensor]) -> WithHoles:
-    """Narrow weights in the full layout; the rest of it is zeros.
+    """Return narrow weights in the full layout, filled up with zeros.
 
     Raises:
-        ValueError: if one has no place in the layout.
+        ValueError: if a name is not in the layout.
     """
     make = Maker(0)
     full = under(UNET, unet(make, LAYOUT, 9)) | under(TEXT, hollow_clip(make)) | under(VAE, vae(4, SD_SCALE))
@@ -67,13 +67,16 @@ def _ends_input_block(name: str) -> bool:
 
 
 def _joined(name: str, skips: list[int]) -> int:
-    """How many of the trained inputs of a layer come over a skip; they are the last."""
+    """Return how many of a layer's trained inputs come from a skip. They are its last inputs."""
     found = JOINING.match(name.removeprefix(UNET))
     return skips[-1 - int(found[1])] if found else 0
 
 
 def _placed(narrow: Tensor, shape: tuple[int, ...], joined: int) -> Tensor:
-    """The narrow weight in the corner of zeros; what is for a skip, where the host's 320 inputs from there begin."""
+    """Return a zero weight with the narrow one in its first channels.
+
+    Inputs from a skip go to channel 320 and up, where the full layout has them.
+    """
     full = torch.zeros(shape, dtype=torch.float16)
     inputs = min(1, narrow.ndim - 1)
     if not joined or shape[inputs] == WIDTH:  # a bias, or the layer's outputs

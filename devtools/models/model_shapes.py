@@ -1,6 +1,6 @@
-"""The tensors of published models, made by the host's own model classes without memory for their numbers.
+"""Tensor names and shapes of published models, from the host's own model classes on the meta device.
 
-Needs the host in this process (`import_host`). The settings are those that the host reads off published files.
+Needs the host in this process (`import_host`). The settings are those that the host detects in the published files.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ UNET_MODEL = "comfy.ldm.modules.diffusionmodules.openaimodel.UNetModel"
 FLUX_MODEL = "comfy.ldm.flux.model.Flux"
 HUNYUAN_MODEL = "comfy.ldm.hunyuan_video.model.HunyuanVideo"
 NEXT_DIT = "comfy.ldm.lumina.model.NextDiT"
-# Class and settings of each.
+# Class and settings of each model.
 MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "SD 1.5": (UNET_MODEL, SD15 | {"in_channels": 4}),
     "SD 1.5 inpainting": (UNET_MODEL, SD15),
@@ -165,17 +165,17 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "Lumina 2": (NEXT_DIT, LUMINA2),
     "HunyuanImage 2.1": (HUNYUAN_MODEL, HUNYUAN_IMAGE),
 }
-# What the model classes of newer hosts want besides; it has no bearing on the tensors of these models.
+# Additional settings of newer hosts' model classes. They do not change the tensors of these models.
 NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False}
 
 
 @dataclasses.dataclass
 class Nothing:
-    """Stands for the settings class of a model that has none."""
+    """Stands in for the settings class of a model that has none."""
 
 
 def with_newer_settings(path: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """These settings, and those that the host's class at `path` wants besides since it is newer."""
+    """Return settings with those of `NEWER_HOSTS` added that the host's class at `path` knows."""
     module, class_name = path.rsplit(".", 1)
     params = getattr(importlib.import_module(module), f"{class_name}Params", Nothing)
     known = {field.name for field in dataclasses.fields(params)}
@@ -183,7 +183,7 @@ def with_newer_settings(path: str, settings: Mapping[str, Any]) -> dict[str, Any
 
 
 def make_model(name: str) -> Any:
-    """A diffusion model of the host's own class, on the meta device. name: of `MODELS`."""
+    """Make a diffusion model of the host's own class on the meta device. name: a key of `MODELS`."""
     import comfy.ops
     import torch
 
@@ -195,29 +195,29 @@ def make_model(name: str) -> Any:
 
 
 def model_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of a diffusion model's tensors, by name. name: of `MODELS`."""
+    """Return the shapes of a diffusion model's tensors by name. name: a key of `MODELS`."""
     model = make_model(name)
     shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
     if name == "Z-Image":
-        # The published file has this unused norm; newer hosts no longer make it.
+        # The published file has this unused norm; newer hosts no longer create it.
         shapes.setdefault("norm_final.weight", (3840,))
     return shapes
 
 
 def make_patcher(name: str) -> Any:
-    """A MODEL, as the host's loader would give it, without memory for its weights. name: of `MODELS`."""
+    """Make a MODEL like the host's loader, without memory for its weights. name: a key of `MODELS`."""
     import comfy.model_detection
     import comfy.model_patcher
     import torch
 
     weights = {key: torch.empty(shape, dtype=torch.float16, device="meta") for key, shape in model_shapes(name).items()}
-    # The detection takes keys out of what it is given.
+    # The detection removes keys from its argument.
     base = comfy.model_detection.model_config_from_unet(dict(weights), "").get_model(weights, "", device="meta")
     return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
 
 
 def make_vae(channels: int = 4) -> Any:
-    """The VAE of SD 1.5, SDXL and Flux, of the host's own class, on the meta device. channels: of its latents."""
+    """Make the VAE of SD 1.5, SDXL or Flux of the host's own class on the meta device. channels: of its latents."""
     import torch
     from comfy.ldm.models.autoencoder import AutoencoderKL
 
@@ -228,11 +228,11 @@ def make_vae(channels: int = 4) -> Any:
 
 
 def vae_shapes(channels: int = 4) -> dict[str, tuple[int, ...]]:
-    """Shapes of such a VAE's tensors, by name. Flux's, of 16 channels, has no convolutions around its latents."""
+    """Return the shapes of such a VAE's tensors by name. Flux's (16 channels) has no quant convolutions."""
     tensors = make_vae(channels).state_dict()
     return {name: tuple(tensor.shape) for name, tensor in tensors.items() if channels == 4 or "quant_" not in name}
 
 
 def write_sparse(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str = "F16") -> Path:
-    """A safetensors file of these tensors, all zero: its header is written and the rest is a hole on the disk."""
+    """Write a safetensors file of zero tensors: a header followed by a hole in a sparse file."""
     return write_safetensors(path, {name: Hole(tuple(shape), dtype) for name, shape in shapes.items()})

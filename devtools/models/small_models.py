@@ -1,6 +1,6 @@
-"""Small models in the place of those that the shipped workflows name: for tests on a running host.
+"""Small models that replace those of the shipped workflows in tests on a running host.
 
-That of SD 1.5 inpainting is the demo's trained one, the others are untrained.
+The SD 1.5 inpainting model is the demo's trained one; the others are untrained.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ CHECKPOINT_OF = {
 }
 NETWORK = "small-migan.pt"
 LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork")
-# Flux's own text encoder is left out for its size: a node of tests/host_pack gives what it would.
+# Flux's text encoder is left out for its size. A node of tests/host_pack makes conditioning of its shape.
 TEXT_NODE, TEST_TEXT_NODE = "CLIPTextEncode", "TestFluxConditioning"
 
 
 class SmallModels:
-    """The models of all shipped workflows, written into a models folder."""
+    """Writes the models of all shipped workflows into a models folder."""
 
     def __init__(self, models: Path) -> None:
         (models / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class SmallModels:
         write_migan(models / "inpaint" / NETWORK, side=256, width=32)
 
     def files(self, workflow: str) -> dict[str, str]:
-        """Values for the loader of a workflow, by the name of its widget; {} where it needs no model."""
+        """Return the values of a workflow's loader by widget name. {} if the workflow needs no model."""
         if workflow == "flux-fill":
             names = {"model_name": self.fill.diffusion_model, "vae_name": self.fill.vae}
             return {**names, "text_encoder": self.fill.text_encoder, "text_encoder_2": "none"}
@@ -61,7 +61,7 @@ class SmallModels:
         return {"ckpt_name": CHECKPOINT_OF[workflow]} if workflow in CHECKPOINT_OF else {}
 
     def use(self, prompt: prompts.Prompt, workflow: str) -> None:
-        """Put these models into a workflow's prompt, and say what was replaced."""
+        """Set these models in a workflow's prompt, and print what was replaced."""
         files = self.files(workflow)
         for loader in LOADERS:
             prompts.set_input(prompt, loader, **files)

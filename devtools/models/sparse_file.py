@@ -1,6 +1,6 @@
-"""Safetensors files with holes: a tensor of zeros is named in the header and costs neither disk nor time.
+"""Sparse safetensors files: a tensor of zeros is only named in the header and takes neither disk space nor time.
 
-(On file systems without sparse files, such as FAT, the zeros are written by the system: slower, the same file.)
+File systems without sparse files, such as FAT, write the zeros: slower, but the same file.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from devtools.whole_file import whole_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1}  # by safetensors' names of dtypes
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1}  # by safetensors' dtype names
 TORCH_NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3"}
 
 
 @dataclass(frozen=True)
 class Hole:
-    """A tensor of zeros. dtype: one of `ITEM_BYTES`."""
+    """A tensor of zeros."""
 
     shape: tuple[int, ...]
+    """Its shape."""
     dtype: str = "F16"
+    """A key of `ITEM_BYTES`."""
 
 
-# For type checkers only: whoever writes nothing but holes needs no torch.
+# A string, so that files of holes can be written without torch.
 Contents: TypeAlias = "Mapping[str, Tensor | Hole]"
 
 
@@ -38,18 +40,18 @@ def write_safetensors(path: Path, tensors: Contents) -> Path:
     """Write a safetensors file.
 
     Args:
-        path: replaced if it exists, and only by a whole file.
-        tensors: by name; on the CPU.
+        path: where to write. An existing file is replaced once the new one is complete.
+        tensors: tensors on the CPU, by name.
 
     Returns:
         `path`.
 
     Raises:
-        KeyError: at a dtype that is not in `ITEM_BYTES`.
+        KeyError: if a dtype is not in `ITEM_BYTES`.
     """
 
     def place(name: str) -> tuple[bool, int, str]:
-        """Wide items first, so that each tensor is aligned; holes last, so that they are one."""
+        """Sort key: wide dtypes first, so that each tensor is aligned; holes last, so that they form one hole."""
         tensor = tensors[name]
         return isinstance(tensor, Hole), -ITEM_BYTES[_dtype(tensor)], name
 

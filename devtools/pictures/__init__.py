@@ -1,1 +1,1 @@
-"""Photographs, figures of likeness, and charts."""
+"""Photographs, image quality measures, and charts."""

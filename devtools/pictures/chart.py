@@ -1,4 +1,4 @@
-"""Small line charts side by side, both axes logarithmic, drawn with Pillow."""
+"""Draw small log-log line charts side by side with Pillow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 FINE = 3
 WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 300, 210, 200, 96, 62, 56
 INK, FAINT, PAPER = "#222222", "#dddddd", "#ffffff"
-# Apart for all eyes (Okabe & Ito), with marks for prints in grey.
+# Safe for color-blind readers (Okabe & Ito). The marks distinguish lines in grey prints.
 STYLES = (("#555555", "square"), ("#E69F00", "triangle"), ("#0072B2", "disc"), ("#009E73", "diamond"))
 
 Point = tuple[float, float]
@@ -21,10 +21,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Panel:
-    """lines: name to its points. floor: what is as good as 0, drawn as a grey area below it."""
+    """One chart."""
 
     lines: Mapping[str, Sequence[Point]]
+    """Points (x, y) of each line, by its name."""
     floor: float
+    """Values below this count as 0. The area below is grey."""
 
 
 def draw_chart(
@@ -33,9 +35,12 @@ def draw_chart(
     """Write a PNG of panels in rows and columns.
 
     Args:
-        title: above all; axis: what runs to the right; columns: what runs upward in each.
-        rows: words beside a row (lines of a text) to its panels.
-        ticks: marks on the axis that runs to the right; the first and the last are its ends.
+        path: the PNG file.
+        title: title of the sheet.
+        axis: label of the x axis.
+        columns: heading of each column: what its y axis shows.
+        rows: panels of each row, by the row's label; its first line is the heading.
+        ticks: ticks of the x axis. The first and the last are its ends.
     """
     size = (LEFT + len(columns) * (WIDTH + GAP), TOP + len(rows) * (HEIGHT + GAP) - GAP + BOTTOM)
     sheet = Sheet(size)
@@ -62,7 +67,7 @@ def draw_chart(
 def _draw_panel(sheet: Sheet, left: int, top: int, panel: Panel, ticks: Sequence[int]) -> None:
     heights = [height for points in panel.lines.values() for _, height in points]
     across = _Scale(ticks[0] / 1.12, ticks[-1] * 1.12, left, left + WIDTH)
-    # A decade at least, or what hardly changes would look as if it did.
+    # At least a decade, so that small changes do not look large.
     upward = _Scale(min(min(heights) / 1.3, max(heights) / 10), max(heights) * 1.3, top + HEIGHT, top)
     if panel.floor > upward.low:
         sheet.box((left, upward(panel.floor)), (left + WIDTH, top + HEIGHT), "#eeeeee")
@@ -81,27 +86,31 @@ def _draw_panel(sheet: Sheet, left: int, top: int, panel: Panel, ticks: Sequence
 
 @dataclass(frozen=True)
 class _Scale:
-    """Values on a logarithmic axis to places on the sheet."""
+    """Maps values of a logarithmic axis to positions on the sheet."""
 
     low: float
+    """Value at `start`."""
     high: float
+    """Value at `end`."""
     start: float
+    """Position of `low` in pixels."""
     end: float
+    """Position of `high` in pixels."""
 
     def __call__(self, value: float) -> float:
         share = math.log(value / self.low) / math.log(self.high / self.low)
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """1, 2 and 5 of each power of ten; of many, the 1s alone."""
+        """Return 1, 2 and 5 times each power of ten within the axis. If those are more than 6, the powers alone."""
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         every = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-        inside = [tick for tick in every if self.low <= tick <= self.high]
-        return inside if len(inside) <= 6 else [tick for tick in inside if f"{tick:e}".startswith("1.0")]
+        ticks = [tick for tick in every if self.low <= tick <= self.high]
+        return ticks if len(ticks) <= 6 else [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
 
 
 class Sheet:
-    """A white picture to draw on, in units of its final pixels."""
+    """A white canvas. Coordinates are in pixels of the final picture."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size

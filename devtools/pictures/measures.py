@@ -1,4 +1,7 @@
-"""What a fill is worth, in the hole alone."""
+"""Measures of a fill's quality inside the hole.
+
+filled, truth: [1, H, W, 3] float in 0..1. mask: [1, H, W], the hole where above 0.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from inpaint.imaging.pyramid import double, halve
 
 BLOCK = 8
 LEVELS = 3
-# Fewer blocks say nothing about texture, and amplitudes below this are not seen.
+# Minimum of blocks for a texture measure, and the smallest visible amplitude.
 FEWEST = 64
 LEAST = 1 / 255
 
 
 def psnr(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """In dB."""
+    """Return the peak signal-to-noise ratio in dB."""
     error = float((filled - truth)[mask > 0].double().square().mean())
     return 10 * math.log10(1 / max(error, 1e-12))
 
 
 def ssim(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Structural similarity of the whole pictures in windows of 7 pixels, its mean over the hole."""
+    """Return the structural similarity (7-pixel windows over the whole pictures), averaged over the hole."""
     from skimage.metrics import structural_similarity
 
     _, similarity = structural_similarity(
@@ -37,16 +40,15 @@ def ssim(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
 
 
 def texture(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """How differently texture is distributed: 0 where it is as the truth's, wherever in the hole each piece lies.
+    """Return the distance between the texture statistics of fill and truth. 0 means equal; positions do not matter.
 
-    Every 8 x 8 block that lies in the hole is taken apart into cosines (of its lightness and of two color
-    differences), on the picture and on it made half and a quarter as large. For each cosine that can be seen in either,
-    but the even one, the sorted amplitudes of all blocks are held against the truth's: a Wasserstein distance, in
-    standard deviations of the truth's. So every direction and every fineness counts as much as another. A flat fill has
-    about 0.7 to 0.8. No network, and no weights.
+    Every 8 x 8 block inside the hole is transformed by a DCT (lightness and two color differences), on the picture and
+    on its halved and quartered versions. For each AC coefficient that is visible in either, the distance is the
+    Wasserstein distance between the amplitudes of all blocks and the truth's, in standard deviations of the truth. So
+    all orientations and frequencies have equal weight. A flat fill scores about 0.7 to 0.8. Needs no network.
 
     Returns:
-        the mean of it; NaN where the hole is too thin to hold blocks.
+        The mean over coefficients and levels. NaN if the hole holds too few blocks.
     """
     rows, columns = (slice(int(places.min()), int(places.max()) + 1) for places in mask[0].nonzero().unbind(dim=1))
     share = mask[:, None, rows, columns]
@@ -64,21 +66,26 @@ def texture(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
 
 
 def _opponent(pictures: Tensor) -> Tensor:
-    """[B, 3, H, W]: lightness, and how much redder than green and bluer than both, from [B, H, W, 3]."""
+    """Convert [B, H, W, 3] to [B, 3, H, W]: lightness, red-green and blue-yellow."""
     red, green, blue = pictures.unbind(dim=-1)
     return torch.stack([(red + green + blue) / 3, (red - green) / 2, (2 * blue - red - green) / 4], dim=1)
 
 
 def _between_amplitudes(planes: Tensor, whole: Tensor) -> Tensor:
-    """planes: [2, 3, h, w]. whole: [N] bool, for every place of a block."""
+    """Return the mean distance of `texture` at one level.
+
+    Args:
+        planes: [2, 3, h, w], fill and truth.
+        whole: [N] bool for every position of a block: whether it lies inside the hole.
+    """
     cosines = torch.from_numpy(dct(np.eye(BLOCK), norm="ortho", axis=0)).float()
     filters = torch.einsum("iy,jx->ijyx", cosines, cosines).flatten(0, 1)[1:, None]
     height, width = planes.shape[-2:]
     amplitudes = F.conv2d(planes.reshape(6, 1, height, width), filters).flatten(2)[..., whole]
     filled, truth = amplitudes.sort(dim=-1).values.unflatten(0, (2, 3))
     deviations = truth.std(dim=-1)
-    seen = torch.maximum(deviations, filled.std(dim=-1)) > LEAST
-    return ((filled - truth).abs().mean(dim=-1) / deviations.clamp(min=LEAST))[seen].nanmean()
+    visible = torch.maximum(deviations, filled.std(dim=-1)) > LEAST
+    return ((filled - truth).abs().mean(dim=-1) / deviations.clamp(min=LEAST))[visible].nanmean()
 
 
 def seam_score(filled: Tensor, mask: Tensor) -> float:
@@ -86,7 +93,7 @@ def seam_score(filled: Tensor, mask: Tensor) -> float:
 
 
 def detail(truth: Tensor, mask: Tensor) -> float:
-    """Standard deviation of what is finer than some 8 pixels in the hole: how textured it is."""
+    """Return the standard deviation inside the hole of detail finer than about 8 pixels."""
     planes = truth.movedim(-1, 1)
     coarse = halve(halve(halve(planes)))
     for factor in (4, 2, 1):
@@ -96,7 +103,7 @@ def detail(truth: Tensor, mask: Tensor) -> float:
 
 
 def delta_e(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Mean CIEDE2000 difference."""
+    """Return the mean CIEDE2000 difference."""
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     inside = mask[0].numpy() > 0
@@ -105,19 +112,19 @@ def delta_e(filled: Tensor, truth: Tensor, mask: Tensor) -> float:
 
 
 def correlation(filled: Tensor, given: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """Of the fill with what was erased, with what both share with the truth taken out first. NaN for one color."""
+    """Return the partial correlation of fill and erased content, given the truth. NaN for a fill of one color."""
     inside = mask[0] > 0
-    left = [_without(picture[0][inside].double(), truth[0][inside].double()) for picture in (filled, given)]
-    return float(torch.corrcoef(torch.stack([part.flatten() for part in left]))[0, 1])
+    residuals = [_without(picture[0][inside].double(), truth[0][inside].double()) for picture in (filled, given)]
+    return float(torch.corrcoef(torch.stack([part.flatten() for part in residuals]))[0, 1])
 
 
 def share_through(difference: Tensor, thing: Tensor, mask: Tensor) -> float:
-    """How much of a thing is in a difference: 0 for none of it, 1 for all."""
+    """Return the projection of a difference onto `thing`: 0 if it has none of it, 1 if all."""
     difference, thing = (each[mask > 0].double() for each in (difference, thing))
     return float((difference * thing).sum() / thing.square().sum())
 
 
 def _without(values: Tensor, truth: Tensor) -> Tensor:
-    """[N, 3] less the line through the truth that fits it best, channel by channel."""
+    """Return values [N, 3] without their linear regression on the truth, channel by channel."""
     values, truth = values - values.mean(dim=0), truth - truth.mean(dim=0)
     return values - truth * (values * truth).sum(dim=0) / truth.square().sum(dim=0).clamp(min=1e-12)

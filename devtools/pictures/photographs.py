@@ -1,4 +1,4 @@
-"""Photographs with free licences from Debian's wallpaper packages: fetched where needed, never part of the project."""
+"""Photographs with free licenses from Debian's wallpaper packages, downloaded on demand and not part of the project."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from devtools.setup.environment import Environment
 
 FOLDER = Environment().state / "photographs"
-# Package -> its pictures that are photographs, by path under usr/share; each package says who made which, and the
-# licence, in usr/share/doc.
+# Package -> its photographs, as paths below usr/share. Each package names authors and licenses in usr/share/doc.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "lomiri-wallpapers-16.04": tuple(
         f"backgrounds/{name}.jpg"
@@ -68,10 +67,10 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 def photographs() -> dict[str, Path]:
-    """Their files by name, fetched on the first call: 36 photographs of 1.5 to 20 megapixels, 170 MB of packages.
+    """Return photograph files by name: 36 of 1.5 to 20 megapixels. The first call downloads 170 MB of packages.
 
     Raises:
-        subprocess.CalledProcessError: where Debian's tools cannot fetch a package (run `apt-get update` once).
+        subprocess.CalledProcessError: if apt-get cannot download a package (run `apt-get update` once).
     """
     return {
         _name(picture): _unpacked(package) / "usr/share" / picture
@@ -86,7 +85,7 @@ def _name(picture: str) -> str:
 
 
 def _unpacked(package: str) -> Path:
-    """The folder with what a package holds."""
+    """Return the folder of an unpacked package. Downloads and unpacks it if missing."""
     folder = FOLDER / package
     if not folder.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -94,8 +93,8 @@ def _unpacked(package: str) -> Path:
             left.unlink()
         subprocess.run(["apt-get", "download", package], cwd=FOLDER, check=True)
         (archive,) = FOLDER.glob(f"{package}_*.deb")
-        half_way = FOLDER / f"{package}.part"
-        subprocess.run(["dpkg-deb", "-x", archive, half_way], check=True)
+        unfinished = FOLDER / f"{package}.part"
+        subprocess.run(["dpkg-deb", "-x", archive, unfinished], check=True)
         archive.unlink()
-        half_way.rename(folder)
+        unfinished.rename(folder)
     return folder

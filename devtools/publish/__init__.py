@@ -1,1 +1,1 @@
-"""What is shipped and made by a tool: API forms of the workflows, pictures of nodes."""
+"""Generate shipped files: API forms of the workflows, and screenshots of nodes."""

@@ -1,6 +1,6 @@
-"""Write the API form of each shipped workflow as the real canvas gives it: `python -m devtools.publish.export_api`.
+"""Export the API form of each shipped workflow from the real canvas: `python -m devtools.publish.export_api`.
 
-The host is the folder in MEND_COMFYUI, as for the tests.
+MEND_COMFYUI is the folder of the host, as for the tests.
 """
 
 from __future__ import annotations

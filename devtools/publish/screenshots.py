@@ -1,7 +1,7 @@
-"""The pictures that README and template browser show: `python -m devtools.publish.screenshots`.
+"""Make the pictures of the README and the template browser: `python -m devtools.publish.screenshots`.
 
 docs/<node id>.png is each node as the canvas draws it. workflows/<name>.jpg is a workflow's thumbnail: picture and
-result where it needs no trained model, else its canvas. The host is the folder in MEND_COMFYUI, as for the tests.
+result if it needs no trained model, else its canvas. MEND_COMFYUI is the folder of the host, as for the tests.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from devtools.setup.environment import ROOT
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"
-# Needs no model, so its thumbnail can be what it makes.
+# Needs no model, so its thumbnail can show its result.
 WITHOUT_MODEL = "remove-without-model"
-# A node's rectangle on the page, its title and badge included.
+# A node's rectangle on the page, with its title and badge.
 FRAME = """(id) => {
     const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
     const { scale, offset } = app.canvas.ds;
@@ -34,7 +34,7 @@ FRAME = """(id) => {
     return { x: page.x + (x + offset[0]) * scale - margin, y: page.y + (y + offset[1]) * scale - 2 * margin,
              width: width * scale + 2 * margin, height: height * scale + 3 * margin };
 }"""
-# All groups and nodes but the note, which is too small to read in a thumbnail.
+# The rectangle of all groups. The note is outside: it would be too small to read.
 GRAPH_FRAME = """() => {
     const { scale, offset } = app.canvas.ds;
     const page = app.canvas.canvas.getBoundingClientRect();
@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
         for folder, name in [*_named_models(), ("inpaint", HEAD_FILE), ("inpaint", PATCH_FILE)]:
-            # Only their names are shown.
+            # Empty files are enough: only their names are shown.
             (base / "models" / folder).mkdir(parents=True, exist_ok=True)
             (base / "models" / folder / name).touch()
         with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _named_models() -> list[tuple[str, str]]:
-    """Folder and name of every model that a workflow names."""
+    """Return folder and name of every model that the workflows name."""
     nodes = [node for path in WORKFLOWS.glob("*.json") for node in json.loads(path.read_text("utf-8"))["nodes"]]
     models = [model for node in nodes for model in node.get("properties", {}).get("models", [])]
     return sorted({(model["directory"], model["name"]) for model in models})
@@ -87,7 +87,7 @@ def _portraits(canvas: Canvas, names: list[str]) -> None:
 
 
 def _without_model(client: HostClient, upload: str) -> Image.Image:
-    """The photograph on the left, what the workflow makes of it on the right."""
+    """Return the photograph on the left and the workflow's result on the right."""
     prompt = prompts.load(WITHOUT_MODEL)
     prompts.set_input(prompt, "LoadImage", image=upload)
     (saved,) = client.run(prompt).outputs[prompts.node_of(prompt, "SaveImage")]["images"]

@@ -1,1 +1,1 @@
-"""The private environment of a checkout, with the standard library alone."""
+"""Set up a checkout's private environment. Uses only the standard library."""

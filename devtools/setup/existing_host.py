@@ -1,4 +1,4 @@
-"""What a person's own ComfyUI and Python lack for our commands. Only looks: nothing is installed or changed."""
+"""Check what a person's own ComfyUI and Python lack for dev.py's commands. Nothing is installed or changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from devtools.setup.environment import requirement_lines, requirement_name
 
-# Each of these distributions installs the same cv2 module, so each serves.
+# Each of these distributions installs the same cv2 module, so any of them is enough.
 CV2_FLAVOURS = frozenset(
     ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 )
@@ -18,12 +18,12 @@ SPECIFIER = re.compile(r"(==|>=|<=|~=|!=|>|<)\s*([0-9][0-9.]*)")
 
 
 def missing_files(comfyui: Path) -> list[str]:
-    """The files by which a folder is known as ComfyUI, as far as they are not there."""
+    """Return which of the files that identify a ComfyUI folder are missing."""
     return [name for name in ("main.py", "comfyui_version.py", "requirements.txt") if not (comfyui / name).is_file()]
 
 
 def lacking(files: Iterable[Path]) -> dict[str, str]:
-    """Requirements of the given files that this interpreter does not meet, each with what is the matter."""
+    """Return the requirements that this interpreter does not meet, each with the reason."""
     found = {}
     for line in (line for file in files for line in requirement_lines(file)):
         name = requirement_name(line)
@@ -36,12 +36,12 @@ def lacking(files: Iterable[Path]) -> dict[str, str]:
 
 
 def install_command(requirements: Iterable[str]) -> str:
-    """The command that installs these into this interpreter."""
+    """Return the command that installs requirements into this interpreter."""
     return " ".join([f'"{sys.executable}" -m pip install', *(f'"{line}"' for line in requirements)])
 
 
 def satisfies(version: str, requirement: str) -> bool:
-    """Whether a version meets each bound of a requirement, by its release numbers alone (2.1rc1 counts as 2.1)."""
+    """Whether a version meets every bound of a requirement. Compares release numbers only: 2.1rc1 counts as 2.1."""
     return all(_meets(version, operator, bound) for operator, bound in SPECIFIER.findall(requirement))
 
 

@@ -1,7 +1,7 @@
-"""Show that the pinned versions resolve for each supported Python and platform: `python dev.py resolve`.
+"""Check that the pinned versions resolve for each supported Python and platform: `python dev.py resolve`.
 
-Asks pip for plans only; nothing is installed. Fails where a Python cannot be served, where a package would come in a
-version that constraints.txt does not pin, or where a platform has no wheel of a pinned version.
+Runs pip without installing anything. Fails if the requirements have no solution for a Python, if a package would come
+in a version that constraints.txt does not pin, or if a platform has no wheel of a pinned version.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 from devtools.setup.environment import TORCH, Environment, requirement_lines, requirement_name
 
 PYTHONS = ("3.11", "3.12", "3.13")
-# pip takes the listed tags only, so older ones that a platform also accepts are spelled out.
+# pip accepts only the listed tags, so older tags of a platform are listed too.
 PLATFORMS = {
     "Windows x86-64": ("win_amd64",),
     "macOS arm64": ("macosx_14_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"),
     "Linux arm64": ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"),
 }
-# torch pins these itself, and they exist for Linux only.
+# torch pins these itself. They exist for Linux only.
 PINNED_BY_TORCH = ("nvidia-", "cuda-", "triton")
 
 
 class Unsolvable(Exception):
-    """pip found no plan; the message is pip's."""
+    """pip found no solution. The message is pip's."""
 
 
 def plan(python: str, *arguments: str | Path) -> dict[str, str]:
-    """The versions, by distribution name, that `pip install` would install for a Python version.
+    """Return the versions that `pip install` would install for a Python version, by distribution name.
 
     Raises:
-        Unsolvable: if there is no plan.
+        Unsolvable: if there is no solution.
     """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
@@ -49,7 +49,7 @@ def plan(python: str, *arguments: str | Path) -> dict[str, str]:
 
 
 def check_python(environment: Environment, python: str) -> list[str]:
-    """The packages, as `name==version`, that this platform would get for a Python and constraints.txt does not pin."""
+    """Return packages, as `name==version`, that pip would install on this platform but constraints.txt does not pin."""
     pinned = {requirement_name(line) for line in requirement_lines(environment.constraints)}
     files = [part for file in environment.requirement_files() for part in ("-r", file)]
     versions = plan(python, "-c", environment.constraints, *TORCH, *files)

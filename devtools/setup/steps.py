@@ -1,4 +1,7 @@
-"""Long commands as named steps: a moving line on a terminal, one line per step elsewhere, everything in a log file."""
+"""Run long commands as named steps.
+
+A terminal shows a progress line, other outputs one line per step. A log file gets the whole output.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TAIL_LINES = 20
-# `pip --progress-bar raw` prints byte counts, several a second: shown as a percentage, kept out of the log.
+# `pip --progress-bar raw` prints byte counts several times a second. They are shown as a percentage and not logged.
 BYTE_COUNT = re.compile(r"Progress (\d+) of (\d+)")
 
 
 class CommandFailed(Exception):
-    """A command of a step ended with another exit status than 0."""
+    """A command of a step ended with an exit status other than 0."""
 
 
 class StepFailed(Exception):
-    """A step failed; the message names it and ends with the last lines of its log."""
+    """A step failed. The message names it and ends with the last lines of its log."""
 
 
 class Steps:
     """Runs named steps one after another.
 
     Args:
-        log: the file that gets the whole output of every command; what it held before is replaced.
-        total: how many steps there will be.
+        log: file for the whole output of every command. An existing file is replaced.
+        total: number of steps.
     """
 
     def __init__(self, log: Path, total: int) -> None:
@@ -46,10 +49,10 @@ class Steps:
         self._live = sys.stderr.isatty()
 
     def run(self, title: str, action: Callable[[Steps], object]) -> None:
-        """Run one step: `action` is called with this object and may call `command`.
+        """Run one step. `action` receives this object and may call `command`.
 
         Raises:
-            StepFailed: if a command of the step fails, or the file system does.
+            StepFailed: if a command fails, or on an OSError.
         """
         self._number += 1
         self._title = f"[{self._number}/{self._total}] {title}"
@@ -67,7 +70,7 @@ class Steps:
         self._print(f"{self._title}: {time.monotonic() - self._started:.0f} s")
 
     def command(self, command: Sequence[str | Path]) -> None:
-        """Run a command to its end, its output going to the log and, shortened to one line, to the terminal.
+        """Run a command to its end. Its output goes to the log, and its last line to the terminal.
 
         Raises:
             CommandFailed: if its exit status is not 0.
@@ -81,7 +84,7 @@ class Steps:
             text=True,
             encoding="utf-8",
             errors="replace",
-            # An inherited lock keeps a second set-up waiting while an orphaned pip still writes.
+            # The child inherits the set-up's lock, so that a second set-up waits while an orphaned pip still writes.
             close_fds=False,
         )
         reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)

@@ -1,8 +1,9 @@
-"""Models of the host: found, loaded, and held.
+"""Find, load and hold the host's models.
 
 files       the host's model folders and its loaders
-detection   what the host takes a file or a MODEL for
-networks    LaMa, MI-GAN and MAT, held as the host holds its models
-dtypes      the dtypes the host takes on this computer
-budget      an upper limit on the card's memory that holds while sampling
+detection   what the host detects in a model file, and facts that a MODEL carries
+networks    LaMa, MI-GAN and MAT, managed by the host like its own models
+dtypes      the dtypes that the host uses on this computer
+kept        the models of loaders, kept between runs as long as the host keeps the loaders
+budget      a limit on the card's memory during sampling
 """

@@ -1,4 +1,4 @@
-"""A budget of the card that holds for sampling too."""
+"""A limit on the card's memory during sampling."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from comfy.patcher_extension import WrappersMP
 
 from ..memory import could_be_free, dynamic_vram
 
-# Under this name.
+# Name of the wrapper on the MODEL.
 KEY = "mend_budget"
 
 
 def budget_holds() -> bool:
-    """Whether a budget holds for sampling here: a CPU has no elsewhere for weights, and where the host brings weights
-    in as they are used, it takes what room there is."""
+    """Whether a budget limits sampling on this computer.
+
+    It does not on a CPU, which cannot offload weights. It does not if the host streams weights as they are used, since
+    the host then uses all free memory.
+    """
     management = comfy.model_management
     return not management.is_device_cpu(management.get_torch_device()) and not dynamic_vram()
 
 
 def keep_to(model: Any, budget: int | None) -> None:
-    """Make every sampler keep to a budget, in bytes of the card, when it samples with this MODEL; None for no budget.
+    """Limit the bytes of the card that sampling with this MODEL uses. None removes the limit.
 
-    Of a MODEL that has one already it takes the place.
+    An earlier budget of the MODEL is replaced.
     """
     model.remove_wrappers_with_key(WrappersMP.PREPARE_SAMPLING, KEY)
     if budget is not None:
@@ -32,9 +35,11 @@ def keep_to(model: Any, budget: int | None) -> None:
 
 
 def _prepare(budget: int, executor: Any, model: Any, *arguments: Any, **named: Any) -> Any:
-    """Bring the models onto the card while the host leaves alone, beside its usual reserve, what is beyond the budget:
-    what its option --reserve-vram does for a whole run."""
-    management: Any = comfy.model_management
+    """Load the models while the host reserves the memory beyond the budget, in addition to its usual reserve.
+
+    The host's option --reserve-vram has the same effect for a whole run.
+    """
+    management = comfy.model_management
     beyond = could_be_free(model.load_device) - budget
     if beyond <= 0 or not budget_holds():
         return executor(model, *arguments, **named)

@@ -1,4 +1,4 @@
-"""What a MODEL, or the file of one, is to the host."""
+"""The host's detection of a model file, and the facts that a MODEL or VAE carries."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from ...inpaint.model_files.checkpoint import CheckpointHeader
     from ...inpaint.vram.plan import Facts
 
-# Under this name.
+# Name of the attachment on a MODEL, and of the attribute on a VAE.
 FACTS = "mend_facts"
 
 
 def with_facts(model: Any, vae: Any, facts: Facts) -> tuple[Any, Any]:
-    """A MODEL and a VAE that carry these facts, the MODEL keeping to their budget; those that are given are left as
-    they are. Weights are shared."""
+    """Return copies of a MODEL and a VAE that carry these facts, the MODEL with their budget. Weights are shared."""
     model, vae = model.clone(), copy.copy(vae)
     model.set_attachments(FACTS, facts)
     keep_to(model, facts.budget)
@@ -32,28 +31,27 @@ def with_facts(model: Any, vae: Any, facts: Facts) -> tuple[Any, Any]:
 
 
 def facts_of(carrier: Any) -> Any:
-    """The facts that a MODEL or VAE carries; None where it comes from another loader."""
+    """Return the facts that a MODEL or VAE carries; None if it comes from another loader."""
     return getattr(carrier, "attachments", {}).get(FACTS) or getattr(carrier, FACTS, None)
 
 
 @weak_cache
 def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | None:
-    """What the host makes of a diffusion model whose header was read, by its own detection on tensors without memory.
+    """Run the host's model detection on the header of a diffusion model, with tensors that use no memory.
 
     Returns:
-        its memory_usage_factor, and the names of the dtypes it can compute in, the best first; None where the host
-        does not know it.
+        The model's memory_usage_factor, and the names of the dtypes it can compute in, best first. None if the host
+        does not know the model.
 
     Raises:
-        InpaintError: if the host cannot make out its parts, and so could not load it either.
+        InpaintError: if the detection fails. The host could not load the file either.
     """
     try:
         config = _config(header)
     except Exception as error:
-        # The host's detection is written for whole files: it takes the first sign of a family for the rest of it, and
-        # raises whatever comes of a tensor that is missing, has another shape, or is larger than torch can name
-        # (KeyError, IndexError, ZeroDivisionError, RuntimeError ... and others as it grows). Nothing but the file is
-        # read in there, so every error is the file's.
+        # The host's detection expects complete files. It recognises a family by one tensor and assumes the others. A
+        # tensor that is missing, misshapen or too large for torch raises KeyError, IndexError, ZeroDivisionError,
+        # RuntimeError or others. The detection reads nothing but the file, so every error is due to the file.
         raise InpaintError(
             f"{header.path.name}: looks like {header.label}, but tensors are missing or of a wrong shape "
             f"({type(error).__name__}: {str(error)[:100]}). Download it again, or choose a whole model."
@@ -73,7 +71,7 @@ def _config(header: CheckpointHeader) -> Any:
         if name.startswith(header.prefix)
     }
     detection = comfy.model_detection
-    # They take keys out of what they are given.
+    # Pass copies: the host removes keys from the dict.
     config = detection.model_config_from_unet(dict(tensors), "")
     if config is None and "conv_in.weight" in tensors:
         config = detection.model_config_from_diffusers_unet(dict(tensors))

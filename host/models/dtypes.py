@@ -1,4 +1,4 @@
-"""Dtypes under the names that files have for them, and which of them the host takes here."""
+"""Names of dtypes as in safetensors files, and the dtypes that the host uses on this computer."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def dtypes_here(
     vae_allowed: Sequence[str],
     weights: str | None = None,
 ) -> tuple[str, str, str]:
-    """Names of the dtypes that the host chooses here: of the weights, of the computation, of the VAE.
+    """Return the dtypes that the host uses on this computer for weights, computation and VAE.
+
+    All dtypes are names such as "F16".
 
     Args:
-        parameters: of the diffusion model.
-        stored: the dtype of most of them in the file; None where they are scaled or packed.
-        supported, vae_allowed: what model and VAE can compute in, the best first.
-        weights: what the weights are to be kept in; None for the host's choice.
+        parameters: number of parameters of the diffusion model.
+        stored: dtype of most of its parameters in the file; None if they are scaled or packed.
+        supported, vae_allowed: dtypes that the model and the VAE can compute in, best first.
+        weights: dtype to store the weights in; None = the host's choice.
     """
     management = comfy.model_management
     dtypes = [TORCH[name] for name in supported]

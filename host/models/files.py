@@ -1,4 +1,4 @@
-"""The host's model folders, and its own loaders."""
+"""The host's model folders and loaders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...inpaint.core.errors import InpaintError
 from ..memory import with_room
 from .dtypes import TORCH
 
-# Not a folder of the host's own: packs for inpainting share it.
+# A folder that inpainting packs share. The host does not register it.
 INPAINT = "inpaint"
 INPAINT_SUFFIXES = {".pth", ".pt", ".ckpt", ".safetensors", ".patch"}
 PATCH_SUFFIX = ".patch"
@@ -40,8 +40,10 @@ def vae_names() -> list[str]:
 
 
 def gguf_names() -> list[str]:
-    """GGUF files among the diffusion models. The host cannot load them and so does not list them; packs that can list
-    them as "unet_gguf"."""
+    """List the GGUF files among the diffusion models.
+
+    The host cannot load GGUF and does not list it. Packs that load GGUF register the folder "unet_gguf".
+    """
     if "unet_gguf" in folder_paths.folder_names_and_paths:
         return folder_paths.get_filename_list("unet_gguf")
     found: set[str] = set()
@@ -52,10 +54,10 @@ def gguf_names() -> list[str]:
 
 
 def share_inpaint_folder() -> None:
-    """Make models/inpaint known to the host, beside what other packs registered for it, before this or after.
+    """Register models/inpaint with the host, in addition to what other packs registered before or register later.
 
-    Folders are only added, at the end, since the first is where downloads go, and so are suffixes. No suffixes at all
-    is how the host says "every file", and stays.
+    The folder is appended at the end, because downloads go to the first folder. Suffixes are only added. An empty set
+    of suffixes means "every file" to the host and is kept.
     """
     known = folder_paths.folder_names_and_paths
     folders, suffixes = known.get(INPAINT, ([], INPAINT_SUFFIXES))
@@ -66,65 +68,66 @@ def share_inpaint_folder() -> None:
     if folder not in folders:
         folders.append(folder)
     known[INPAINT] = (folders, wanted)
-    # The host notices new files in it, not new suffixes.
+    # The host's cache notices new files in a folder, but not new suffixes.
     folder_paths.filename_list_cache.pop(INPAINT, None)
 
 
 def inpaint_names() -> list[str]:
-    """Files in models/inpaint that may hold weights, of this pack or of others."""
+    """List the files in models/inpaint that may contain weights, for this pack or others."""
     share_inpaint_folder()
     names = folder_paths.get_filename_list(INPAINT)
     return [name for name in names if Path(name).suffix.lower() in INPAINT_SUFFIXES]
 
 
 def network_names() -> list[str]:
-    """Those that may hold a network."""
+    """List the files in models/inpaint that may contain a network."""
     return [name for name in inpaint_names() if Path(name).suffix.lower() != PATCH_SUFFIX]
 
 
 def model_path(folder: str, name: str) -> str:
-    """Where a file of one of the host's model folders is: one that is listed, and no other.
+    """Return the path of a file that is listed in one of the host's model folders.
 
     Raises:
-        InpaintError: if none of this name is.
+        InpaintError: if no file of this name is listed.
     """
     if name in folder_paths.get_filename_list(folder):
         return folder_paths.get_full_path_or_raise(folder, name)
     if folder == "diffusion_models" and name in gguf_names():
-        packs = "unet_gguf" in folder_paths.folder_names_and_paths
-        return folder_paths.get_full_path_or_raise("unet_gguf" if packs else folder, name)
+        registered = "unet_gguf" in folder_paths.folder_names_and_paths
+        return folder_paths.get_full_path_or_raise("unet_gguf" if registered else folder, name)
     raise InpaintError(f"{name}: no such file in models/{folder}. Choose one that is listed there.")
 
 
 def load_weights(path: str) -> Any:
-    """What a file of weights holds, read as data only: nothing in it is run.
+    """Load a weights file as data, without running code in it.
 
-    Tensors of it may lie in the file: they are not to be changed in place.
+    Its tensors may be mapped from the file. Do not modify them in place.
 
     Raises:
-        InpaintError: if it cannot be read so, or as in `load_checkpoint`.
+        InpaintError: if it is no weights file, or as in `load_checkpoint`.
     """
     try:
         return _load([path], lambda: comfy.utils.load_torch_file(path, safe_load=True))
     except InpaintError:
         raise
-    except Exception as error:  # each format, and each way to be broken, has its own
+    except Exception as error:  # each format and each kind of damage raises other exceptions
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise InpaintError(
-            f"{Path(path).name}: expected a file of weights, got one that cannot be read as that ({reason}). "
+            f"{Path(path).name}: expected a weights file, got one that cannot be read as weights ({reason}). "
             "Download it again."
         ) from error
 
 
 def load_checkpoint(path: str, weights: str | None = None) -> tuple[Any, Any, Any]:
-    """MODEL, CLIP and VAE of a checkpoint file, by the host's own loader; `missing` says which of them it has not.
+    """Load MODEL, CLIP and VAE of a checkpoint with the host's loader. `missing` lists the parts that it lacks.
 
     Args:
-        path: of the file.
-        weights: name of the dtype to keep the diffusion model's weights in; None leaves it to the host.
+        path: path of the file.
+        weights: name of the dtype to store the diffusion model's weights in; None = the host's choice.
 
     Raises:
-        InpaintError: if it is a pickle and PyTorch too old for it, or memory runs out with nothing else on the card.
+        InpaintError: if it is a pickle and PyTorch is too old to read it safely, or if memory runs out with no other
+            model on the card.
     """
     loaded = _load(
         [path],
@@ -140,13 +143,17 @@ def load_checkpoint(path: str, weights: str | None = None) -> tuple[Any, Any, An
 
 
 def load_diffusion_model(path: str, weights: str | None = None) -> Any:
-    """MODEL of a file that holds a diffusion model by itself. weights, errors: as in `load_checkpoint`."""
+    """Load MODEL from a file with only a diffusion model. `weights` and errors as in `load_checkpoint`."""
     return _load([path], lambda: comfy.sd.load_diffusion_model(path, model_options=_options(weights)))
 
 
 def load_text_encoders(paths: list[str], kind: str) -> Any:
-    """CLIP of one file or more. kind: the host's name of what they are for; one that it does not know is left out.
-    Errors: as in `load_checkpoint`."""
+    """Load CLIP from one or more files. Errors as in `load_checkpoint`.
+
+    Args:
+        paths: paths of the files.
+        kind: the host's name of the model family. An unknown name loads as Stable Diffusion.
+    """
     kinds = comfy.sd.CLIPType
     return _load(
         paths,
@@ -159,7 +166,7 @@ def load_text_encoders(paths: list[str], kind: str) -> Any:
 
 
 def load_vae(path: str) -> Any:
-    """VAE of a file that holds one by itself. Errors: as in `load_checkpoint`."""
+    """Load VAE from a file with only a VAE. Errors as in `load_checkpoint`."""
 
     def load() -> Any:
         weights, metadata = comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
@@ -171,13 +178,13 @@ def load_vae(path: str) -> Any:
 
 
 def missing(clip: Any, vae: Any) -> list[str]:
-    """The parts that a checkpoint was loaded without."""
+    """List the parts that a loaded checkpoint lacks."""
     parts = {"text encoder": clip, "VAE": vae.first_stage_model}
     return [name for name, part in parts.items() if part is None]
 
 
 def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
-    """Load these files; where memory runs out, once more with everything else off the card."""
+    """Load these files. If memory runs out, unload all models and try once more."""
     for path in paths:
         _refuse_unsafe(path)
     return with_room(
@@ -191,8 +198,7 @@ def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
 
 
 def _refuse_unsafe(path: str) -> None:
-    """Below 2.6 PyTorch runs code that a pickle brings along, even where it is told to read weights only
-    (CVE-2025-32434)."""
+    """Refuse pickles on PyTorch before 2.6, which runs code in them even with weights_only=True (CVE-2025-32434)."""
     version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
     if version < (2, 6) and not path.lower().endswith((".safetensors", ".sft", ".gguf")):
         raise InpaintError(

@@ -1,11 +1,11 @@
-"""Networks that fill holes, held and run as the host holds and runs models: its accounting of memory counts them."""
+"""Networks that fill holes, managed by the host like its own models, so that its memory accounting includes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import comfy.model_management
 import comfy.model_patcher
@@ -21,31 +21,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class HeldNetwork:
-    """patcher: the host's own holder of the network's weights. dtype: what it computes in here."""
+    """A network that the host manages."""
 
     network: Network
-    patcher: Any
+    """The network."""
+    patcher: comfy.model_patcher.ModelPatcher
+    """The host's ModelPatcher that holds its weights."""
     dtype: torch.dtype
+    """The dtype that it computes in on this computer."""
 
     @property
     def computes_in(self) -> str:
+        """Name of `dtype`, such as "F16"."""
         return NAMES[self.dtype]
 
 
 def hold_network(network: Network) -> HeldNetwork:
-    """Give a network to the host. It is brought onto the card when it is run, and off it when the host wants room."""
-    management: Any = comfy.model_management
+    """Let the host manage a network: loaded to the card when it runs, offloaded when the host needs the memory."""
+    management = comfy.model_management
     device = management.get_torch_device()
     half = network.half and management.should_use_fp16(device)
     dtype = torch.float16 if half else torch.float32
-    # Newer hosts choose the class when they start: one that brings weights in as they are used, or this one.
-    patcher: Any = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    # Newer hosts choose the class at startup: ModelPatcher, or one that streams weights as they are used.
+    usual = comfy.model_patcher.ModelPatcher
+    patcher: type[comfy.model_patcher.ModelPatcher] = getattr(comfy.model_patcher, "CoreModelPatcher", usual)
     held = patcher(network.module.to(dtype), load_device=device, offload_device=management.unet_offload_device())
     return HeldNetwork(network, held, dtype)
 
 
 def runner(held: HeldNetwork) -> Callable[[Tensor, Tensor], Tensor | None]:
-    """An `inpaint.networks.apply.Run` that loads the network in full: only the host's own layers can be offloaded."""
+    """Return an `inpaint.networks.apply.Run`. It loads the whole network: the host can offload only its own layers."""
 
     def run(image: Tensor, hole: Tensor) -> Tensor | None:
         work = partial(_run, held, image, hole)
@@ -65,7 +70,7 @@ def _run(held: HeldNetwork, image: Tensor, hole: Tensor) -> Tensor:
         [held.patcher], memory_required=working * image.shape[-1] * image.shape[-2], force_full_load=True
     )
     device = held.patcher.load_device
-    # Where the host runs without memory of the card it leaves behind what it could bring in later, and this is not.
+    # In its no-VRAM mode the host leaves weights off the card to stream them later. These layers cannot be streamed.
     held.network.module.to(device)
     with torch.no_grad():
         return held.network.module(image.to(device, held.dtype), hole.to(device, held.dtype)).float()

@@ -1,7 +1,7 @@
-"""Sampling under a mask, with the host's own samplers.
+"""Sampling with a mask, by the host's samplers.
 
-samplers        the list of samplers and schedulers, and one run of one
-inputs          what a MODEL takes beside its latents
+samplers        the lists of samplers and schedulers, and one run of a sampler
+inputs          the inputs that a MODEL takes in addition to noisy latents
 masked          patches of a MODEL for soft masks
 coherent        the coherent sampler
 window          sampling in a window of the latent

@@ -1,6 +1,6 @@
 """`inpaint.sampling.coherent` as a sampler of the host.
 
-The noise mask is taken out of its hands: the host would put the noised picture back before every call of the model.
+The host does not see the noise mask. Otherwise it would put the noised picture back before every call of the model.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ...inpaint.sampling.coherent import Level, coherent, flow_level, ratio_leve
 from .inputs import keeps_in_its_own_way
 from .masked import KEY as MASKED
 
-# Added to the seed, so that no other seed that a person may take starts from the noise that is drawn on the way.
+# Added to the seed. The noise drawn during sampling then differs from the initial noise of any seed that users choose.
 APART = 0x9E3779B97F4A7C15
 
 
 def coherent_sampler(full: bool = False) -> comfy.samplers.KSAMPLER:
-    """A SAMPLER for the host's nodes and for `comfy.sample.sample_custom`.
+    """Return a SAMPLER for the host's nodes and `comfy.sample.sample_custom`.
 
     Args:
-        full: two calls of the model a step instead of one, see `inpaint.sampling.coherent`.
+        full: call the model twice per step instead of once, see `inpaint.sampling.coherent`.
     """
     return comfy.samplers.KSAMPLER(sample_coherent, {"full": full})
 
@@ -44,10 +44,11 @@ def sample_coherent(
     disable: bool | None = None,
     full: bool = False,
 ) -> Tensor:
-    """In the form of the host's own sampler functions: see comfy.k_diffusion.sampling.sample_euler.
+    """Sample with the signature of the host's sampler functions, see comfy.k_diffusion.sampling.sample_euler.
 
     Raises:
-        InpaintError: if the model adds noise in a way that is not known here, or has a way of its own with masks.
+        InpaintError: if the model adds noise in an unsupported way. With a mask, also if the model keeps the unmasked
+            area by its own method, or has a patch that reads soft masks.
     """
     options = dict(extra_args or {})
     mask = options.pop("denoise_mask", None)
@@ -66,7 +67,7 @@ def sample_coherent(
             callback({"i": i, "x": ours / scale[i], "denoised": picture, **sigma})
 
     if mask is None:
-        full = False  # nothing is known that a second call could be about
+        full = False  # without a known area, a second call has no use
         reference = keep = x.new_zeros(())
     else:
         reference, keep = model.latent_image, 1 - as_values(mask)
@@ -77,17 +78,17 @@ def sample_coherent(
 
 
 def _levels(sampling: Any, sigmas: list[float]) -> tuple[list[float], list[Level]]:
-    """What the host's samples are to be multiplied by at each sigma, and the levels that they then are at."""
+    """Return for each sigma the factor that scales the host's samples, and the level of the scaled samples."""
     if isinstance(sampling, comfy.model_sampling.CONST):
-        strength = getattr(sampling, "noise_scale", 1.0)  # newer hosts have it
+        strength = getattr(sampling, "noise_scale", 1.0)  # only newer hosts have it
         return [1.0] * len(sigmas), [Level(level.alpha, strength * level.sigma) for level in map(flow_level, sigmas)]
-    # x = picture + sigma * noise, with pictures of this standard deviation.
+    # x = picture + sigma * noise, where pictures have the standard deviation sigma_data.
     alphas = [ratio_level(sigma / sampling.sigma_data).alpha for sigma in sigmas]
     return alphas, [Level(alpha, alpha * sigma) for alpha, sigma in zip(alphas, sigmas, strict=True)]
 
 
 def _noise_like(x: Tensor, seed: int | None) -> Callable[[], Tensor]:
-    """Draws on the CPU, so that every card gets the same."""
+    """Return a function that draws noise of x's shape, on the CPU so that every card gets the same noise."""
     random = None if seed is None else torch.Generator().manual_seed((seed + APART) % 2**64)
     return lambda: torch.randn(x.shape, generator=random).to(x.device)
 
@@ -101,7 +102,7 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
     ):
         kinds = ", ".join(kind.__name__ for kind in sampling.__bases__)
         raise InpaintError(
-            f"model: expected one that takes noise as a flow model or as Stable Diffusion does, got {kinds}. "
+            f"model: expected one that adds noise like a flow model or Stable Diffusion, got {kinds}. "
             "Choose another sampler for this model."
         )
     blending = get_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, MASKED, model_options, is_model_options=True)
@@ -109,11 +110,11 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
         return
     if keeps_in_its_own_way(base):
         raise InpaintError(
-            f"model: expected one without a way of its own to keep what is not masked, got {type(base).__name__}. "
-            "Choose another sampler for this model: any follows the mask."
+            f"model: expected one without its own method to keep the unmasked area, got {type(base).__name__}. "
+            "Choose another sampler for this model: all others follow the mask."
         )
     if blending or "denoise_mask_function" in model_options:
         raise InpaintError(
-            "model: expected one without Soft Inpaint or Differential Diffusion, which this sampler cannot follow. "
-            "Take that node out: soft masks are softened here without it."
+            "model: expected one without Soft Inpaint or Differential Diffusion, which this sampler does not support. "
+            "Remove that node: this sampler reads soft masks by itself."
         )

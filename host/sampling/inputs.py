@@ -1,4 +1,4 @@
-"""What a MODEL takes beside its noisy latents, read from its structure and never from its name."""
+"""The inputs that a MODEL takes in addition to noisy latents, detected by its structure and never by its name."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ InpaintInputs = Literal["channels", "fill"]
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What matters of a MODEL to whoever prepares its inputs.
-
-    kind: the host's name of its family. unet: whether its network is a U-Net. inpaint: its inputs for inpainting, see
-    `_inpaint_inputs`. own_pictures: whether it has inputs for pictures or masks that are not for inpainting, as
-    image-to-video models have. mask_times: whether the host tells it how noisy a frame is by how much of it the noise
-    mask covers. format: the host's name of its latents. channels: of these. frames: whether they have frames,
-    [B, C, T, h, w].
-    """
+    """The facts about a MODEL that are needed to prepare its inputs."""
 
     kind: str
+    """The host's name of the model family."""
     unet: bool
+    """Whether its network is a U-Net."""
     inpaint: InpaintInputs | None
+    """Its inputs for inpainting, see `_inpaint_inputs`."""
     own_pictures: bool
+    """Whether it has picture or mask inputs that are not for inpainting, as image-to-video models have."""
     mask_times: bool
+    """Whether the host derives the timestep of each frame from the part of it that the noise mask covers."""
     format: str
+    """The host's name of the latent format."""
     channels: int
+    """Number of latent channels."""
     frames: bool
+    """Whether its latents have frames, [B, C, T, h, w]."""
 
 
 def model_inputs(model: Any) -> ModelInputs:
+    """Detect the inputs of a MODEL."""
     base = model.model
     latents, inpaint = base.latent_format, _inpaint_inputs(base)
     return ModelInputs(
@@ -50,31 +52,33 @@ def model_inputs(model: Any) -> ModelInputs:
 
 
 def in_model_scale(model: Any, latents: Tensor) -> Tensor:
-    """Latents as the VAE gave them, in the scale that the model samples in."""
+    """Convert latents from the scale of the VAE to the scale that the model samples in."""
     return model.model.process_latent_in(latents)
 
 
 def from_model_scale(model: Any, latents: Tensor) -> Tensor:
-    """Latents as the VAE would have given them, from latents in the scale that the model samples in."""
+    """Convert latents from the scale that the model samples in to the scale of the VAE."""
     return model.model.process_latent_out(latents)
 
 
 def keeps_in_its_own_way(base: Any) -> bool:
-    """Whether a model of the host does something else with what is not masked than to noise it and put it back."""
+    """Whether a model overrides `scale_latent_inpaint`: it keeps unmasked latents by its own method."""
     return type(base).scale_latent_inpaint is not comfy.model_base.BaseModel.scale_latent_inpaint
 
 
 def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
-    """A copy of the conditioning list with these values set on every entry."""
+    """Return a copy of the conditioning list with these values set on every entry."""
     return node_helpers.conditioning_set_values(conditioning, values)
 
 
 def _inpaint_inputs(base: Any) -> InpaintInputs | None:
-    """Which inpainting inputs of its own a model has.
+    """Return the native inpainting inputs of a model.
 
     "channels": the 9-channel U-Nets of SD 1.5, SD 2 and SDXL (4 noise, 1 mask, 4 masked picture).
-    "fill": Flux Fill, whose input is wide enough for latent, masked latent and 64 mask values per latent cell.
-    None: a general model. (The host's own `inpaint_model()` is true for every transformer, so it is no help.)
+    "fill": Flux Fill. Its input holds the latent, the masked latent and 64 mask values per latent cell.
+    None: a general model.
+
+    The host's `inpaint_model()` cannot be used: it is true for every transformer.
     """
     config = base.model_config.unet_config
     if isinstance(base, comfy.model_base.Flux):
@@ -85,12 +89,12 @@ def _inpaint_inputs(base: Any) -> InpaintInputs | None:
 
 
 def _own_pictures(base: Any) -> bool:
-    """Whether the host gives a model pictures or masks beside its latents, which some take inverted."""
+    """Whether the host passes pictures or masks to a model in addition to latents. Some models invert the mask."""
     config = base.model_config.unet_config
     if isinstance(base, comfy.model_base.Flux):
         return config["in_channels"] > config["out_channels"]
     if base.concat_keys or config.get("model_type") == "vace":
         return True
     concatenates = type(base).concat_cond is not comfy.model_base.BaseModel.concat_cond
-    # Wan's class concatenates for some of its models only: those that take more channels than latents have.
+    # The class of Wan concatenates only for models whose input has more channels than the latent.
     return concatenates and config.get("in_dim") != base.latent_format.latent_channels

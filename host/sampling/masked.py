@@ -1,6 +1,6 @@
-"""Patches of a MODEL for sampling with a mask: they hold for every sampler of the host.
+"""Patches of a MODEL for sampling with a mask. They work with every sampler of the host.
 
-A MODEL reads soft masks in one way: the last patch is the one that holds.
+A MODEL reads soft masks in one way only: the last patch replaces earlier ones.
 """
 
 from __future__ import annotations
@@ -20,31 +20,29 @@ from ...inpaint.sampling.soft import Soft, done, put_back, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, blend, repainted
 from .inputs import keeps_in_its_own_way
 
-# Under this name.
+# Name of the wrappers on the MODEL.
 KEY = "mend_masked"
 
 
 def with_soft_mask(model: Any, soft: Soft) -> Any:
-    """A MODEL that reads a soft noise mask as a schedule, and leaves what is outside the mask as it was.
-
-    The one that is given stays as it is.
-    """
-    patched = _without_reading(with_latent_preserved_outside_mask(model))
+    """Return a copy of a MODEL that reads a soft noise mask as a schedule and preserves the latent outside the mask."""
+    patched = _without_soft_patches(with_latent_preserved_outside_mask(model))
     patched.set_model_denoise_mask_function(functools.partial(_effective, soft))
     return patched
 
 
 def with_soft_blend(model: Any, soft: SoftBlend) -> Any:
-    """A MODEL that blends old and new by a soft noise mask as A1111's soft inpainting does, and leaves what is outside
-    the mask as it was. The one that is given stays as it is."""
-    patched = _without_reading(with_latent_preserved_outside_mask(model))
+    """Return a copy of a MODEL that blends old and new latents by a soft noise mask, like A1111's soft inpainting.
+
+    It preserves the latent outside the mask.
+    """
+    patched = _without_soft_patches(with_latent_preserved_outside_mask(model))
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, functools.partial(_blending, soft))
     return patched
 
 
 def with_latent_preserved_outside_mask(model: Any) -> Any:
-    """A MODEL whose samplers leave the latent as it was where the noise mask is 0. The one that is given stays as it
-    is."""
+    """Return a copy of a MODEL whose samplers preserve the latent where the noise mask is 0."""
     patched = model.clone()
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, _sample)
@@ -52,20 +50,24 @@ def with_latent_preserved_outside_mask(model: Any) -> Any:
 
 
 def reads_soft_masks(model: Any) -> bool:
-    """Whether a MODEL carries a reading of soft masks: ours, or the host's Differential Diffusion."""
+    """Whether a MODEL has a patch that reads soft masks: from this pack, or the host's Differential Diffusion."""
     return "denoise_mask_function" in model.model_options or blends_soft_masks(model)
 
 
 def blends_soft_masks(model: Any) -> bool:
-    """Whether a MODEL carries A1111's way of reading soft masks, which takes the mask out of a sampler's hands."""
+    """Whether a MODEL blends like A1111's soft inpainting, which hides the mask from the sampler."""
     return bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, KEY))
 
 
 def latent_mask(mask: Tensor, shape: Any) -> Tensor:
-    """A noise mask, as whatever node made it, at a latent's resolution, and one for each picture.
+    """Resize a noise mask from any node to a latent's resolution, and repeat it to one mask per picture.
+
+    Args:
+        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W]. Its values are converted by `as_values`.
+        shape: of the latent, [B, C, h, w] or [B, C, T, h, w].
 
     Raises:
-        InpaintError: if there are more masks than pictures, of which the host would drop the rest without a word.
+        InpaintError: if there are more masks than pictures. The host would silently drop the rest.
     """
     mask = as_values(mask)
     if mask.ndim != len(shape) or mask.shape[-2:] != shape[-2:]:
@@ -73,19 +75,20 @@ def latent_mask(mask: Tensor, shape: Any) -> Tensor:
     if len(mask) > shape[0]:
         raise InpaintError(
             f"noise mask: expected one mask, or one for each of {shape[0]} pictures, got {len(mask)}. Connect a mask "
-            "[B, H, W] with as many as there are pictures."
+            f"[B, H, W] with B = 1 or B = {shape[0]}."
         )
     return comfy.utils.repeat_to_batch_size(mask, shape[0])
 
 
-def _without_reading(patched: Any) -> Any:
+def _without_soft_patches(patched: Any) -> Any:
+    """Remove the patches that read soft masks, in place."""
     patched.model_options.pop("denoise_mask_function", None)
     patched.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
     return patched
 
 
 def _effective(soft: Soft, sigma: Tensor, denoise_mask: Tensor, extra_options: dict[str, Any]) -> Tensor:
-    """What the host asks of a denoise mask function at every call of the model."""
+    """Return the mask for one call of the model, as a denoise mask function of the host."""
     return repaintable_mask(denoise_mask, done(sigma[0], extra_options["sigmas"]), soft)
 
 
@@ -101,18 +104,20 @@ def _blending(
     denoise_mask: Tensor | None = None,
     *arguments: Any,
 ) -> Tensor:
-    """Around one whole sampling, where the latent has the model's scale: the mask is taken out of it, and what the
-    model makes of every step is blended instead.
+    """Wrap one sampler run: hide the mask from the sampler, and blend the model's prediction of every step instead.
+
+    Latents have the model's scale here.
 
     Raises:
-        InpaintError: if the model keeps what is not masked in a way of its own, or several latents are packed in one.
+        InpaintError: if the model keeps the unmasked area by its own method, or several latents are packed into one.
     """
-    later = "denoise_mask_function" in extra_args["model_options"]  # our patch took out what was there before it
-    if denoise_mask is None or later:
+    # `with_soft_blend` removed earlier mask functions, so this one was added later and takes precedence.
+    overridden = "denoise_mask_function" in extra_args["model_options"]
+    if denoise_mask is None or overridden:
         return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *arguments)
     if keeps_in_its_own_way(guider.inner_model) or latent_image.ndim == 3:
         raise InpaintError(
-            "Soft Inpaint: expected a model that noises what is not masked, as A1111's method wants it, got "
+            "Soft Inpaint: expected a model that adds noise to the unmasked area, as A1111's method requires, got "
             f"{type(guider.inner_model).__name__}. Choose the method schedule."
         )
     mask = denoise_mask
@@ -135,10 +140,14 @@ def _sample(
     *arguments: Any,
     **named: Any,
 ) -> Tensor:
-    """Around one whole sampling. Several latents packed into one (pictures with sound) are left to the host."""
+    """Wrap one sampling: restore the latent outside the mask at its end.
+
+    Several latents packed into one (video with audio) are left to the host.
+    """
     if denoise_mask is None or len(named.get("latent_shapes") or ()) > 1:
         return executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)
-    # Where noise is left, what is outside carries its share of it. Asked before, as uni_pc writes into the schedule.
+    # If noise is left at the end, the area outside contains noise too and is not restored. Sigmas are read before
+    # sampling, because uni_pc modifies them.
     noise_left = bool(sigmas[-1] > 0)
     denoise_mask = latent_mask(denoise_mask, latent_image.shape)
     sampled = executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)

@@ -1,4 +1,4 @@
-"""Attentive Eraser on the host's U-Nets: every step predicted twice, once with self-attention redirected."""
+"""Attentive Eraser on the host's U-Nets: each step predicts twice, once with redirected self-attention."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .window import window_of
 
 
 def redirectable_blocks(model: Any) -> list[int]:
-    """Numbers of the decoder's blocks in which a picture's places attend to each other, read from the structure.
+    """Return the numbers of the decoder blocks with spatial self-attention, by the model's structure.
 
-    Empty for a model that is no U-Net, and for one of films, whose attention goes over frames too.
+    The list is empty if the model is no U-Net, or is a video U-Net, whose attention also covers frames.
     """
     unet = model.model.diffusion_model
     if not isinstance(unet, UNetModel):
@@ -33,29 +33,31 @@ def redirectable_blocks(model: Any) -> list[int]:
         for part in block:
             if isinstance(part, SpatialVideoTransformer):
                 return []
-            # Without self-attention, as in SDXS, attn1 looks at the text.
+            # In models without self-attention, such as SDXS, attn1 attends to the text.
             if isinstance(part, SpatialTransformer) and not part.transformer_blocks[0].disable_self_attn:
                 found[number] = part
     return list(found)
 
 
 def predicts_by_itself(model: Any) -> bool:
-    """Whether another node has taken over what a MODEL predicts at a step, of which there can be one."""
+    """Whether another node already replaces the prediction of a MODEL. Only one node can."""
     return "sampler_calc_cond_batch_function" in model.model_options
 
 
 def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, query_steps: float) -> Any:
-    """A MODEL that removes what is masked; the one that is given is left as it is, and shares its weights.
+    """Return a copy of a MODEL that removes the masked object. Weights are shared.
 
-    It takes the place of the two predictions of CFG, with one value for both, so that no negative is predicted and
-    every cfg gives the same.
+    It replaces both predictions of CFG by the same value. The negative prompt is not evaluated, and the cfg value has
+    no effect.
 
     Args:
-        model: one with `redirectable_blocks`.
-        hard: [M, H, W] bool, for one latent in M of a batch each, as its rows repeat them.
-        guidance: of `eraser.guided`.
-        query_scale: what queries under the mask are multiplied with, in the first steps.
-        query_steps: the share of the steps in which they are, 0..1.
+        model: a MODEL with `redirectable_blocks`.
+        hard: [M, H, W] bool; True = remove. The latents of a batch use the masks in turn: latent i uses mask i mod M.
+        guidance: see `eraser.guided`.
+        query_scale: factor for the queries under the mask in the first steps.
+        query_steps: fraction of the steps in which `query_scale` applies, 0..1.
+
+    Sampling raises InpaintError if the batch is no multiple of M, or attention covers other tokens than the mask does.
     """
     blocks = redirectable_blocks(model)
 
@@ -63,7 +65,7 @@ def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, 
     def cells(whole: tuple[int, int], window: Box | None) -> Tensor:
         return eraser.cells_under(hard, whole, window)
 
-    @lru_cache(maxsize=32)  # a few resolutions of each window
+    @lru_cache(maxsize=32)  # each window has a few attention resolutions
     def places(
         whole: tuple[int, int], window: Box | None, grid: tuple[int, int], device: torch.device
     ) -> list[eraser.Places | None]:
@@ -73,8 +75,8 @@ def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, 
         x, sigma, options = step["input"], step["sigma"], step["model_options"]
         if len(x) % len(hard):
             raise InpaintError(
-                f"Remove Object: expected {len(hard)} latents, as many as masks, or a multiple, got {len(x)}. Give it "
-                "one mask for all, or one for each picture that is sampled."
+                f"Remove Object: expected {len(hard)} latents, as many as masks, or a multiple, got {len(x)}. Connect "
+                "one mask for all pictures, or one for each."
             )
         run = options["transformer_options"]
         size = tuple(x.shape[-2:])
@@ -105,16 +107,16 @@ def with_removal(model: Any, hard: Tensor, guidance: float, query_scale: float, 
 
 
 def _check_places(q: Tensor, k: Tensor, grid: tuple[int, ...], sampled: tuple[int, ...], size: tuple[int, ...]) -> None:
-    """Refuse attention over other places than the mask's: an area of the latent, or what other nodes make of it."""
+    """Refuse attention over other tokens than the mask's: an area of the latent, or tokens that other nodes changed."""
     if sampled != size:
         raise InpaintError(
-            f"Remove Object: expected a latent of {size[1]} x {size[0]} cells, got {sampled[1]} x {sampled[0]} of "
-            "them. Leave out areas of the conditioning, and nodes that sample in tiles."
+            f"Remove Object: expected a latent of {size[1]} x {size[0]} cells, got {sampled[1]} x {sampled[0]} cells. "
+            "Remove conditioning areas, and nodes that sample in tiles."
         )
     expected = grid[0] * grid[1]
     for tensor in (q, k):
         if tensor.shape[1] != expected:
             raise InpaintError(
-                f"Remove Object: expected {expected} places in a self-attention, got {tensor.shape[1]}. Another node "
-                "merges, adds or tiles them, such as Tome Patch Model or HyperTile: leave it out."
+                f"Remove Object: expected {expected} tokens in a self-attention, got {tensor.shape[1]}. Another node "
+                "merges, adds or tiles them, such as Tome Patch Model or HyperTile: remove it."
             )

@@ -1,4 +1,4 @@
-"""The host's samplers, and the coherent ones among them."""
+"""The host's samplers, extended by the coherent ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ...inpaint.sampling.halves import halves
 from ..memory import with_room
 from .coherent import coherent_sampler
 
-# By name: tools that read imports would take `import nodes` for the pack's own folder.
+# Imported by name: linters would mistake `import nodes` for the pack's own folder.
 host_nodes = importlib.import_module("nodes")
 
-# Names of `coherent_sampler` beside the host's own, and whether it asks the model twice a step.
+# Names that select `coherent_sampler`, and its argument `full`.
 COHERENT = {"coherent": False, "coherent_full": True}
 
 
 def sampler_names() -> list[str]:
+    """List the host's samplers and the coherent ones."""
     return [*comfy.samplers.KSampler.SAMPLERS, *COHERENT]
 
 
@@ -30,38 +31,38 @@ def scheduler_names() -> list[str]:
 
 
 def noise_levels(model: Any, steps: int) -> list[float]:
-    """The noise before each of so many steps, evenly spread over a MODEL's timesteps, as its samplers have it."""
+    """Return the sigma before each step, for `steps` steps spread evenly over a MODEL's timesteps."""
     sampling = model.get_model_object("model_sampling")
     return comfy.samplers.calculate_sigmas(sampling, "simple", steps)[:-1].tolist() if steps else []
 
 
 def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
-    """Bytes of a MODEL's weights, and what the host sets aside for sampling a latent of this shape, without CFG."""
+    """Return the bytes of a MODEL's weights, and the bytes that the host reserves to sample this shape without CFG."""
     return int(model.model_size()), int(model.model.memory_required(list(shape)))
 
 
 def sample(
     model: Any, positive: list, negative: list, latent: dict[str, Any], cells: Sequence[int], **settings: Any
 ) -> tuple[dict[str, Any], bool]:
-    """The host's own KSampler step, with its noise, preview, progress and cancel.
+    """Run the host's KSampler, with its noise, preview, progress and cancellation.
 
-    Where memory runs out, every other model is taken off the card and it is tried once more, a batch in two halves.
+    If memory runs out, unload all models and retry once. A batch is then sampled in two halves.
 
     Args:
-        model, positive, negative, latent: as its inputs are.
-        cells: height and width of what is sampled, for the message.
+        model, positive, negative, latent: inputs of the host's KSampler.
+        cells: height and width of the sampled area in latent cells, for the error text.
         settings: seed, steps, cfg, sampler_name, scheduler and denoise.
 
     Returns:
-        the latent, and whether it was made in halves.
+        The latent, and whether it was sampled in halves.
 
     Raises:
-        InpaintError: if memory runs out then too.
+        InpaintError: if memory runs out in the retry too.
     """
 
     if settings["sampler_name"] in COHERENT:
         model = _sampled_by(model, coherent_sampler(full=COHERENT[settings["sampler_name"]]))
-        settings["sampler_name"] = "euler"  # whose schedule is the scheduler's own
+        settings["sampler_name"] = "euler"  # the host does not change the schedule for it
 
     def work(positive: list, negative: list, latent: dict[str, Any]) -> dict[str, Any]:
         return host_nodes.common_ksampler(model, positive=positive, negative=negative, latent=latent, **settings)[0]
@@ -89,7 +90,10 @@ def sample(
 
 
 def _sampled_by(model: Any, sampler: Any) -> Any:
-    """A MODEL that is sampled by this SAMPLER, whichever the host is told: its KSampler knows only its own by name."""
+    """Return a copy of a MODEL that this SAMPLER samples, whatever sampler name KSampler gets.
+
+    KSampler accepts only names of the host's samplers.
+    """
 
     def instead(executor: Any, *arguments: Any) -> torch.Tensor:
         return sampler.sample(*arguments)

@@ -1,4 +1,4 @@
-"""Sampling in a window of the latent: everything that covers the picture is cut alike, and the result put back."""
+"""Sampling in a window of the latent: all inputs that cover the picture are cropped, and the result is pasted back."""
 
 from __future__ import annotations
 
@@ -15,32 +15,35 @@ from ...inpaint.core.geometry import Box
 from ...inpaint.sampling.window import cut, cut_area, paste
 from .inputs import model_inputs
 
-# Under this name.
+# Name of the wrapper on the MODEL, and of the entry in `transformer_options`.
 KEY = "mend_window"
-# Conditioning that covers the picture, or places things in it, in ways that are not known here.
+# Conditioning that depends on the place in the picture, and that this module cannot crop.
 NOT_CUT = (
     *("gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video", "camera_conditions"),
     *("pose_video_latent", "face_video_pixels", "keyframe_idxs", "guide_attention_entries", "vace_frames"),
 )
-# Where the host's patches of a model hold a picture of their own.
+# Attributes in which model patches of the host hold a picture.
 PICTURES = ("image", "encoded_image")
 
 
 def with_window(model: Any, window: Box) -> Any:
-    """A MODEL that every sampler samples in this window of the latent, in latent cells, and nowhere else.
+    """Return a copy of a MODEL that every sampler samples only in a window of the latent.
 
-    The noise is the whole picture's. What the window leaves out comes out as it went in. The one that is given stays
-    as it is.
+    The noise is cropped from that of the whole picture. The latent outside the window is unchanged.
+
+    Args:
+        model: the MODEL.
+        window: in latent cells.
 
     Raises:
-        InpaintError: if the model takes pictures of its own, whose place in the window is unknown.
+        InpaintError: if the model has picture inputs of its own, whose position relative to the window is unknown.
     """
     patches = model.model_options["transformer_options"].get("patches", {}).values()
     held = any(getattr(patch, name, None) is not None for each in patches for patch in each for name in PICTURES)
     if held or model_inputs(model).own_pictures:
         raise InpaintError(
-            "sampled: expected a model whose inputs all lie on the latent, got one with pictures of its own: for "
-            'image to video, or by a patch such as a model-patch ControlNet. Choose "whole picture".'
+            "sample_area: expected a model without picture inputs of its own, got one that has them: an "
+            'image-to-video model, or a patch such as a model-patch ControlNet. Choose "whole picture".'
         )
     patched = model.clone()
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
@@ -49,9 +52,9 @@ def with_window(model: Any, window: Box) -> Any:
 
 
 def window_of(transformer_options: Mapping[str, Any]) -> tuple[Box, tuple[int, int]] | None:
-    """For patches of a model that hold something of the picture's size: the window, and (h, w) of the whole latent.
+    """Return the window and (h, w) of the whole latent, both in latent cells; None if the whole latent is sampled.
 
-    None where the whole is sampled.
+    Model patches that hold a tensor of the picture's size crop it to this window.
     """
     return transformer_options.get(KEY)
 
@@ -67,7 +70,7 @@ def _sample(
     *arguments: Any,
     **named: Any,
 ) -> Tensor:
-    """Around one whole sampling: its guider holds copies of the conditioning, and model options, that are its own."""
+    """Wrap one sampling. Its guider has its own copies of the conditioning and of the model options to modify."""
     guider, (height, width) = executor.class_obj, latent_image.shape[-2:]
     whole = height, width
     controls: dict[int, Any] = {}
@@ -92,15 +95,15 @@ def _sample(
 def _cut_entry(
     entry: dict[str, Any], window: Box, whole: tuple[int, int], controls: dict[int, Any]
 ) -> dict[str, Any] | None:
-    """One conditioning, cut; None where it is for an area outside the window."""
+    """Crop one conditioning entry to the window; None if its area lies outside the window."""
     for name in NOT_CUT:
         if entry.get(name) is not None:
             raise InpaintError(
-                f"sampled: expected conditioning that can be cut to a window, got one with {name}. "
+                f"sample_area: expected conditioning that can be cropped to a window, got one with {name}. "
                 'Choose "whole picture".'
             )
     height, width = whole
-    # Models that are told the picture's size are told the whole's, as without a window.
+    # Models with a size input get the size of the whole picture, as without a window.
     cut_entry = {"width": width * 8, "height": height * 8, **entry}
     if "area" in entry:
         area = cut_area(_cells(entry["area"], whole), window)
@@ -119,19 +122,19 @@ def _cut_entry(
 
 
 def _cells(area: Sequence[Any], whole: tuple[int, int]) -> Sequence[int]:
-    """An area in latent cells; the host has them as parts of the whole too, and rounds them so."""
+    """Convert an area to latent cells. Areas given as fractions of the whole are rounded as the host rounds them."""
     if area[0] != "percentage":
         return area
     if len(area) != 5:
         raise InpaintError(
-            'sampled: expected areas of a picture, got one of a film in percent. Choose "whole picture" for it.'
+            'sample_area: expected areas of a picture, got an area of a video in percent. Choose "whole picture".'
         )
     height, width, y, x = (part * side for part, side in zip(area[1:], (*whole, *whole), strict=True))
     return max(1, round(height)), max(1, round(width)), round(y), round(x)
 
 
 def _fitted(values: Tensor, whole: tuple[int, int], crop: str) -> Tensor:
-    """Values that cover the picture at a multiple of the latent's resolution, resized to it as by the host if not."""
+    """Return values at an integer multiple of the latent's resolution. Others are resized to it, as the host does."""
     height, width = values.shape[-2:]
     if height % whole[0] == 0 and width % whole[1] == 0 and height // whole[0] == width // whole[1]:
         return values
@@ -140,13 +143,15 @@ def _fitted(values: Tensor, whole: tuple[int, int], crop: str) -> Tensor:
     return resized if values.ndim > 3 else resized[:, 0]
 
 
-def _cut_control(control: Any, window: Box, whole: tuple[int, int], done: dict[int, Any]) -> Any:
-    """A ControlNet, and those before it, with its pictures cut. One that several conditionings share stays shared, and
-    its model always is."""
-    if id(control) in done:
-        return done[id(control)]
+def _cut_control(control: Any, window: Box, whole: tuple[int, int], copies: dict[int, Any]) -> Any:
+    """Return a copy of a ControlNet and its predecessors with cropped pictures. The copies share the models.
+
+    copies: the copies so far, by id of the original. Conditionings that share a ControlNet then share its copy.
+    """
+    if id(control) in copies:
+        return copies[id(control)]
     times = control.compression_ratio * (1 if control.vae is None else control.vae.spacial_compression_encode())
-    own = done[id(control)] = control.copy()
+    copy = copies[id(control)] = control.copy()
 
     def part(picture: Tensor) -> Tensor:
         if picture.shape[-2:] == (1, 1):
@@ -155,8 +160,8 @@ def _cut_control(control: Any, window: Box, whole: tuple[int, int], done: dict[i
         return cut(comfy.utils.common_upscale(picture, *sides, control.upscale_algorithm, "center"), window, whole)
 
     if control.cond_hint_original is not None:
-        own.cond_hint_original = part(control.cond_hint_original)
-    own.extra_concat_orig = [part(picture) for picture in control.extra_concat_orig]
+        copy.cond_hint_original = part(control.cond_hint_original)
+    copy.extra_concat_orig = [part(picture) for picture in control.extra_concat_orig]
     if control.previous_controlnet is not None:
-        own.set_previous_controlnet(_cut_control(control.previous_controlnet, window, whole, done))
-    return own
+        copy.set_previous_controlnet(_cut_control(control.previous_controlnet, window, whole, copies))
+    return copy

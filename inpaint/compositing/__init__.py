@@ -1,16 +1,16 @@
-"""A repainted picture over the original, under a mask. What is outside the mask stays what it was, bit for bit.
+"""Paste a repainted picture over the original through a mask. Pixels outside the mask stay bit-identical.
 
-blend            one picture from two, by one of METHODS
-feather          by the mask's weight alone
-multiband        low frequencies over a wide edge, high ones over a narrow one
-poisson          the gradients of the repainted picture, the values of the original around it
-pair             the two pictures, cut to where they are blended
-paste            feather, with a proof of what was not changed
-color            the repainted picture's colors, fitted on the known ring
-registration     how far the repainted picture has drifted, and its way back
-finish           a repainted crop registered, its color fitted, and blended
-soft_composite   the mask to paste by after soft inpainting, from what changed
-seam_score       a score for how visible the edge is
+blend            blends two pictures by one of METHODS
+feather          blend method: mixes by the mask's weight alone
+multiband        blend method: low frequencies fade over a wide edge, high ones over a narrow edge
+poisson          blend method: gradients of the repainted picture, values of the original around it
+pair             the two pictures, cropped to the window where they are blended
+paste            blends, and measures the largest change outside the mask
+color            fits the repainted picture's colors on the known ring
+registration     measures how far the repainted picture has drifted, and moves it back
+finish           registers a repainted crop, fits its color and blends it
+soft_composite   computes the paste mask after soft inpainting from what changed
+seam_score       scores how visible the edge is
 """
 
 from .blend import METHODS, blend

@@ -1,4 +1,4 @@
-"""The door to every way of blending: inputs checked, batches matched, and only the window around the mask worked on."""
+"""The entry to every blend method: checks inputs, matches batches and processes only the window around the mask."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ Correction = Callable[[Pair], "Tensor | None"]
 
 @dataclass(frozen=True)
 class _Method:
-    """correction: what is added to the repainted picture before it is mixed in. reach: how far around the mask it
-    looks, in pixels."""
+    """One way to blend."""
 
     correction: Correction
+    """Computes what is added to the repainted picture before mixing; None for nothing."""
     reach: int
+    """How far beyond the mask the method reads pixels, in pixels."""
 
 
 _METHODS = {
@@ -34,35 +35,44 @@ METHODS = tuple(_METHODS)
 
 
 def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feather") -> Tensor:
-    """Blend the repainted picture over the original where the mask says so.
+    """Blend the repainted picture over the original through the mask.
 
-    Whatever the method, each pixel is mixed by its weight in the mask. The methods differ in what they first add to
-    the repainted picture to make it meet the original: nothing (feather), the difference along the mask's edge in
-    bands that reach the further in the lower they are (multiband), or that difference spread by Laplace's equation
-    (poisson). Where the two pictures agree around the mask, nothing is added, and all three give the same. Added
-    values stay within 0..1, or within the range of the two pictures where that is wider.
+    Every method mixes each pixel linearly by the mask. The methods differ in the correction that they first add to the
+    repainted picture to make it meet the original at the mask's edge:
+
+    - "feather": none.
+    - "multiband": the difference along the edge, in frequency bands. The lower the band, the further in it reaches.
+    - "poisson": the difference along the edge, spread inside by Laplace's equation.
+
+    If the two pictures agree around the mask, the correction is 0 and all three give the same result. Corrected values
+    are clamped to 0..1, or to the range of the two pictures if that is wider.
 
     Args:
-        original: [B, H, W, C] float, C = 3 or 4; B may be 1 for many repainted pictures.
-        repainted: [B, H, W, C'] float; its colors are used, never its alpha. B may be 1 for many originals.
-        mask: [B, H, W] float, 0 = keep, 1 = repaint, between the two a linear mix; B may be 1.
+        original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.
+        repainted: [B, H, W, C'] float. Only its colors are used, never its alpha. B may be 1 for many originals.
+        mask: [B, H, W] float, 0 = keep, 1 = repaint, a linear mix in between. B may be 1.
         method: one of METHODS.
 
     Returns:
-        [B, H, W, C], dtype, device and alpha of the original. Pixels where the mask is 0 are bit-identical to it, and
-        so are those where the repainted picture is not finite: neither NaN nor infinity spreads. Where the original
-        is not finite under the mask, the repainted picture is taken in full. Computed in float32.
+        [B, H, W, C], dtype, device and alpha of the original; computed in float32. Pixels are bit-identical to the
+        original where the mask is 0 or the repainted picture is not finite. NaN and infinity do not spread. Where the
+        original is not finite inside the mask, the repainted picture has full weight.
 
     Raises:
-        InpaintError: if these are no pictures or no mask, sizes or batches do not fit, or the method is unknown.
+        InpaintError: if an input is not a picture or not a mask, sizes or batch lengths do not match, or the method is
+            unknown.
     """
     check_choice("method", method, METHODS)
     batch = check_pair(original, repainted, mask)
-    original = original.expand(batch, -1, -1, -1)
+    original, repainted = original.expand(batch, -1, -1, -1), repainted.expand(batch, -1, -1, -1)
+    return blended(original, repainted, mask.expand(batch, -1, -1), method)
+
+
+def blended(original: Tensor, repainted: Tensor, mask: Tensor, method: str) -> Tensor:
+    """`blend` without checks, for batches of equal length."""
     result = allocate_like(original).copy_(original)
-    repainted, mask = repainted.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
     chosen = _METHODS[method]
-    for index in range(batch):
+    for index in range(len(original)):
         pair = Pair.around(original[index], repainted[index], mask[index], chosen.reach)
         if pair is not None:
             feather.mix(result[index][pair.window], pair, chosen.correction(pair))
@@ -70,27 +80,27 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 
 
 def check_pair(original: Tensor, repainted: Tensor, mask: Tensor) -> int:
-    """Accept two pictures and a mask of one size, of as many each or of one for all.
+    """Check that two pictures and a mask have the same size, and batches of equal length or of 1.
 
     Returns:
-        how many there are.
+        the common batch length.
 
     Raises:
-        InpaintError: if they are anything else.
+        InpaintError: if they do not.
     """
     check_image(original, "image")
     check_image(repainted, "repainted picture")
     check_mask(mask)
     if repainted.shape[1:3] != original.shape[1:3] or mask.shape[1:] != original.shape[1:3]:
         raise InpaintError(
-            f"composite: expected one size, got image {_size(original)}, repainted picture {_size(repainted)}, "
-            f"mask {mask.shape[2]}x{mask.shape[1]}. Give the picture that was repainted, at the size it had then."
+            f"composite: expected equal sizes, got image {_size(original)}, repainted picture {_size(repainted)}, "
+            f"mask {mask.shape[2]}x{mask.shape[1]}. Connect the original picture at the size at which it was repainted."
         )
     batch = max(len(original), len(repainted), len(mask))
     if any(len(part) not in (1, batch) for part in (original, repainted, mask)):
         raise InpaintError(
-            f"composite: expected batches of one length, or of 1, got {len(original)} images, {len(repainted)} "
-            f"repainted pictures and {len(mask)} masks. Connect as many as there are, or one for all."
+            f"composite: expected batches of equal length, or of 1, got {len(original)} images, {len(repainted)} "
+            f"repainted pictures and {len(mask)} masks. Connect batches that match, or one for all."
         )
     return batch
 

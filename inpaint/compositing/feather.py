@@ -1,4 +1,4 @@
-"""The plain blend: each pixel mixed by its weight. The other methods end with it, once they have corrected colors."""
+"""The plain blend: mixes each pixel by its weight. The other methods end with it after their color correction."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ REACH = 0
 
 
 def correction(pair: Pair) -> None:
-    """Nothing is added to the repainted picture."""
+    """Add nothing to the repainted picture."""
 
 
 def mix(result: Tensor, pair: Pair, correction: Tensor | None) -> None:
     """Write the blend over a copy of the original.
 
-    It selects with `where` rather than by arithmetic: x + 0 * NaN is NaN, and x * 1.0 is not always the bits of x.
+    Pixels are selected with `where`, not by arithmetic: x + 0 * NaN is NaN, and x * 1.0 may change the bits of x.
 
     Args:
-        result: [h, w, C], the original in the window; changed where the pair's weight is above 0.
-        pair: the pictures.
-        correction: [3, h, w] float32 to add to the repainted picture, or [3, ceil(h / 2), ceil(w / 2)], which is
-            then doubled; or None.
+        result: [h, w, C], the original in the window. Overwritten where the pair's weight is above 0.
+        pair: the two pictures.
+        correction: [3, h, w] float32, added to the repainted picture; or [3, ceil(h / 2), ceil(w / 2)], which is first
+            upsampled by 2; or None.
     """
     height, width = pair.weight.shape
     for rows in pair.bands():

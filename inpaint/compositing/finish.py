@@ -1,4 +1,4 @@
-"""How a repainted crop is made to fit before it is pasted: put in place, its color corrected, blended."""
+"""Finishing of a repainted crop before it is pasted: registration, color correction and blend."""
 
 from __future__ import annotations
 
@@ -7,52 +7,67 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .blend import blend
-from .color import color_report, match_color
-from .registration import Drift, register
+from ..core.checks import check_choice
+from .blend import METHODS, blended
+from .color import check_color_settings, color_report, matched
+from .registration import Drift, registered
 
 
 @dataclass
 class Finish:
-    """A `stitch.Finishing` that notes what it did to each crop.
+    """A `stitch.Finishing` that records what it did to each crop. Its settings are checked when it is made.
 
-    method: of `blends.blend`. color, strength, ring: of `color.match_color`. align: whether drift is undone first.
-    drifts, pixels, shifts: what was found, of as many crops as there were.
+    Raises:
+        InpaintError: if a setting is out of range.
     """
 
     method: str
+    """Blend method, one of `blend.METHODS`."""
     color: str = "none"
+    """Color correction, one of `color.METHODS`."""
     strength: float = 1.0
+    """Strength of the color correction, 0..1."""
     ring: float = 32.0
+    """Width of the known ring that drift and color are measured on, in pixels."""
     align: bool = False
+    """Whether to undo drift first."""
     drifts: list[Drift] = field(default_factory=list)
+    """The measured drift of each crop so far; empty if `align` is False."""
     pixels: list[int] = field(default_factory=list)
+    """The number of known pixels in each color fit so far."""
     shifts: list[Tensor] = field(default_factory=list)
+    """The color shift [B, 3] of each call so far."""
+
+    def __post_init__(self) -> None:
+        check_color_settings(self.color, self.strength, self.ring)
+        check_choice("method", self.method, METHODS)
 
     def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor:
-        # What was repainted and is not pasted is not known either.
+        # Pixels that were repainted but are not pasted are not known either.
         unknown = torch.maximum(weight, hole.to(weight))
         if self.align:
-            registered = register(original, repainted, unknown, self.ring)
-            repainted = registered.image
-            self.drifts += registered.drifts
-        matched = match_color(original, repainted, unknown, self.color, self.strength, self.ring)
-        if matched.asked:
-            self.pixels += matched.pixels
-            self.shifts.append(matched.shift)
-        return blend(original, matched.image, weight, self.method)
+            aligned = registered(original, repainted, unknown, self.ring)
+            repainted = aligned.image
+            self.drifts += aligned.drifts
+        colored = matched(original, repainted, unknown, self.color, self.strength, self.ring)
+        if colored.asked:
+            self.pixels += colored.pixels
+            self.shifts.append(colored.shift)
+        return blended(original, colored.image, weight, self.method)
 
     @property
     def messages(self) -> list[str]:
-        """What was done, a line for drift and one for color."""
+        """What was done: one line for drift and one for color, each if it was asked for."""
         messages = []
         if len(self.drifts) == 1:
             messages.append(self.drifts[0].report())
         elif self.drifts:
             undone = [drift for drift in self.drifts if drift.undone]
-            most = f", by {max(drift.moved for drift in undone):.2f} px at the most" if undone else ""
+            most = f", by at most {max(drift.moved for drift in undone):.2f} px" if undone else ""
             unsure = sum(not drift.sure for drift in self.drifts)
-            messages.append(f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; not sure in {unsure}.")
+            messages.append(
+                f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; estimate unreliable in {unsure}."
+            )
         if self.shifts:
             messages.append(color_report(self.pixels, torch.cat(self.shifts)))
         return messages

@@ -1,4 +1,4 @@
-"""Blending in bands of frequency: each fades into the other picture over a few of its own wavelengths."""
+"""Blending in frequency bands: each band fades into the other picture over a few of its own wavelengths."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch import Tensor
 from ..imaging.pyramid import halve, pull_push
 from .pair import Pair
 
-# Pixels around the mask that say how far the two pictures differ.
+# Width of the known band around the mask in which the difference of the two pictures is measured, in pixels.
 REACH = 32
 
 
 def correction(pair: Pair) -> Tensor:
-    """The difference of the two pictures where the original is kept, carried into the mask band by band.
+    """Carry the difference of the two pictures from the kept pixels into the mask, one frequency band at a time.
 
-    Burt and Adelson mix the Laplacian pyramids of two pictures by the Gaussian pyramid of a mask, and add up the
-    levels. That adds to the repainted picture the pyramid of the difference to the original, each level weighted by
-    how much is kept of what it covers. Two things are changed here:
+    Burt and Adelson mix the Laplacian pyramids of two pictures by the Gaussian pyramid of a mask, and sum the levels.
+    That equals adding the pyramid of the difference (original - repainted) to the repainted picture, each level
+    weighted by the share of kept pixels. Two things differ here:
 
-    - What the original holds inside the mask is not looked at. There it is what was to go, and its low frequencies
-      would shine through along the edge. The pyramid's means are over kept pixels only.
-    - A level counts in full wherever it sees enough of what is kept, up to the mask's edge, so that the two pictures
-      meet there and nothing outside has to change.
+    - The original's pixels inside the mask are ignored. They show what is to be removed, and their low frequencies
+      would show through along the edge. The pyramid averages over kept pixels only.
+    - A level has full weight wherever it covers enough kept pixels, up to the mask's edge. So the two pictures meet at
+      the edge, and no pixel outside has to change.
 
-    The finest level is that of the pixels themselves, which `feather.mix` mixes by the mask.
+    The finest level, full resolution, is left out: `feather.mix` mixes it by the mask.
 
     Returns:
         [3, ceil(h / 2), ceil(w / 2)] float32.

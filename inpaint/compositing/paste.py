@@ -1,4 +1,4 @@
-"""Pasting a repainted picture back, and the proof that what is outside the mask stayed what it was, bit for bit."""
+"""Pasting a repainted picture back, with a check that pixels outside the mask stayed bit-identical."""
 
 from __future__ import annotations
 
@@ -9,49 +9,60 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from ..masks import feather as feather_edge
+from ..core.checks import check_amount, check_mask
+from ..masks.operators.edges import feathered
 from .blend import blend
 from .pair import all_finite, bands
 
 
 @dataclass(frozen=True)
 class Pasted:
-    """A composite and the proof of it.
-
-    image: [B, H, W, C], dtype, device and alpha of the original.
-    max_change_outside: largest |difference| to the original where the mask is 0; 0.0, or the paste is wrong.
-    unusable: pixels in the mask that stayed as they were since the repainted picture held NaN or infinity there.
-    """
+    """A composite, and how it compares with the original."""
 
     image: Tensor
+    """[B, H, W, C], dtype, device and alpha of the original."""
     max_change_outside: float
+    """Largest |difference| from the original where the mask is 0. Anything but 0.0 is a bug."""
     unusable: int
+    """Number of masked pixels left unchanged because the repainted picture held NaN or infinity there."""
 
 
 def composite_mask(mask: Tensor, feather: float) -> Tensor:
-    """How much of the repainted picture to take at every pixel.
+    """Return the weight of the repainted picture at every pixel.
 
-    Whatever was repainted at all, however softly, is pasted in full; the soft edge lies around it. An edge inside would
-    let what a thin stroke removed shine through again, and what lies just outside the mask was repainted with it: a
-    masked latent cell reaches up to its own width beyond the mask.
+    Every repainted pixel gets weight 1, even where the mask is soft. The soft edge lies outside the mask, for two
+    reasons: inside, it would let the removed object show through under a thin stroke; and the pixels just outside were
+    repainted too, because a masked latent cell reaches up to its own width beyond the mask.
 
     Args:
         mask: [B, H, W] float, 0 = kept, above 0 = repainted.
-        feather: width of the soft edge in pixels; 0 takes the mask's own values for the blend.
+        feather: width of the soft edge in pixels; 0 returns the mask itself as the weight.
 
     Returns:
         [B, H, W]: 1 on the mask, exactly 0 from `feather` pixels outside it.
+
+    Raises:
+        InpaintError: if `mask` is not [B, H, W], or `feather` is not finite.
     """
-    return feather_edge((mask > 0).to(mask.dtype), feather, side="outside") if feather > 0 else mask
+    if not feather > 0:
+        return mask
+    check_mask(mask)
+    check_amount("pixels", feather, "To shrink a mask, use grow below zero.")
+    return with_soft_edge(mask, feather)
+
+
+def with_soft_edge(mask: Tensor, feather: float) -> Tensor:
+    """`composite_mask` without checks, for a `feather` above 0."""
+    return feathered((mask > 0).to(mask.dtype), feather, side="outside")
 
 
 def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feather") -> Pasted:
-    """Paste the repainted picture over the original where the mask says so.
+    """Paste the repainted picture over the original through the mask.
 
-    Takes what `blend` takes, and raises what it raises.
+    Arguments and errors are those of `blend`.
 
     Returns:
-        the composite, and what was found when it was compared with the original.
+        the composite, and how it compares with the original.
     """
     image = blend(original, repainted, mask, method)
     original, mask = original.expand_as(image), mask.to(original.device).expand(len(image), -1, -1)
@@ -60,15 +71,15 @@ def paste(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
 
 
 def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
-    """The largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
+    """Return the largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
-    # Band by band: nothing of a film's or a large picture's size is held besides.
+    # Band by band, so that no temporary is as large as a video or a large picture.
     rows = list(bands(*where.shape[1:]))
     for number, band in itertools.product(range(len(where)), rows):
-        was, now, there = before[number, band], after[number, band], where[number, band]
-        apart = reduce(torch.logical_or, was.ne(now).unbind(-1)).logical_and_(there)
-        if apart.any():
-            was, now = was[apart].float(), now[apart].float()
-            change = (now - was).abs().masked_fill(was.isnan() & now.isnan(), 0.0)
+        old, new, inside = before[number, band], after[number, band], where[number, band]
+        differs = reduce(torch.logical_or, old.ne(new).unbind(-1)).logical_and_(inside)
+        if differs.any():
+            old, new = old[differs].float(), new[differs].float()
+            change = (new - old).abs().masked_fill(old.isnan() & new.isnan(), 0.0)
             largest = max(largest, float(change.nan_to_num(nan=torch.inf).amax()))
     return largest

@@ -1,4 +1,4 @@
-"""Gradient-domain blending: inside the mask the gradients of the repainted picture, around it the original."""
+"""Gradient-domain blending: the repainted picture's gradients inside the mask, the original's values around it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..imaging.harmonic import harmonic
 from .pair import Pair
 
 REACH = 1
-# Of the values that are added, in 0..1: a quarter of the smallest step that 8 bits can show.
+# Accuracy of the correction, for values in 0..1: about a quarter of an 8-bit step.
 TOLERANCE = 1 / 1024
 
 
 def correction(pair: Pair) -> Tensor:
-    """The difference of the two pictures along the mask's edge, spread inside by Laplace's equation.
+    """Spread the difference of the two pictures along the mask's edge into the mask by Laplace's equation.
 
-    Of all pictures that are the original outside the mask, the one whose gradients inside come closest to those of
-    the repainted picture is that picture plus the surface that is harmonic inside and equals the difference of the two
-    outside. Across the picture's border nothing is asked for.
+    The composite equals the original outside the mask. Inside, its gradients are as close as possible to the repainted
+    picture's. The solution is the repainted picture plus a correction: the correction is harmonic inside the mask, and
+    outside it is the difference of the two pictures. The picture's border sets no condition.
 
     Returns:
         [3, h, w] float32.
@@ -28,6 +28,6 @@ def correction(pair: Pair) -> Tensor:
     everything = slice(None)
     difference = torch.stack([pair.difference(everything, channel) for channel in range(3)])
     known = pair.trust(everything) == 1
-    # A shift of all colors goes in as it is; the solver has to find what departs from it.
+    # The mean difference is added at the end, so the solver only has to find the deviation from it.
     shift = (difference * known).sum(dim=(1, 2), keepdim=True) / known.sum().clamp(min=1)
     return harmonic((difference - shift)[None], known[None, None], TOLERANCE)[0].add_(shift)

@@ -1,4 +1,4 @@
-"""Registration: how far the repainted picture has drifted against the original, found on known pixels and undone."""
+"""Registration: measures on known pixels how far the repainted picture has drifted from the original, and undoes it."""
 
 from __future__ import annotations
 
@@ -11,106 +11,115 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.checks import check_amount
 from ..imaging.pyramid import halve, pull_push
-from ..masks.ring import ring_around
+from ..masks.ring import ring_of
 from .blend import check_pair
 from .pair import all_finite
 
-# A smaller drift is not worth what resampling costs in sharpness; a larger one is no drift. In pixels.
+# Range of drifts that are undone, in pixels. A smaller one is not worth the sharpness that resampling costs. A larger
+# one is a wrong estimate.
 SMALLEST, LARGEST = 0.05, 32.0
-# What is found counts if known pixels agree by this much once aligned, and is expected to be off by less than this.
+# An estimate is reliable from this correlation of the known pixels on, and up to this expected error in pixels.
 SURE, EXACT = 0.7, 0.1
-# Neighbouring pixels err alike, so they tell less than as many independent ones would.
+# Factor on the variance: errors of neighbouring pixels are correlated, so they count for fewer independent pixels.
 ALIKE = 4.0
-# The search goes from pixels made of 2 ** (LEVELS - 1) to single ones.
+# Number of pyramid levels, and the most iterations on each. The coarsest has pixels 2 ** (LEVELS - 1) times as large.
 LEVELS, STEPS = 5, 12
-# A picture of more pixels is not gone down to single ones: on some twice as large the place is found as well.
+# Pictures with more pixels skip the finest levels: coarser ones locate the drift well enough.
 LARGE = 2**22
-# Steps in pixels of the level: after one shorter than the first it is nearly there, one shorter than the second is the
-# last.
+# Step lengths in pixels of the level. Below the first the fit is nearly aligned; below the second it has converged.
 NEAR, ENOUGH = 0.1, 0.002
-# Fewer known pixels than this on a level say nothing; more than this say nothing new.
+# Fewer known pixels on a level are not enough for a fit. More of them are subsampled to about this number.
 FEWEST, MOST = 200, 2**17
-# How many pixels away a sample is influenced from.
-SEEN = 3
-# In standard deviations: differences beyond it are something else than noise and count less and less.
+# Distance in pixels up to which a pixel influences a sample, through blur, gradient and interpolation.
+SUPPORT = 3
+# In standard deviations of the noise. Larger residuals are treated as outliers, with falling weight.
 OUTLIER = 2.5
+# Reweighting rounds of each fit.
 ROUNDS = 4
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How the repainted picture lies on the original, and how sure that is.
-
-    dx, dy: it lies so many pixels too far right and down, at its centre.
-    scale: it is so many times as large, around its centre.
-    confidence: the correlation of known pixels once aligned, 0..1; 0 where there was nothing to go by.
-    error: what the position of a pixel around the mask is expected to be off by, in pixels.
-    moved: the largest distance in pixels that a known pixel around the mask has drifted.
-    undone: whether the picture was resampled; not where the drift is too small to matter, or not sure.
-    """
+    """How the repainted picture is displaced from the original, and how reliable that estimate is."""
 
     dx: float = 0.0
+    """Shift to the right at the picture's centre, in pixels."""
     dy: float = 0.0
+    """Shift down at the picture's centre, in pixels."""
     scale: float = 1.0
+    """Enlargement around the picture's centre; 1 = the original's size."""
     confidence: float = 0.0
+    """Correlation of the known pixels after alignment, 0..1; 0 if nothing could be measured."""
     error: float = math.inf
+    """Expected position error of a pixel around the mask, in pixels."""
     moved: float = 0.0
+    """Largest displacement of a known pixel around the mask, in pixels."""
     undone: bool = False
+    """Whether the picture was resampled. False if the drift is too small to matter or the estimate is unreliable."""
 
     @property
     def sure(self) -> bool:
-        """Whether known pixels agree so well that what was found can be believed."""
+        """Whether the estimate is reliable: high correlation and a small expected error."""
         return self.confidence >= SURE and self.error <= EXACT
 
     def report(self) -> str:
-        """A line."""
+        """Return one line for the user."""
         if self.confidence == 0:
-            return "No drift was found: too little is known around the mask, or it looks quite different there."
-        found = f"{self.dx:+.2f} px right, {self.dy:+.2f} px down, {self.scale:.4f} times as large"
-        sure = f"known pixels agree by {self.confidence:.0%}, to {self.error:.2f} px"
+            return "Drift not measured: too few known pixels around the mask, or the pictures differ too much there."
+        drift = f"{self.dx:+.2f} px right, {self.dy:+.2f} px down, {self.scale:.4f} times as large"
+        quality = f"correlation of known pixels {self.confidence:.0%}, expected error {self.error:.2f} px"
         if self.undone:
-            return f"Drift undone: {found} ({sure})."
+            return f"Drift undone: {drift} ({quality})."
         if self.sure and self.moved <= LARGEST:
-            return f"No drift to undo: {found} ({sure})."
-        return f"Drift left as it is, for it is not sure: {found} ({sure})."
+            return f"No drift to undo: {drift} ({quality})."
+        return f"Drift not undone, the estimate is unreliable: {drift} ({quality})."
 
 
 @dataclass(frozen=True)
 class Registered:
-    """image: [B, H, W, C], like the repainted picture. drifts: one for each picture."""
+    """Pictures with their drift undone, and the measured drifts."""
 
     image: Tensor
+    """[B, H, W, C], same dtype and device as the repainted picture."""
     drifts: tuple[Drift, ...]
+    """One for each picture."""
 
 
 def register(original: Tensor, repainted: Tensor, mask: Tensor, ring: float = 64) -> Registered:
-    """Undo a shift and a change of size that the model gave to the whole picture.
+    """Undo a shift and a change of scale that the model applied to the whole picture.
 
-    Only known pixels are compared, those within `ring` of the mask. A change of brightness or contrast, also one that
-    grows from side to side, is allowed for; known pixels that show something else count little.
+    Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast and of brightness,
+    including a linear brightness gradient. Known pixels that show different content get little weight.
 
     Args:
-        original: [B, H, W, C] float, C = 3 or 4; B may be 1 for many repainted pictures.
-        repainted: [B, H, W, C'] float of the same size: all of it as the model gave it, not pasted yet. B may be 1.
-        mask: [B, H, W] float, 0 = known; B may be 1.
+        original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.
+        repainted: [B, H, W, C'] float of the same size: the model's whole output, not pasted yet. B may be 1.
+        mask: [B, H, W] float, 0 = known. B may be 1.
         ring: width of the ring in pixels.
 
     Returns:
-        the repainted picture, moved back by bicubic resampling in float32 where that is sure and worth it, and
-        otherwise bit for bit as it was. Beyond its border its last pixels are repeated. Dtype and device stay.
+        the repainted picture, same dtype and device. Where the drift is large enough and the estimate reliable, it is
+        moved back by bicubic resampling in float32, with border pixels repeated. Otherwise it is bit-identical.
 
     Raises:
-        InpaintError: if these are no pictures or no mask, sizes or batches do not fit, or `ring` is out of range.
+        InpaintError: if an input is not a picture or not a mask, sizes or batch lengths do not match, or `ring` is out
+            of range.
 
     Source: Lucas and Kanade 1981, coarse to fine, reweighted as in Odobez and Bouthemy 1995,
         doi:10.1006/jvci.1995.1029.
     """
     batch = check_pair(original, repainted, mask)
-    repainted = repainted.expand(batch, -1, -1, -1)
-    device = repainted.device
+    check_amount("ring", ring, "Use 0 for none.")
+    return registered(original, repainted.expand(batch, -1, -1, -1), mask, ring)
+
+
+def registered(original: Tensor, repainted: Tensor, mask: Tensor, ring: float) -> Registered:
+    """`register` without checks, for the whole batch of repainted pictures."""
+    batch, device = len(repainted), repainted.device
     original = original.to(device).expand(batch, -1, -1, -1)
-    known = ring_around(mask, ring).to(device).expand(batch, -1, -1)
+    known = ring_of(mask, ring).to(device).expand(batch, -1, -1)
     drifts = tuple(_drift(*frame) for frame in zip(original, repainted, known, strict=True))
     if not any(drift.undone for drift in drifts):
         return Registered(repainted, drifts)
@@ -122,20 +131,23 @@ def register(original: Tensor, repainted: Tensor, mask: Tensor, ring: float = 64
 
 
 @dataclass(frozen=True)
-class _Found:
-    """motion: float64 [3], how far right and down, and how much larger, the last in pixels at a corner; the rest is as
-    in `Drift`."""
+class _Estimate:
+    """A motion found on one pyramid level."""
 
     motion: Tensor
+    """[3] float64: shift right and down, and growth, all in pixels; growth is the displacement of a corner."""
     confidence: float
+    """As in `Drift`."""
     error: float
+    """As in `Drift`."""
     moved: float
+    """As in `Drift`."""
 
 
 def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
     known = known & all_finite(original) & all_finite(repainted)
     grey = (picture[..., 0].float() + picture[..., 1] + picture[..., 2] for picture in (original, repainted))
-    # Little is calculated from here on, and in float64, which some cards do not have.
+    # On the CPU: the rest is cheap and in float64, which some devices lack.
     planes = torch.stack([*(each.nan_to_num_(0, 0, 0) for each in grey), known.float()]).cpu()
     finest = 0
     while known.numel() >> 2 * finest > LARGE:
@@ -146,153 +158,161 @@ def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
 
     height, width = known.shape
     centre, corner = torch.tensor([width / 2, height / 2]).double(), math.hypot(width, height) / 2
-    found = _Found(torch.zeros(3).double(), 0.0, math.inf, 0.0)
+    estimate = _Estimate(torch.zeros(3).double(), 0.0, math.inf, 0.0)
     for number, planes in reversed(list(enumerate(levels, finest))):
-        found = _refined(found, planes, 2**number, centre, corner)
+        estimate = _refined(estimate, planes, 2**number, centre, corner)
 
-    dx, dy, growth = found.motion.tolist()
-    drift = Drift(dx, dy, 1 + growth / corner, found.confidence, found.error, found.moved)
-    worth_it = max(SMALLEST, 3 * found.error) < found.moved <= LARGEST
+    dx, dy, growth = estimate.motion.tolist()
+    drift = Drift(dx, dy, 1 + growth / corner, estimate.confidence, estimate.error, estimate.moved)
+    worth_it = max(SMALLEST, 3 * estimate.error) < estimate.moved <= LARGEST
     return dataclasses.replace(drift, undone=drift.sure and worth_it)
 
 
-def _refined(found: _Found, planes: Tensor, cell: int, centre: Tensor, corner: float) -> _Found:
-    """What is found in steps from there, so that repainted(place + motion) = original(place) at known places.
+def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corner: float) -> _Estimate:
+    """Refine a motion on one pyramid level, so that repainted(place + motion) = original(place) at known places.
 
     Args:
-        found: what a coarser level found.
-        planes: [3, h, w], the original, the repainted picture and the known part of pixels `cell` times as large.
-        cell: how large.
-        centre, corner: of the picture, [2] and its distance from there, in the picture's own pixels.
+        coarser: the estimate of the next coarser level.
+        planes: [3, h, w]: the level's original, repainted picture and share of known pixels.
+        cell: size of the level's pixels, in pixels of the picture.
+        centre: [2], the picture's centre in its own pixels.
+        corner: distance from the centre to a corner, in the same pixels.
 
     Returns:
-        the same motion again where this level cannot tell.
+        the new estimate; the coarser motion again if this level cannot improve it.
     """
     import cv2
 
-    wanted, had = _softened(planes[:1]), _softened(planes[1:2])
-    # A sample between the pixels next to the hole has some of the hole in it.
-    sure = (planes[2] > 0.999).view(torch.uint8).numpy()
-    known = torch.from_numpy(cv2.erode(sure, np.ones((2 * SEEN + 1, 2 * SEEN + 1), np.uint8))) > 0
+    target, source = _blurred(planes[:1]), _blurred(planes[1:2])
+    # A sample close to the hole mixes in pixels of the hole: such pixels are left out.
+    fully_known = (planes[2] > 0.999).view(torch.uint8).numpy()
+    known = torch.from_numpy(cv2.erode(fully_known, np.ones((2 * SUPPORT + 1, 2 * SUPPORT + 1), np.uint8))) > 0
     height, width = known.shape
     rows, columns = known.nonzero(as_tuple=True)
     if len(rows) < FEWEST:
-        return found
+        return coarser
     every = -(-len(rows) // MOST)
     rows, columns = rows[::every], columns[::every]
-    values = wanted[0, rows, columns].double()
+    values = target[0, rows, columns].double()
     places = (torch.stack([columns, rows]).double() + 0.5) * cell
     across, down = (places - centre[:, None]) / corner
-    one, none = torch.ones_like(across), torch.zeros_like(across)
-    # [2, 3, N]: what each part of a motion moves a place by.
-    moves = torch.stack([torch.stack([one, none, across]), torch.stack([none, one, down])])
-    sampled = torch.cat([had, *_slopes(had, cell)])
-    own_change = _along(moves, torch.cat(_slopes(wanted, cell))[:, rows, columns].double())
+    one, zero = torch.ones_like(across), torch.zeros_like(across)
+    # [2, 3, N]: derivative of each place's x and y by each motion parameter.
+    jacobian = torch.stack([torch.stack([one, zero, across]), torch.stack([zero, one, down])])
+    sampled = torch.cat([source, *_gradients(source, cell)])
+    target_change = _change(jacobian, torch.cat(_gradients(target, cell))[:, rows, columns].double())
 
-    result, near = found, False
+    result, near = coarser, False
     for _ in range(STEPS):
-        at = (places + _moved(moves, result.motion)) / cell
-        value, *slopes = _at(sampled, at)
-        # Where a pixel has drifted to must be known as well: the hole may have stayed while the rest moved.
+        at = (places + _displacement(jacobian, result.motion)) / cell
+        value, *gradients = _at(sampled, at)
+        # The place that a pixel has drifted to must be known as well: it may lie in the hole.
         column, row = at.floor().long()
         usable = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         usable &= known[row.clamp(0, height - 1), column.clamp(0, width - 1)]
-        parts, own_parts = (
+        regressors, instruments = (
             torch.stack([*change, value, one, across, down])
-            for change in (_along(moves, torch.stack(slopes)), own_change)
+            for change in (_change(jacobian, torch.stack(gradients)), target_change)
         )
-        solved = _robust(parts, own_parts if near else parts, values, usable)
-        if solved is None:
-            return found
-        step = solved.factors[:3] / solved.factors[3]
+        fit = _robust_fit(regressors, instruments if near else regressors, values, usable)
+        if fit is None:
+            return coarser
+        gain = fit.coefficients[3]
+        step = fit.coefficients[:3] / gain
         motion = result.motion + step
-        variance = torch.einsum("acn,cd,adn->n", moves, solved.covariance[:3, :3], moves) / solved.factors[3] ** 2
-        error, moved = math.sqrt(ALIKE * float(variance.mean())), float(_moved(moves, motion).norm(dim=0).max())
-        result = _Found(motion, solved.agreement, error, moved)
+        variance = torch.einsum("acn,cd,adn->n", jacobian, fit.covariance[:3, :3], jacobian) / gain**2
+        error = math.sqrt(ALIKE * float(variance.mean()))
+        moved = float(_displacement(jacobian, motion).norm(dim=0).max())
+        result = _Estimate(motion, fit.correlation, error, moved)
         if near and step.abs().max() < ENOUGH * cell:
             break
-        # Further off, the two pictures' slopes have little to do with each other.
+        # Until the pictures are nearly aligned, their gradients are hardly related.
         near = near or bool(step.abs().max() < NEAR * cell)
     if result.confidence >= SURE and result.error < cell / 4:
         return result
-    # What leads nowhere here must not lead the finer levels astray.
-    return _Found(found.motion, result.confidence, result.error, found.moved)
+    # A wrong motion of this level must not mislead the finer ones.
+    return _Estimate(coarser.motion, result.confidence, result.error, coarser.moved)
 
 
-def _moved(moves: Tensor, motion: Tensor) -> Tensor:
-    """[2, N]: how far each place moves."""
-    return torch.einsum("acn,c->an", moves, motion)
+def _displacement(jacobian: Tensor, motion: Tensor) -> Tensor:
+    """Return how far each place moves, [2, N], in pixels of the picture."""
+    return torch.einsum("acn,c->an", jacobian, motion)
 
 
-def _along(moves: Tensor, slopes: Tensor) -> Tensor:
-    """[3, N]: by how much each place's value rises with each part of a motion."""
-    return torch.einsum("acn,an->cn", moves, slopes)
+def _change(jacobian: Tensor, gradients: Tensor) -> Tensor:
+    """Return the derivative of each place's value by each motion parameter, [3, N]."""
+    return torch.einsum("acn,an->cn", jacobian, gradients)
 
 
 @dataclass(frozen=True)
-class _Solved:
-    """factors: [P]. covariance: [P, P], of the factors, were all pixels independent. agreement: a correlation."""
+class _Fit:
+    """The result of a robust linear fit."""
 
-    factors: Tensor
+    coefficients: Tensor
+    """[P] float64, one for each regressor."""
     covariance: Tensor
-    agreement: float
+    """[P, P] float64, of the coefficients, as if all pixels were independent."""
+    correlation: float
+    """Correlation of fitted and true values, 0..1."""
 
 
-def _robust(parts: Tensor, own_parts: Tensor, values: Tensor, usable: Tensor) -> _Solved | None:
-    """Weighted fit of parts that add up to values: the less a pixel fits, the less it counts.
+def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable: Tensor) -> _Fit | None:
+    """Fit `coefficients @ regressors` to the values; pixels with large residuals get small weights.
 
-    Slopes have noise in them. In least squares it would pass for structure: it draws what is found towards no motion,
-    and makes it look sure along an edge, where nothing is known. So what is left over must be at right angles not to
-    the repainted picture's slopes but to the original's, whose noise is another (instrumental variables).
+    The repainted picture's gradients are noisy. Least squares would take the noise for structure: it would bias the
+    motion towards zero, and make it look certain along an edge, where it is undetermined. So the residual is made
+    orthogonal to the original's gradients instead, because their noise is independent (instrumental variables).
 
     Args:
-        parts: [P, N] float64: three kinds of motion of the repainted picture, its values, and a slow change.
-        own_parts: [P, N], the same with the original's motions.
-        values: [N], what they should add up to.
-        usable: [N] bool.
+        regressors: [P, N] float64: the repainted picture's change by three motion parameters, its values, and a
+            constant and linear brightness.
+        instruments: [P, N] float64, the same with the original's change.
+        values: [N] float64, the original's values.
+        usable: [N] bool, the pixels to fit.
 
     Returns:
-        how much of each, and how well that agrees with the values; None where there is no telling.
+        the fit; None if there are too few pixels or they do not determine it.
     """
     weight = usable.double()
     for _ in range(ROUNDS):
-        weighted = own_parts * weight
-        inverse, failed = torch.linalg.inv_ex(weighted @ parts.T)
+        weighted = instruments * weight
+        inverse, failed = torch.linalg.inv_ex(weighted @ regressors.T)
         if failed or weight.sum() < FEWEST:
             return None
-        factors = inverse @ (weighted @ values)
-        missing = values - factors @ parts
-        # Not the median of them: in a picture that is flat but for a few edges, these edges would all be outliers.
-        noise = ((weight * missing**2).sum() / weight.sum()).sqrt() + 1e-6
-        weight = usable / (1 + (missing / (OUTLIER * noise)) ** 2)
-    # A picture turned into its negative is none of it.
-    if not factors[3] > 0:
+        coefficients = inverse @ (weighted @ values)
+        residual = values - coefficients @ regressors
+        # Not the median: in a picture that is flat except for a few edges, all those edges would be outliers.
+        noise = ((weight * residual**2).sum() / weight.sum()).sqrt() + 1e-6
+        weight = usable / (1 + (residual / (OUTLIER * noise)) ** 2)
+    # A negative gain would be the picture's negative, which is a wrong fit.
+    if not coefficients[3] > 0:
         return None
-    scattered = weighted * missing
+    scattered = weighted * residual
     covariance = inverse @ (scattered @ scattered.T) @ inverse.T
-    # Only what has structure tells whether it lies where it should.
-    structure = usable * (own_parts[0] ** 2 + own_parts[1] ** 2)
-    got, wanted = (each - (structure @ each) / structure.sum() for each in (factors @ parts, values))
-    agreement = (structure * got) @ wanted / ((structure @ got**2) * (structure @ wanted**2)).sqrt().clamp(min=1e-12)
-    return _Solved(factors, covariance, max(float(agreement), 0.0))
+    # Weighted by the squared gradient: flat areas say nothing about alignment.
+    structure = usable * (instruments[0] ** 2 + instruments[1] ** 2)
+    fitted, target = (each - (structure @ each) / structure.sum() for each in (coefficients @ regressors, values))
+    norm = ((structure @ fitted**2) * (structure @ target**2)).sqrt().clamp(min=1e-12)
+    correlation = (structure * fitted) @ target / norm
+    return _Fit(coefficients, covariance, max(float(correlation), 0.0))
 
 
-def _softened(plane: Tensor) -> Tensor:
-    """[1, H, W] with what is finer than an interpolation can follow smoothed away: 1 4 6 4 1 both ways."""
+def _blurred(plane: Tensor) -> Tensor:
+    """Blur a plane [1, H, W] by 1 4 6 4 1 both ways, to remove detail that interpolation cannot follow."""
     for dim in (1, 2, 1, 2):
-        before, after = _beside(plane, dim)
+        before, after = _neighbours(plane, dim)
         plane = torch.lerp(plane, (before + after) / 2, 0.5)
     return plane
 
 
-def _slopes(plane: Tensor, cell: int) -> list[Tensor]:
-    """[1, H, W] each: how much the plane rises with each pixel of the picture, to the right and down."""
-    beside = (_beside(plane, dim) for dim in (2, 1))
-    return [(after - before) / (2 * cell) for before, after in beside]
+def _gradients(plane: Tensor, cell: int) -> list[Tensor]:
+    """Return the plane's derivatives to the right and down, [1, H, W] each, per pixel of the picture."""
+    neighbours = (_neighbours(plane, dim) for dim in (2, 1))
+    return [(after - before) / (2 * cell) for before, after in neighbours]
 
 
-def _beside(plane: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Each pixel's neighbour before and after it along a dimension; at the ends, the pixel itself."""
+def _neighbours(plane: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Return each pixel's neighbour before and after it along a dimension; at the ends, the pixel itself."""
     size = plane.shape[dim]
     first, last = plane.narrow(dim, 0, 1), plane.narrow(dim, size - 1, 1)
     before = torch.cat([first, plane.narrow(dim, 0, size - 1)], dim=dim)
@@ -300,7 +320,7 @@ def _beside(plane: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def _moved_back(picture: Tensor, drift: Drift) -> Tensor:
-    """[H, W, C] resampled so that the drift is gone. Not a number stays so where it came from, and does not spread."""
+    """Resample a picture [H, W, C] to undo the drift. Non-finite pixels become NaN, move along and do not spread."""
     height, width = picture.shape[:2]
     planes = picture.movedim(-1, 0).float()
     finite = planes.isfinite().all(dim=0, keepdim=True)
@@ -313,11 +333,11 @@ def _moved_back(picture: Tensor, drift: Drift) -> Tensor:
     moved = planes
     for dim, places in ((2, x), (1, y)):
         taps = [part.to(picture.device) for part in _taps(places, planes.shape[dim])]
-        weighed = (
+        weighted = (
             moved.index_select(dim, index) * (weight[:, None] if dim == 1 else weight)
             for index, weight in zip(*taps, strict=True)
         )
-        moved = functools.reduce(torch.add, weighed)
+        moved = functools.reduce(torch.add, weighted)
     if not finite.all():
         row, column = (places.floor().long().clamp(0, size - 1) for places, size in ((y, height), (x, width)))
         came_from = finite[0][row.to(finite.device)][:, column.to(finite.device)]
@@ -326,7 +346,7 @@ def _moved_back(picture: Tensor, drift: Drift) -> Tensor:
 
 
 def _at(planes: Tensor, places: Tensor) -> Tensor:
-    """[C, N] float64: planes [C, H, W] interpolated at places [2, N], x and y, in pixels from the top left corner."""
+    """Interpolate planes [C, H, W] at places [2, N] (x and y in pixels from the top left corner): [C, N] float64."""
     (columns, across), (rows, down) = (
         _taps(along, size) for along, size in zip(places, planes.shape[:0:-1], strict=True)
     )
@@ -338,10 +358,10 @@ def _at(planes: Tensor, places: Tensor) -> Tensor:
 
 
 def _taps(places: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The four pixels along a line of `size` that make up each place, [4, N], and their weights.
+    """Return the four pixels that interpolate each place along a line of `size`, and their weights, [4, N] each.
 
-    torch's own bicubic has the free parameter of Keys' kernel at -0.75; only -0.5 gives a straight ramp back, and with
-    it the place that was meant: the other is off by up to 0.05 pixels.
+    torch's bicubic sets the free parameter of Keys' kernel to -0.75, which displaces by up to 0.05 pixels. Only -0.5
+    reproduces a linear ramp exactly, so that is used here.
 
     Source: Keys 1981, Cubic Convolution Interpolation for Digital Image Processing, doi:10.1109/TASSP.1981.1163711.
     """

@@ -1,4 +1,4 @@
-"""What to paste back after soft inpainting as A1111 decides it: by how much every place really changed."""
+"""The paste mask after soft inpainting, computed as A1111 does: from how much each latent cell changed."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ from torch import Tensor
 
 from ..core.errors import InpaintError
 
-RADIUS = 2  # cells that are looked at around each, on either side
-SPREAD = 1.5  # cells in which their weight falls to 1/e
+RADIUS = 2  # radius of the neighbourhood, in latent cells
+SPREAD = 1.5  # distance at which a neighbour's weight falls to 1/e, in latent cells
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A1111's settings of pasting back, by its own names and with its defaults.
-
-    mask_influence: how much the mask lowers or raises the threshold. 0 goes by the difference alone, 1 takes all that
-        is fully masked.
-    difference_threshold: the change of a latent cell, in the model's scale, at which old and new are half and half.
-    difference_contrast: how sharp the transition is.
+    """A1111's paste settings, with its names and defaults.
 
     Raises:
-        InpaintError: if one of them is out of its range.
+        InpaintError: if a setting is out of range.
     """
 
     mask_influence: float = 0.0
+    """0..1: how much the mask shifts the threshold. 0 uses the change alone; 1 pastes every fully masked cell."""
     difference_threshold: float = 0.5
+    """Above 0: the change of a latent cell, in the model's scale, at which old and new are mixed half and half."""
     difference_contrast: float = 2.0
+    """Above 0: how sharp the transition is."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.mask_influence <= 1:
@@ -42,19 +40,20 @@ class Difference:
 
 
 def pasted(before: Tensor, after: Tensor, mask: Tensor, preservation: float, by: Difference) -> Tensor:
-    """How much of what was sampled is to be pasted, for every latent cell.
+    """Return the paste weight of every latent cell.
 
     Args:
-        before, after: [B, C, h, w] float, latents in the model's scale; B may be 1 for one of them.
+        before: [B or 1, C, h, w] float, latents before sampling, in the model's scale.
+        after: [B or 1, C, h, w] float, latents after sampling, in the model's scale.
         mask: [B or 1, h, w] float in 0..1, the noise mask.
-        preservation: the preservation strength that it was sampled with.
+        preservation: the preservation strength used in sampling.
         by: the settings.
 
     Returns:
-        [B, h, w] in 0..1.
+        [B, h, w] float32 in 0..1.
 
-    Source: A1111's soft inpainting: 1 - smootherstep(1 / (1 + (change / threshold) ^ contrast)), the changes being
-    taken from around each cell, first near the largest, then from the middle half.
+    Source: A1111's soft inpainting: 1 - smootherstep(1 / (1 + (change / threshold) ^ contrast)). The change is first
+    filtered by two ranked means over each cell's neighbourhood: over quantiles 0.9 to 1, then 0.25 to 0.75.
     """
     change = (after.float() - before.float()).norm(dim=1)
     change = ranked_mean(ranked_mean(change, 0.9, 1.0), 0.25, 0.75)
@@ -66,16 +65,16 @@ def pasted(before: Tensor, after: Tensor, mask: Tensor, preservation: float, by:
 
 
 def ranked_mean(values: Tensor, low: float, high: float) -> Tensor:
-    """The mean of those values around each place that lie between two quantiles, near ones counting for more.
+    """Average, around each cell, the values between two weighted quantiles of its neighbourhood.
 
-    The range is at least as wide as the weight of the place itself.
+    Nearer cells have more weight. The quantile range spans at least the weight of the centre cell.
 
     Args:
         values: [B, h, w] float.
         low, high: quantiles, 0..1.
 
     Returns:
-        [B, h, w]. Beyond the border there is nothing.
+        [B, h, w]. Cells beyond the border have no weight.
     """
     side = 2 * RADIUS + 1
     weights = _weights(side).to(values)[None, None]
@@ -96,11 +95,15 @@ def ranked_mean(values: Tensor, low: float, high: float) -> Tensor:
 
 
 def on_pixels(cells: Tensor, mask: Tensor) -> Tensor:
-    """A mask of latent cells at the size of the picture, and exactly 0 where the picture's mask is.
+    """Upsample a mask of latent cells to the picture's size; exactly 0 where the picture's mask is 0.
 
     Args:
-        cells: [B, h, w] in 0..1. They begin at the picture's upper left corner, and may reach beyond its others.
-        mask: [B or 1, H, W] float.
+        cells: [B, h, w] in 0..1, aligned with the picture's top left corner. They may extend beyond its right and
+            bottom borders.
+        mask: [B or 1, H, W] float, the picture's mask.
+
+    Returns:
+        [B, H, W] in 0..1, dtype and device of `mask`.
     """
     height, width = mask.shape[1:]
     ratio = -(-height // cells.shape[1])
@@ -109,7 +112,7 @@ def on_pixels(cells: Tensor, mask: Tensor) -> Tensor:
 
 
 def _weights(side: int) -> Tensor:
-    """[side, side], 1 in the middle; the ends are tapered so that they would reach 0 a cell further out."""
+    """Return a Gaussian [side, side], 1 in the middle, lowered so that it reaches 0 one cell beyond RADIUS."""
     from_middle = torch.arange(side) - side // 2
     squares = from_middle[:, None] ** 2 + from_middle**2
     least = math.exp(-((RADIUS + 1) ** 2) / SPREAD**2)

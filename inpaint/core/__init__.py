@@ -1,13 +1,13 @@
-"""What every other folder stands on. Imports nothing of the rest.
+"""Basics that every other folder uses. Imports nothing from them.
 
-errors      InpaintError, the one error raised for a person to read
-checks      what an image, a mask and a setting must look like, and how inputs become that
+errors      InpaintError, the error whose message is meant for users
+checks      validation of images, masks and settings, and their conversion to one form
 geometry    sizes and boxes in whole pixels
-alloc       output buffers, and batches of one repeated picture
-cache       caches with a bound on size
-threads     how many processor threads torch uses
-progress    how long work reports how far it is
-units       bytes and dtypes as people read them
+alloc       allocation of results, and batches made of one repeated frame
+cache       caches of bounded size
+threads     the number of CPU threads that torch uses
+progress    the callback by which long work reports its progress
+units       bytes and dtypes as readable text
 """
 
 from .checks import as_mask, check_image, check_mask, match, match_mask

@@ -1,4 +1,4 @@
-"""Memory: what results get, and what a batch of equals takes."""
+"""Allocation of results, and batches made of one repeated frame."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,10 +10,10 @@ from .threads import one_thread
 
 
 def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialised tensor with dtype and device of another.
+    """Allocate an uninitialised tensor with the dtype and device of `like`.
 
-    On the CPU numpy provides it: it asks the system for huge pages and torch does not, which makes the first writing of
-    a large one several times faster.
+    On the CPU the memory comes from numpy. Unlike torch, numpy asks the system for huge pages, which makes the first
+    write to a large tensor several times faster.
     """
     if like.device.type != "cpu":
         return torch.empty(shape, dtype=like.dtype, device=like.device)
@@ -23,25 +23,25 @@ def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
 
 @one_thread()
 def copy_of(tensor: Tensor) -> Tensor:
-    """The same numbers in memory of their own."""
+    """Copy a tensor into newly allocated memory."""
     return allocate(tensor.shape, tensor).copy_(tensor)
 
 
-def one_of_equal(batch: Tensor) -> Tensor:
-    """One for all where a batch is one tensor repeated, as `expand` does without memory; else the batch itself."""
+def unexpand(batch: Tensor) -> Tensor:
+    """Return `batch[:1]` if `expand` repeated a single item (stride 0); else the batch itself."""
     return batch[:1] if len(batch) > 1 and batch.stride(0) == 0 else batch
 
 
 @one_thread()
 def repeated(batch: Tensor, count: int) -> Tensor:
-    """A batch of `count` in memory of its own, from as many or from one for all."""
+    """Copy a batch of 1 or `count` into newly allocated memory for `count`; a single item is repeated."""
     result = allocate((count, *batch.shape[1:]), batch)
     return result.copy_(batch.expand_as(result))
 
 
 @one_thread()
 def stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
-    """A batch of what is made one by one, [1, ...] each, of which none outlives the next."""
+    """Build a batch from `make(0)` to `make(count - 1)`, each [1, ...]. Each part is freed before the next is made."""
     first = make(0)
     if count == 1:
         return first

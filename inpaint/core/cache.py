@@ -1,4 +1,4 @@
-"""What files said, remembered within bounds."""
+"""Caches of bounded size."""
 
 from __future__ import annotations
 
@@ -10,49 +10,57 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 Key = TypeVar("Key", bound=Hashable)
-Of = TypeVar("Of", bound=Hashable)
-Made = TypeVar("Made")
+Source = TypeVar("Source", bound=Hashable)
+Value = TypeVar("Value")
 
 
-class LRUCache(Generic[Key, Made]):
-    """The last things that `make` made, by what they were made from. Threads may ask at once.
+class LRUCache(Generic[Key, Value]):
+    """Cache the results of `make` by key and evict the least recently used ones. Thread-safe.
 
-    size: of one thing. Of things that are together larger than `most`, or more than `count`, the oldest go.
+    Two threads that miss the same key at once both call `make`.
+
+    Args:
+        make: computes the value of a key.
+        size: the size of one value.
+        most: evict while the total size exceeds this.
+        count: evict while there are more entries than this.
     """
 
-    def __init__(self, make: Callable[[Key], Made], size: Callable[[Made], int], most: int, count: int) -> None:
+    def __init__(self, make: Callable[[Key], Value], size: Callable[[Value], int], most: int, count: int) -> None:
         self._make, self._size, self._most, self._count = make, size, most, count
-        self._made: OrderedDict[Key, Made] = OrderedDict()
+        self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, key: Key) -> Made:
+    def __call__(self, key: Key) -> Value:
+        """Return the value of a key, computed if it is not cached."""
         with self._lock:
-            if key in self._made:
-                self._made.move_to_end(key)
-                return self._made[key]
-        made = self._make(key)
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = self._make(key)
         with self._lock:
-            self._made[key] = made
-            while len(self._made) > self._count or sum(map(self._size, self._made.values())) > self._most:
-                self._made.popitem(last=False)
-        return made
+            self._values[key] = value
+            while len(self._values) > self._count or sum(map(self._size, self._values.values())) > self._most:
+                self._values.popitem(last=False)
+        return value
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._values)
 
     def forget(self) -> None:
+        """Remove all entries."""
         with self._lock:
-            self._made.clear()
+            self._values.clear()
 
 
-def weak_cache(make: Callable[[Of], Made]) -> Callable[[Of], Made]:
-    """Make something of an object once, and remember it for as long as the object itself is."""
-    made: WeakKeyDictionary[Of, Made] = WeakKeyDictionary()
+def weak_cache(make: Callable[[Source], Value]) -> Callable[[Source], Value]:
+    """Cache the result of a one-argument function per argument, for as long as that argument is alive."""
+    values: WeakKeyDictionary[Source, Value] = WeakKeyDictionary()
 
     @functools.wraps(make)
-    def remembered(of: Of) -> Made:
-        if of not in made:
-            made[of] = make(of)
-        return made[of]
+    def cached(source: Source) -> Value:
+        if source not in values:
+            values[source] = make(source)
+        return values[source]
 
-    return remembered
+    return cached

@@ -1,4 +1,4 @@
-"""What an image, a mask and a setting must look like, and how what people connect becomes that."""
+"""Validation of images, masks and settings, and the conversion of what users connect to one form."""
 
 import math
 from collections.abc import Iterable
@@ -7,19 +7,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .alloc import one_of_equal
+from .alloc import unexpand
 from .errors import InpaintError
 
+# Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
 
 
 def check_image(image: Tensor, name: str = "image") -> None:
-    """Accept only what an IMAGE may be.
+    """Check that a value is an IMAGE.
 
     Args:
-        image: [B, H, W, C] floating point, C = 3 or 4, nothing empty.
-        name: the input's name, for the message.
+        image: [B, H, W, C] floating point, C = 3 or 4, no dimension 0.
+        name: the input's name, for the error message.
 
     Raises:
         InpaintError: if it is anything else.
@@ -34,7 +35,11 @@ def check_image(image: Tensor, name: str = "image") -> None:
 
 
 def check_mask(mask: Tensor, name: str = "mask") -> None:
-    """Accept only [B, H, W] floating point: what `as_mask` returns and every operator here takes.
+    """Check that a mask is [B, H, W] floating point: what `as_mask` returns and every operator takes.
+
+    Args:
+        mask: [B, H, W] floating point, no dimension 0.
+        name: the input's name, for the error message.
 
     Raises:
         InpaintError: if it is anything else.
@@ -45,14 +50,14 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
 
 
 def check_fits(image: Tensor, mask: Tensor) -> None:
-    """Accept a picture with a mask for each, of its size.
+    """Check that there is one mask per picture, of the same height and width.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float.
 
     Raises:
-        InpaintError: if either is something else, or they differ in size or number.
+        InpaintError: if either has another shape or dtype, or they differ in batch, height or width.
     """
     check_image(image)
     check_mask(mask)
@@ -64,20 +69,20 @@ def check_fits(image: Tensor, mask: Tensor) -> None:
 
 
 def check_amount(name: str, value: float, advice: str) -> None:
-    """Accept 0 and any finite number above it.
+    """Check that a number is finite and 0 or more.
 
     Raises:
-        InpaintError: if it is anything else, with `advice` as its second sentence.
+        InpaintError: if it is not; `advice` is the second sentence of the message.
     """
     if not 0 <= value < math.inf:
         raise InpaintError(f"{name}: expected 0 or more, got {value}. {advice}")
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    """Accept one of these words.
+    """Check that a value is one of the known choices.
 
     Raises:
-        InpaintError: if it is another.
+        InpaintError: if it is not.
     """
     known = list(known)
     if value not in known:
@@ -85,14 +90,14 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> None:
 
 
 def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
-    """Bring what people connect as a mask to one shape, whatever its values.
+    """Reshape a mask to [B, H, W]. Values are not checked or changed.
 
     Args:
         mask: [H, W], [B, H, W], [B, 1, H, W] or [B, H, W, 1] of real numbers.
-        name: the input's name, for the message.
+        name: the input's name, for the error message.
 
     Returns:
-        [B, H, W], a view.
+        [B, H, W], a view of `mask`.
 
     Raises:
         InpaintError: if the shape is none of these, is empty, or the values are not real numbers.
@@ -111,81 +116,86 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
 
 
 def as_values(mask: Tensor) -> Tensor:
-    """Bring a mask's values to 0..1, whatever its shape.
+    """Convert a mask's values to floats in 0..1.
 
     Args:
-        mask: floats are taken as 0..1, with NaN as 0 and the rest clamped; bools as 0 and 1; integers as 0..1, 0..255
-            or 0..65535, the smallest of these that holds them.
+        mask: any shape. Floats are clamped to 0..1; NaN becomes 0. Bools become 0 and 1. Integers are divided by the
+            smallest of 1, 255 and 65535 that no value exceeds.
 
     Returns:
-        the same shape and device; floats keep their dtype, the rest become float32. The mask itself where nothing is
-        to be done.
+        Same shape and device. Floats keep their dtype; all others become float32. Returns `mask` itself if its values
+        are floats in 0..1 already.
     """
     if not mask.is_floating_point():
         mask = mask.float() / full_value(mask)
     low, high = mask.aminmax()
-    if low >= 0 and high <= 1:  # which NaN is not
+    if low >= 0 and high <= 1:  # False with NaN
         return mask
     return mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp_(0, 1)
 
 
 def full_value(mask: Tensor) -> int:
-    """The value that stands for "repaint" in a mask of bools or integers: the smallest of 1, 255, 65535 that none of
-    its values exceeds."""
+    """Return the value that means "repaint" in a mask of bools or integers.
+
+    It is the smallest of 1, 255 and 65535 that no value of the mask exceeds.
+    """
     largest = mask.max()
     return 1 if largest <= 1 else 255 if largest <= 255 else 65535
 
 
 def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
-    """Read what people connect as a mask: any shape that `as_bhw` takes, any values that `as_values` takes.
+    """Convert any mask to [B, H, W] in 0..1.
+
+    Args:
+        mask: any shape that `as_bhw` takes, with any values that `as_values` takes.
+        name: the input's name, for the error message.
 
     Returns:
-        [B, H, W] in 0..1, on the same device; floats keep their dtype, the rest become float32.
+        [B, H, W] in 0..1, same device. Floats keep their dtype; all others become float32.
 
     Raises:
-        InpaintError: if it is no mask.
+        InpaintError: if `mask` is no mask.
     """
     return as_values(as_bhw(mask, name))
 
 
 def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
-    """Read a mask and bring it to a picture's size and batch.
+    """Convert a mask to a picture's height, width and batch.
 
-    A mask of another size is stretched over the picture: averaged with antialiasing where it shrinks, bilinear where
-    it grows. One mask serves a whole batch; otherwise there must be one per picture.
+    A mask of another size is stretched over the picture: with antialiasing if it shrinks, bilinearly if it grows.
 
     Args:
-        mask: anything `as_mask` reads.
-        height, width: of the picture, in pixels.
+        mask: any mask that `as_mask` takes. Its batch is 1 (one mask for all pictures) or `batch`.
+        height, width: size of the picture in pixels.
         batch: number of pictures.
-        name: the input's name, for the message.
+        name: the input's name, for the error message.
 
     Returns:
-        [batch, height, width] in 0..1; one mask for many pictures comes back as an expanded view.
+        [batch, height, width] in 0..1. One mask for many pictures is returned as an expanded view.
 
     Raises:
-        InpaintError: if it is not a mask, or its batch is neither 1 nor `batch`.
+        InpaintError: if `mask` is no mask, or its batch is neither 1 nor `batch`.
     """
     mask = as_mask(mask, name)
     if len(mask) not in (1, batch):
-        wanted = "1 mask" if batch == 1 else f"1 mask or {batch} (one per picture)"
+        valid = "1 mask" if batch == 1 else f"1 mask or {batch} (one per picture)"
         raise InpaintError(
-            f"{name}: expected {wanted}, got {len(mask)}. Give one mask for all pictures, or as many masks as pictures."
+            f"{name}: expected {valid}, got {len(mask)}. Give one mask for all pictures, or as many masks as pictures."
         )
     if mask.shape[1:] != (height, width):
-        given, mask = mask, mask.new_empty(len(mask), height, width)
-        for one, frame in zip(given.split(1), mask, strict=True):
-            # The filter's weights add up to 1 only after rounding. In float64 that rounding vanishes on the way back,
-            # so a full mask stays exactly full and its complement exactly empty.
+        source, mask = mask, mask.new_empty(len(mask), height, width)
+        for source_frame, frame in zip(source.split(1), mask, strict=True):
+            # The filter's weights sum to 1 only up to rounding. Computed in float64, the error vanishes in the
+            # conversion back, so a full mask stays exactly 1 and an empty one exactly 0.
             stretched = F.interpolate(
-                one[None].double(), size=(height, width), mode="bilinear", align_corners=False, antialias=True
+                source_frame[None].double(), size=(height, width), mode="bilinear", align_corners=False, antialias=True
             )
             frame.copy_(stretched[0, 0].clamp(0, 1))
     return mask.expand(batch, -1, -1)
 
 
 def clear_near_zero(mask: Tensor) -> Tensor:
-    """The mask with values under 1.5 of 255 made 0: what a JPEG or a detector leaves where nothing was meant.
+    """Set near-zero values (1.5 / 255 or less) to 0. JPEG compression and detectors leave them in unmasked areas.
 
     Args:
         mask: [B, H, W] float in 0..1.
@@ -197,25 +207,25 @@ def clear_near_zero(mask: Tensor) -> Tensor:
 
 
 def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tensor]:
-    """Check a picture, read its mask, and bring both to one batch: one of either serves many of the other.
+    """Check a picture, convert its mask, and bring both to one batch. A batch of 1 is repeated.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
-        mask: anything `as_mask` reads.
-        name: the mask's name, for the message.
+        mask: any mask that `as_mask` takes.
+        name: the mask's name, for the error message.
 
     Returns:
-        the image [N, H, W, C] and the mask [N, H, W] in 0..1 and without haze, N the larger of the two batches; one for
-        all comes back as an expanded view.
+        Image [N, H, W, C] and mask [N, H, W] in 0..1, N the larger of the two batches. Near-zero values of the mask are
+        set to 0. A repeated one is an expanded view.
 
     Raises:
-        InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
+        InpaintError: if `image` is no IMAGE, `mask` is no mask, or the batches differ and neither is 1.
     """
     check_image(image)
     batch, height, width = image.shape[:3]
     if batch == 1:
         batch = len(as_bhw(mask, name))
-    mask = one_of_equal(match_mask(mask, height, width, batch, name))
+    mask = unexpand(match_mask(mask, height, width, batch, name))
     return image.expand(batch, -1, -1, -1), clear_near_zero(mask).expand(batch, -1, -1)
 
 

@@ -1,4 +1,4 @@
-"""The one error this package raises for a person to read."""
+"""InpaintError, the error whose message is meant for users."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from pathlib import Path
 
 
 class InpaintError(ValueError):
-    """An input that cannot be used: the message names it, what was expected, what came, and what to do."""
+    """An input that cannot be used.
+
+    The message names the input, what was expected, what was given, and what to do.
+    """
 
 
 @contextmanager
 def about_file(path: Path) -> Iterator[None]:
-    """Put a file's name before what is wrong with it, and say in words that it cannot be read."""
+    """Prefix errors with a file's name.
+
+    Raises:
+        InpaintError: in place of an InpaintError or OSError raised inside the block.
+    """
     try:
         yield
     except InpaintError as error:

@@ -8,39 +8,41 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
-# Two sizes are taken for the same picture, enlarged or reduced, up to this difference in aspect: as much as multiples
-# that models ask for explain.
+# Up to this difference in aspect, two sizes count as the same picture at different scales. Rounding to the multiples
+# that models require can cause a difference this large.
 MOST_STRETCH = 0.05
 
 
 def ceil_to_multiple(value: int, multiple: int) -> int:
-    """The smallest multiple of `multiple` that is not below `value`."""
+    """Round `value` up to a multiple of `multiple`."""
     return -(-value // multiple) * multiple
 
 
 @dataclass(frozen=True)
 class Size:
-    """Width and height in pixels."""
+    """Width and height of a picture."""
 
     width: int
+    """Width in pixels."""
     height: int
+    """Height in pixels."""
 
     def to_multiple(self, multiple: int) -> Size:
-        """The smallest size that covers this one and is a multiple of `multiple` both ways."""
+        """Round width and height up to a multiple of `multiple`."""
         return Size(ceil_to_multiple(self.width, multiple), ceil_to_multiple(self.height, multiple))
 
-    def with_aspect(self, of: Size) -> Size:
-        """The smallest size that covers this one and has the aspect of another, to the nearest pixel."""
-        if self.width * of.height >= self.height * of.width:
-            return Size(self.width, _rounded(self.width * of.height, of.width))
-        return Size(_rounded(self.height * of.width, of.height), self.height)
+    def with_aspect(self, other: Size) -> Size:
+        """Return the smallest size that covers this one and has the aspect of `other`, to the nearest pixel."""
+        if self.width * other.height >= self.height * other.width:
+            return Size(self.width, _rounded(self.width * other.height, other.width))
+        return Size(_rounded(self.height * other.width, other.height), self.height)
 
     def stretch(self, other: Size) -> float:
-        """How far its aspect is from another's: 0.05 where one is 5 % wider for its height."""
+        """Return the difference in aspect, as an absolute log ratio: 0.05 if one is 5 % wider for its height."""
         return abs(math.log((self.width / other.width) / (self.height / other.height)))
 
     def is_like(self, other: Size) -> bool:
-        """Whether it has the aspect of another, nearly."""
+        """Return whether both aspects differ by at most `MOST_STRETCH`."""
         return self.stretch(other) <= MOST_STRETCH
 
     def __str__(self) -> str:
@@ -49,102 +51,113 @@ class Size:
 
 @dataclass(frozen=True)
 class Area:
-    """A size of which only the number of pixels is fixed: a model's native one, or one in megapixels."""
+    """A target size given only by its number of pixels, such as a model's native size or a size in megapixels."""
 
     pixels: float
+    """Number of pixels, width times height."""
 
     @classmethod
     def square(cls, side: float) -> Area:
-        """As many pixels as a square of this side has: 512 for SD 1.5, 1024 for SDXL and Flux."""
+        """The area of a square with this side in pixels: 512 for SD 1.5, 1024 for SDXL and Flux."""
         return cls(side * side)
 
     @classmethod
     def megapixels(cls, count: float) -> Area:
-        """Of 1024 x 1024, as the host counts them."""
+        """An area in megapixels of 1024 x 1024 pixels, the host's definition."""
         return cls(count * 2**20)
 
 
 class Sides(NamedTuple):
-    """Pixels on each side of a picture."""
+    """A number of pixels for each side of a picture."""
 
     left: int
+    """Pixels on the left."""
     top: int
+    """Pixels at the top."""
     right: int
+    """Pixels on the right."""
     bottom: int
+    """Pixels at the bottom."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels: its first column and row, width and height."""
+    """A rectangle of pixels."""
 
     x: int
+    """The first column."""
     y: int
+    """The first row."""
     width: int
+    """Number of columns."""
     height: int
+    """Number of rows."""
 
     @classmethod
     def between(cls, left: int, top: int, right: int, bottom: int) -> Box:
-        """From a first column and row to those just behind the last."""
+        """Make a box from its first column and row and the column and row after the last."""
         return cls(left, top, right - left, bottom - top)
 
     @property
     def right(self) -> int:
-        """The column just behind the last."""
+        """The column after the last."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
-        """The row just below the last."""
+        """The row after the last."""
         return self.y + self.height
 
     @property
     def size(self) -> Size:
+        """Width and height."""
         return Size(self.width, self.height)
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to index a picture with."""
+        """Slices of rows and columns, to index a picture."""
         return slice(self.y, self.bottom), slice(self.x, self.right)
 
     def join(self, other: Box) -> Box:
-        """The smallest box that holds both."""
+        """Return the smallest box that contains both."""
         return Box.between(
             min(self.x, other.x), min(self.y, other.y), max(self.right, other.right), max(self.bottom, other.bottom)
         )
 
     def meet(self, other: Box) -> Box | None:
-        """What both have in common; None where that is nothing."""
+        """Return the intersection; None if there is none."""
         left, top = max(self.x, other.x), max(self.y, other.y)
         right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
         return Box.between(left, top, right, bottom) if left < right and top < bottom else None
 
     def within(self, picture: Size) -> Box:
-        """The part of it that lies on the picture. A box that misses the picture has none, and must not be asked."""
+        """Return the part inside the picture. The box must overlap the picture."""
         part = self.meet(Box(0, 0, picture.width, picture.height))
         assert part is not None, f"{self} misses a picture of {picture}"
         return part
 
     def overhang(self, picture: Size) -> Sides:
-        """How far it reaches beyond the picture's borders."""
+        """Return how far the box reaches beyond each border of the picture, 0 or more."""
         part = self.within(picture)
         return Sides(part.x - self.x, part.y - self.y, self.right - part.right, self.bottom - part.bottom)
 
     def moved(self, right: int, down: int) -> Box:
+        """Return the box moved by so many pixels to the right and down."""
         return Box(self.x + right, self.y + down, self.width, self.height)
 
     def widened(self, horizontally: int, vertically: int) -> Box:
-        """With so many pixels more on either side."""
+        """Return the box with so many pixels added on the left and right, and at the top and bottom."""
         return Box(
             self.x - horizontally, self.y - vertically, self.width + 2 * horizontally, self.height + 2 * vertically
         )
 
 
 def join(boxes: Iterable[Box | None]) -> Box | None:
-    """The smallest box that holds all that are there; None where none is."""
-    there = [box for box in boxes if box is not None]
-    return reduce(Box.join, there) if there else None
+    """Return the smallest box that contains all boxes; None if there is none. None entries are ignored."""
+    present = [box for box in boxes if box is not None]
+    return reduce(Box.join, present) if present else None
 
 
-def _rounded(count: int, by: int) -> int:
-    """count / by, to the nearest whole number."""
-    return (2 * count + by) // (2 * by)
+def _rounded(dividend: int, divisor: int) -> int:
+    """Divide and round to the nearest integer."""
+    return (2 * dividend + divisor) // (2 * divisor)

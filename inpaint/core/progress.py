@@ -1,6 +1,6 @@
-"""How long work tells how far it is."""
+"""The callback by which long work reports its progress."""
 
 from collections.abc import Callable
 
-# Takes how much is done, and how much there is. What it raises ends the work.
+# Called with the amount done and the total. An exception that it raises cancels the work.
 Progress = Callable[[float, int], None]

@@ -1,4 +1,4 @@
-"""How many of the processor's threads torch uses."""
+"""The number of CPU threads that torch uses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch's operators of this thread work on it alone; a decorator as well.
+    """Run torch's CPU operators of the calling thread on that thread alone. Also works as a decorator.
 
-    For many operators on little: threads wait for each other at the end of every one, and on a busy machine, or where a
-    container has less time than processors, that takes a hundred times as long as the work. What runs on a card is not
-    affected.
+    Meant for many operators on small tensors. With several threads, each operator ends with the threads waiting for
+    each other. On a busy machine, or in a container with less CPU time than cores, the wait takes a hundred times as
+    long as the work. Operators on a GPU are not affected.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

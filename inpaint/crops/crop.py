@@ -1,4 +1,4 @@
-"""Cropping pictures around their masks, at the size that a model likes best; stitch.py puts the crops back."""
+"""Cropping pictures around their masks, at the size that suits a model; stitch.py pastes the crops back."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compositing.pair import bands
-from ..core.alloc import allocate, copy_of, one_of_equal, stacked
+from ..core.alloc import allocate, copy_of, stacked, unexpand
 from ..core.checks import check_choice, check_image, check_mask
 from ..core.errors import InpaintError
 from ..core.geometry import Size
 from ..imaging.kernels import Span
-from ..imaging.padding import BORDERS, cut_image, cut_mask
-from ..imaging.resample import resample
+from ..imaging.padding import BORDERS, cut, cut_mask
+from ..imaging.resample import resampled
 from .plan import Plan
 
 Part = TypeVar("Part")
@@ -25,26 +25,27 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class Stitch:
-    """All that is needed to put crops back, and no copy of what is not cropped. Nothing here is ever changed.
-
-    image: [B, H, W, C], the pictures that were cropped: the very tensor.
-    mask: [M, h, w], the masks inside the plans' boxes, in pixels of the picture.
-    plans: where each crop was taken. One plan serves all, and so do one picture and one mask.
-    linear: whether light was averaged in scaling, instead of its code.
-    """
+    """All that is needed to paste crops back. It shares the pictures' memory. Nothing in it is ever modified."""
 
     image: Tensor
+    """[B, H, W, C], the pictures that were cropped; the same tensor, not a copy. B may be 1 for all crops."""
     mask: Tensor
+    """[M, h, w], the masks inside the plans' boxes, at the picture's scale. M may be 1 for all crops."""
     plans: tuple[Plan, ...]
+    """Where each crop was taken; one plan may serve all crops."""
     linear: bool = False
+    """Whether resampling was done in linear light instead of sRGB."""
 
 
 class Cropped(NamedTuple):
-    """Crops [N, h, w, C], their masks [N, h, w], and what puts them back."""
+    """Crops, and what is needed to paste them back."""
 
     image: Tensor
+    """[N, h, w, C], the crops."""
     mask: Tensor
+    """[N, h, w], the crops' masks."""
     stitch: Stitch
+    """Input of `stitch.stitch`."""
 
 
 def crop(
@@ -52,22 +53,22 @@ def crop(
 ) -> Cropped:
     """Crop pictures and masks as planned.
 
-    At the picture's own scale a crop holds the picture's pixels, bit for bit. Otherwise pictures are scaled by Lanczos,
-    made of the true pixels beyond the box where there are any; and masks so that nothing of them is lost: by the
-    largest of the pixels that become one, or linearly between pixels that become several.
+    At the picture's own scale a crop holds the picture's pixels, bit-identical. At other scales pictures are resampled
+    by Lanczos, which reads the real pixels beyond the box. Masks keep every masked pixel: each new pixel is the largest
+    of those it covers, or a bilinear mix when the mask is enlarged at least twice.
 
     Args:
-        image: [B, H, W, C] float, C = 3 or 4; alpha is cropped along.
+        image: [B, H, W, C] float, C = 3 or 4; alpha is cropped as well.
         mask: [M, H, W] float in 0..1.
-        plans: one for all, or one for each; all to one target, from boxes of one size.
+        plans: one for all, or one for each. All have the same target and boxes of the same size.
         border: what a box shows beyond the picture, as in `padding.cut_image`. The mask is 0 there.
-        linear: average light in scaling, instead of its sRGB code.
+        linear: resample in linear light instead of sRGB.
 
     Returns:
-        as many crops as there are of what there is most, in the image's dtype.
+        N = max(B, M, number of plans) crops, dtype of `image`.
 
     Raises:
-        InpaintError: if sizes do not fit, or neither of two batches is 1 and they differ.
+        InpaintError: if image, mask and plans differ in size, or batch lengths are neither equal nor 1.
     """
     check_choice("border", border, BORDERS)
     check_image(image)
@@ -77,15 +78,15 @@ def crop(
     if any(size_of(part) != size for part in (image, mask)):
         raise InpaintError(
             f"crop: expected an image and a mask of {size}, as planned, got {size_of(image)} and {size_of(mask)}. "
-            "Plan with the picture that is cropped, and resize the mask to it."
+            "Make the plan with the picture that is cropped, and resize the mask to that picture."
         )
-    image, mask = one_of_equal(image), one_of_equal(mask)
+    image, mask = unexpand(image), unexpand(mask)
     count = common_count("crop", images=image, masks=mask, boxes=plans)
 
     def inside(index: int) -> Tensor:
         return copy_of(cut_mask(pick(mask, index), pick(plans, index).inside))
 
-    cropped = crop_like(image, plans, border, linear)
+    cropped = _cropped(image, plans, border, linear)
     parts = stacked(max(len(mask), len(plans)), inside)
     masks = stacked(len(parts), lambda index: scaled_mask(pick(parts, index), pick(plans, index)))
     stitch = Stitch(image, parts, plans, linear)
@@ -96,33 +97,38 @@ def crop_like(image: Tensor, plans: Sequence[Plan], border: str = "reflect", lin
     """Crop other pictures where a stitch's crops were taken: a control image, another pass of the same scene.
 
     Args:
-        image: [B, H, W, C] float. Where its size is not that of the picture the plans are for, it is taken for a
-            smaller or larger copy of it: the crop shows the same part, down to fractions of its pixels.
-        plans: of the stitch.
+        image: [B, H, W, C] float. A picture of another size is treated as a scaled copy of the planned one: the crop
+            shows the same part, with sub-pixel accuracy.
+        plans: `Stitch.plans`.
         border, linear: as in `crop`.
 
     Returns:
-        [N, target's height, its width, C], N the larger of the two numbers, dtype of the image.
+        [N, h, w, C], h and w of the target, N = max(B, number of plans), dtype of `image`.
 
     Raises:
-        InpaintError: if `image` is not a picture or of another aspect, or neither number is 1 and they differ.
+        InpaintError: if `image` is not a picture or has another aspect, batch lengths are neither equal nor 1, or
+            `border` is unknown.
     """
+    check_choice("border", border, BORDERS)
     check_whole(image, plans[0].picture)
-    image = one_of_equal(image)
+    return _cropped(unexpand(image), plans, border, linear)
+
+
+def _cropped(image: Tensor, plans: Sequence[Plan], border: str, linear: bool) -> Tensor:
     count = common_count("crop", images=image, boxes=plans)
     return stacked(count, lambda index: scaled(pick(image, index), pick(plans, index), border, linear))
 
 
 def check_whole(image: Tensor, picture: Size) -> None:
-    """Accept pictures [B, H, W, C] that may show all of a picture of this size, enlarged or reduced.
+    """Check that pictures [B, H, W, C] have nearly the aspect of `picture`, at any size.
 
     Raises:
-        InpaintError: if it is not a picture, or of another aspect.
+        InpaintError: if `image` is not a picture, or has another aspect.
     """
     check_image(image)
     if not size_of(image).is_like(picture):
         raise InpaintError(
-            f"image: expected {picture}, as the picture that was cropped, or that enlarged or reduced, got "
+            f"image: expected {picture}, the size of the picture that was cropped, or another size of that aspect, got "
             f"{size_of(image)}. Connect a picture of the whole scene."
         )
 
@@ -136,52 +142,54 @@ def pick(parts: Sequence[Part], index: int) -> Part: ...
 
 
 def pick(parts: Any, index: int) -> Any:
-    """The one of a batch that belongs to a crop; of a tensor, as a batch of one."""
+    """Return item `index` of a batch, or the only item of a batch of one. A tensor's item keeps its batch axis of 1."""
     index = index if len(parts) > 1 else 0
     return parts[index : index + 1] if isinstance(parts, Tensor) else parts[index]
 
 
 def common_count(what: str, **batches: Sized) -> int:
-    """How many there will be: the most of what is given. Of everything else there is as many, or one for all.
+    """Return the common length of batches that have equal lengths or 1.
 
     Raises:
-        InpaintError: if there is another number of something, or none.
+        InpaintError: if a batch has another length, or is empty.
     """
     counts = {name: len(batch) for name, batch in batches.items()}
     most = max(counts.values())
     if any(count not in (1, most) for count in counts.values()):
         got = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise InpaintError(f"{what}: expected as many of each, or one for all, got {got}. Connect batches that match.")
+        raise InpaintError(
+            f"{what}: expected batches of equal length, or of 1, got {got}. Connect batches that match, or one for all."
+        )
     return most
 
 
 def scaled(image: Tensor, plan: Plan, border: str, linear: bool) -> Tensor:
-    """A picture [1, H, W, C] as its crop, in memory of its own."""
+    """Crop a picture [1, H, W, C] and scale it to the target: [1, h, w, C], always a copy."""
     across, down = (image.shape[2] / plan.picture.width, image.shape[1] / plan.picture.height)
     box = plan.box
     if across == down == 1 and box.size == plan.target:
-        return copy_of(cut_image(image, box, border))
+        return copy_of(cut(image, box, border))
     rows, columns = Span(box.y * down, box.height * down), Span(box.x * across, box.width * across)
-    return resample(image, rows, columns, plan.target, border, linear).to(image.dtype)
+    return resampled(image, rows, columns, plan.target, border, linear).to(image.dtype)
 
 
 def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
-    """A mask inside a plan's box [1, h, w] as the crop's, in memory of its own."""
+    """Pad a mask [1, h, w] inside a plan's box to the box, and scale it to the target; always a copy."""
     box, target, padding = plan.box, plan.target, plan.padding
     around = (padding.left, padding.right, padding.top, padding.bottom)
     if box.size == target:
         return F.pad(inside, around) if any(padding) else copy_of(inside)
-    # Beyond the picture's border as it is there, so that it does not fade; for a while.
+    # Border values are repeated while scaling, so that the mask does not fade there. They are cleared below.
     values, size = F.pad(inside[:, None].float(), around, mode="replicate"), (target.height, target.width)
     if target.width < box.width or target.height < box.height:
         result = F.adaptive_max_pool2d(values, size)
     elif target.width < 2 * box.width or target.height < 2 * box.height:
-        # A mean would leave less than half of a single pixel, or of a thin slanted line.
+        # Interpolation would leave less than half of a single pixel, or of a thin slanted line.
         result = _largest_below(values, size)
     else:
-        # Shares that add up to 1 only after rounding would make a little less than 1 of 1.
+        # Rounded weights may sum to slightly less than 1. The factor keeps fully masked pixels at 1.
         result = F.interpolate(values, size, mode="bilinear").mul_(1 + 2**-20).clamp_(max=1)
-    # Nothing is repainted that lies beyond the picture as a whole.
+    # Pixels that lie entirely beyond the picture are not repainted.
     left, right = (side * target.width // box.width for side in (padding.left, padding.right))
     top, bottom = (side * target.height // box.height for side in (padding.top, padding.bottom))
     result[..., :top, :], result[..., target.height - bottom :, :] = 0, 0
@@ -190,9 +198,9 @@ def scaled_mask(inside: Tensor, plan: Plan) -> Tensor:
 
 
 def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """[..., H, W] enlarged: each new pixel is the largest of those it lies on, two at the most along a side.
+    """Enlarge [..., H, W] to `size`: each new pixel is the largest of those it covers, at most two along a side.
 
-    As `adaptive_max_pool2d`, but that takes twice its result besides, for indices.
+    Equals `adaptive_max_pool2d`, which would also allocate indices of twice the result's size.
     """
     ends = []
     for length, count in zip(values.shape[-2:], size, strict=True):
@@ -207,5 +215,5 @@ def _largest_below(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def size_of(part: Tensor) -> Size:
-    """Of pictures [B, H, W, C] or masks [B, H, W]."""
+    """Return the size of pictures [B, H, W, C] or masks [B, H, W]."""
     return Size(part.shape[2], part.shape[1])

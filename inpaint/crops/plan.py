@@ -8,37 +8,37 @@ from dataclasses import dataclass
 from ..core.errors import InpaintError
 from ..core.geometry import Area, Box, Sides, Size
 
-# Where a size is known by its area alone, its longer side is at most so many times the shorter, as models are trained,
-# as long as the picture is wide and high enough.
+# Largest ratio of the sides of a target given as an area, because models are trained up to it. A picture that is too
+# narrow for it is shown at a larger ratio.
 MOST_ASPECT = 2
-# What a crop is scaled to: a size, an area, or None to keep the scale of the picture.
+# What a crop is scaled to: a size, an area, or None for the picture's own scale.
 Target = Size | Area | None
 
 
 @dataclass(frozen=True)
 class Context:
-    """How much of the picture around a mask a crop shows.
-
-    factor: of the mask's width and height; 1.5 adds a quarter of them on every side.
-    pixels: added on every side after that.
-    """
+    """How much of the picture a crop shows around a mask."""
 
     factor: float = 1.0
+    """1 or more: multiplies the mask's width and height; 1.5 adds a quarter of them on every side."""
     pixels: int = 0
+    """0 or more: pixels added on every side after that."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.factor < math.inf:
-            raise InpaintError(f"context factor: expected 1 or more, got {self.factor}. 1.5 shows half as much again.")
+            raise InpaintError(
+                f"context factor: expected 1 or more, got {self.factor}. 1.5 adds a quarter of the mask on every side."
+            )
         if self.pixels < 0:
             raise InpaintError(f"context pixels: expected 0 or more, got {self.pixels}. Use 0 for no margin.")
 
     def around(self, mask: Box | None, picture: Size, also: Box | None = None) -> Box:
-        """The part of the picture to show.
+        """Return the part of the picture to show.
 
         Args:
-            mask: where the mask is; None for an empty one, which is shown with the whole picture.
-            picture: its size; nothing beyond its borders is asked for.
-            also: what to show besides, from a mask of its own.
+            mask: the smallest box around the mask; None for an empty mask, which shows the whole picture.
+            picture: size of the picture; the result is clipped to it.
+            also: a further box to show, from a separate context mask.
         """
         if mask is None:
             return Box(0, 0, picture.width, picture.height)
@@ -54,17 +54,18 @@ TIGHT = Context()
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a crop is taken from, and what it is scaled to.
-
-    box: in pixels of the picture. It overhangs the picture only where that is too small for it, and then covers it
-        from border to border; what overhangs is shown to the model and never painted.
-    target: size of the crop.
-    picture: size of the picture.
-    """
+    """Where a crop is taken from, and what size it is scaled to."""
 
     box: Box
+    """The crop, in pixels of the picture.
+
+    It overhangs the picture only along an axis on which the picture is too small, and then covers that axis whole. The
+    model sees the overhang, but it is never repainted.
+    """
     target: Size
+    """The size that the crop is scaled to."""
     picture: Size
+    """The size of the picture."""
 
     @property
     def inside(self) -> Box:
@@ -85,20 +86,20 @@ def plan_box(
     multiple: int = 8,
     also: Box | None = None,
 ) -> Plan:
-    """Where to crop around a mask.
+    """Plan the crop around a mask.
 
-    The mask's box is widened by the context as far as there is picture, grows on its short side to the target's aspect,
-    and is shifted into the picture. It overhangs only if it does not fit, and on the side further from the mask: a
-    mirrored picture shows the object again.
+    The mask's box is widened by the context and clipped to the picture. Its shorter side then grows to the target's
+    aspect, and the box is shifted into the picture. It overhangs only if it does not fit, and then on the side further
+    from the mask, because a mirrored border next to the mask would show the object again.
 
     Args:
-        mask: the smallest box around the mask; None where it is empty, which takes the whole picture.
-        picture: its size.
-        context: what to show around the mask.
-        target: what to scale the crop to: an area takes the aspect of what is to be shown, up to 2 to 1.
-        multiple: the crop's width and height are multiples of this, as VAE and model want: a size is rounded up to it,
-            an area to the nearest.
-        also: a box to show besides, that of a context mask.
+        mask: the smallest box around the mask; None for an empty mask, which shows the whole picture.
+        picture: size of the picture.
+        context: how much to show around the mask.
+        target: what the crop is scaled to. An area takes the aspect of the part to show, up to 2 to 1.
+        multiple: the crop's width and height become multiples of this, as VAE and model require. A size is rounded up,
+            an area to the nearest multiple.
+        also: a further box to show, from a context mask.
 
     Raises:
         InpaintError: if target or multiple is below 1.
@@ -109,9 +110,9 @@ def plan_box(
 
 
 def target_size(shown: list[Size], picture: Size, target: Target, multiple: int) -> Size:
-    """The one size of crops that show so much of a picture each.
+    """Return the common size of crops that show parts of these sizes.
 
-    An area takes the aspect in the middle (the geometric mean) of theirs.
+    An area takes the geometric mean of the parts' aspects.
 
     Raises:
         InpaintError: if target or multiple is below 1.
@@ -130,12 +131,12 @@ def target_size(shown: list[Size], picture: Size, target: Target, multiple: int)
 
 
 def box_size(shown: list[Size], size: Size, target: Target) -> Size:
-    """How large a box has to be to show all of these, one after the other, in crops of `size`."""
+    """Return the size of a box that covers each of the sizes `shown` and has the aspect of the crop's `size`."""
     return size if target is None else _covering(shown).with_aspect(size)
 
 
 def place(shown: Box, size: Size, picture: Size, mask: Box) -> Box:
-    """A box of `size` around what is shown, shifted into the picture; what does not fit overhangs far from the mask."""
+    """Place a box of `size` around `shown`, shifted into the picture. Any overhang is on the side far from the mask."""
     x = _start(shown.x, shown.width, size.width, picture.width, mask.x, mask.right)
     y = _start(shown.y, shown.height, size.height, picture.height, mask.y, mask.bottom)
     return Box(x, y, size.width, size.height)

@@ -1,4 +1,4 @@
-"""Several masked regions of a picture, each cropped on its own, and all put back into one."""
+"""Several masked regions of a picture: each is cropped on its own, and all are pasted back into one picture."""
 
 from __future__ import annotations
 
@@ -9,57 +9,56 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.alloc import one_of_equal, repeated, stacked
+from ..core.alloc import repeated, stacked, unexpand
 from ..core.checks import check_choice, check_fits, check_image
 from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 from ..imaging.padding import BORDERS
 from .crop import check_whole, common_count, pick, scaled, scaled_mask
 from .plan import TIGHT, Context, Plan, Target, box_size, place, target_size
-from .stitch import Finishing, blend_of, check_aspect, paste_crop, weights_of
+from .stitch import Finishing, blend_of, check_aspect, check_feather, paste_crop, weights_of
 
 
 @dataclass(frozen=True)
 class RegionStitch:
-    """All that is needed to put the crops of regions back. Nothing here is ever changed.
-
-    image: [B, H, W, C], the pictures that were cropped: the very tensor.
-    masks: of each region the mask [1, h, w] inside its plan's box, of no other region.
-    plans: where each was taken; one target for all.
-    boxes: the smallest around each region's mask.
-    frames: the picture that each is from, of `count` in all.
-    linear: whether light was averaged in scaling, instead of its code.
-    """
+    """All that is needed to paste the crops of regions back. Nothing in it is ever modified."""
 
     image: Tensor
+    """[B, H, W, C], the pictures that were cropped; the same tensor, not a copy."""
     masks: tuple[Tensor, ...]
+    """For each region its own mask [1, h, w] inside its plan's box, without other regions."""
     plans: tuple[Plan, ...]
+    """For each region, where its crop was taken. All have the same target."""
     boxes: tuple[Box, ...]
+    """For each region, the smallest box around its mask, in pixels of the picture."""
     frames: tuple[int, ...]
+    """For each region, the index of its picture, 0..count - 1."""
     count: int
+    """The number of pictures."""
     linear: bool = False
+    """Whether resampling was done in linear light instead of sRGB."""
 
 
 class CroppedRegions(NamedTuple):
-    """One crop a region, frame after frame and each from top to bottom: [R, h, w, C], its mask [R, h, w], and what puts
-    them back."""
+    """One crop for each region, ordered by frame, then from top to bottom."""
 
     image: Tensor
+    """[R, h, w, C], the crops."""
     mask: Tensor
+    """[R, h, w], the crops' masks."""
     stitch: RegionStitch
+    """Input of `stitch_regions`."""
 
 
 class StitchedRegions(NamedTuple):
-    """Pictures with the crops of their regions put back.
-
-    image: [N, H, W, C], dtype, device and alpha of the originals.
-    mask: [N, H, W], how much was pasted where.
-    unusable: masked pixels that stayed as they were since a crop held NaN or infinity there.
-    """
+    """Pictures with the crops of their regions pasted back."""
 
     image: Tensor
+    """[N, H, W, C], dtype, device and alpha of the originals."""
     mask: Tensor
+    """[N, H, W] in 0..1, the weight of the crops at every pixel."""
     unusable: int
+    """Number of masked pixels left unchanged because a crop held NaN or infinity there."""
 
 
 def crop_regions(
@@ -74,24 +73,25 @@ def crop_regions(
 ) -> CroppedRegions:
     """Crop each masked region of each picture, all to one size, so that one sampler takes them as a batch.
 
-    Patches of the mask (above 0) whose boxes overlap once they have their context are one region. A crop masks its own
-    region only: what else it shows is kept.
+    Connected patches of the mask (above 0) whose boxes overlap, context included, form one region. The mask of a crop
+    holds its own region only: other regions in view are kept.
 
     Args:
-        image: [B, H, W, C] float, C = 3 or 4.
-        mask: [M, H, W] float in 0..1; of the two, one serves many.
-        context, target, multiple: as in `geometry.plan_box`; an area takes the aspect in the middle of the regions'.
+        image: [B, H, W, C] float, C = 3 or 4. B may be 1 for many masks.
+        mask: [M, H, W] float in 0..1. M may be 1 for many images.
+        context, target, multiple: as in `plan.plan_box`. An area takes the geometric mean of the regions' aspects.
         border, linear: as in `crop.crop`.
-        limit: more regions of one picture than this are refused.
+        max_regions: the most regions allowed in one picture.
 
     Returns:
-        the crops; of an empty mask one, the whole of the first picture.
+        the crops. If all masks are empty, one crop that shows the whole first picture.
 
     Raises:
-        InpaintError: if sizes or numbers do not fit, or there are more than `max_regions` regions in a picture.
+        InpaintError: if sizes do not match, batch lengths are neither equal nor 1, or a picture has more than
+            `max_regions` regions.
     """
     check_choice("border", border, BORDERS)
-    image, mask = one_of_equal(image), one_of_equal(mask)
+    image, mask = unexpand(image), unexpand(mask)
     check_fits(image[:1], mask[:1])
     count = common_count("crop", images=image, masks=mask)
     picture = Size(image.shape[2], image.shape[1])
@@ -129,22 +129,22 @@ def regions_like(image: Tensor, record: RegionStitch, border: str = "reflect") -
     """Crop other pictures where the regions were taken: control images, another pass of the same scene.
 
     Args:
-        image: [B, H, W, C] float, as in `crop.crop_like`: one for each picture that was cropped, or one for all.
+        image: [B, H, W, C] float, as in `crop.crop_like`. B is 1 or the number of pictures that were cropped.
         record: from `crop_regions`.
         border: as in `crop.crop`.
 
     Returns:
-        [R, h, w, C], one for each region.
+        [R, h, w, C], one crop for each region.
 
     Raises:
-        InpaintError: if `image` is not a picture, of another aspect, or there is another number of them.
+        InpaintError: if `image` is not a picture, has another aspect, or B does not match.
     """
     check_choice("border", border, BORDERS)
     check_whole(image, record.plans[0].picture)
     if len(image) not in (1, record.count):
         raise InpaintError(
-            f"image: expected 1 or {record.count}, as there were pictures, got {len(image)}. Connect one for each "
-            "picture, or one for all."
+            f"image: expected 1 or {record.count} pictures, as many as were cropped, got {len(image)}. Connect one for "
+            "each picture, or one for all."
         )
 
     def cropped(index: int) -> Tensor:
@@ -156,18 +156,19 @@ def regions_like(image: Tensor, record: RegionStitch, border: str = "reflect") -
 def stitch_regions(
     record: RegionStitch, crops: Tensor, feather: float = 8.0, blend: Finishing | None = None
 ) -> StitchedRegions:
-    """Put the repainted crops of regions back into the pictures that they are from.
+    """Paste the repainted crops of regions back into their pictures.
 
-    Where soft edges of two regions meet, each pixel is that of the region with more weight there: a region's own mask
-    has all of it. So the order of regions does not matter, and none shows what another has removed.
+    Where the soft edges of two regions overlap, each pixel comes from the region with the larger weight there. Inside
+    its own mask a region has full weight. So the order of pasting does not matter, and no region brings back what
+    another has removed.
 
     Args:
         record: from `crop_regions`.
-        crops: [R, h, w, C] float, as many as there are regions and in their order, at any size of the crops' aspect.
+        crops: [R, h, w, C] float, one for each region in the order of `crop_regions`, at any size of the crops' aspect.
         feather, blend: as in `stitch.stitch`.
 
     Raises:
-        InpaintError: if sizes or numbers do not fit.
+        InpaintError: if sizes do not match, or the number of crops is not R.
     """
     check_image(crops, "crops")
     if len(crops) != len(record.plans):
@@ -176,8 +177,9 @@ def stitch_regions(
             "Connect the crops of Crop Regions, each sampled once."
         )
     check_aspect(crops, record.plans[0].target)
+    check_feather(feather)
     full = [weights_of(mask, [plan], feather) for mask, plan in zip(record.masks, record.plans, strict=True)]
-    weights = [_own(record, full, index) for index in range(len(full))]
+    weights = [_exclusive(record, full, index) for index in range(len(full))]
 
     image = repeated(record.image, record.count)
     taken = record.masks[0].new_zeros(image.shape[:3])
@@ -194,23 +196,25 @@ def stitch_regions(
 
 @dataclass(frozen=True)
 class Region:
-    """Some patches of a mask: the smallest box around them, and which of its pixels are theirs, bool."""
+    """One or more connected patches of a mask that share a crop."""
 
     box: Box
+    """The smallest box around the patches."""
     own: np.ndarray
+    """[box.height, box.width] bool: the pixels of the patches."""
 
     def mask(self, mask: Tensor, inside: Box) -> Tensor:
-        """The part of the mask [1, H, W] in a box around this one, without other regions: [1, h, w]."""
+        """Cut a mask [1, H, W] to `inside`, a box around this one, without other regions: [1, h, w]."""
         cut = mask.new_zeros(1, inside.height, inside.width)
         rows, columns = self.box.slices
         own = torch.from_numpy(self.own).to(mask.device)
-        there, across = self.box.moved(-inside.x, -inside.y).slices
-        cut[:, there, across] = torch.where(own, mask[:, rows, columns], 0)
+        cut_rows, cut_columns = self.box.moved(-inside.x, -inside.y).slices
+        cut[:, cut_rows, cut_columns] = torch.where(own, mask[:, rows, columns], 0)
         return cut
 
 
 def regions_of(mask: Tensor, context: Context) -> list[Region]:
-    """Patches of a mask [H, W], those whose boxes overlap with their context taken together, from top to bottom."""
+    """Find the regions of a mask [H, W], from top to bottom. Patches whose boxes overlap, context included, are one."""
     import cv2
 
     picture = Size(mask.shape[1], mask.shape[0])
@@ -219,7 +223,8 @@ def regions_of(mask: Tensor, context: Context) -> list[Region]:
     boxes = [Box(*stat[:4]) for stat in stats[1:].tolist()]
     region_of = np.arange(patches)
     while True:
-        # What is shown of each, drawn: what overlaps is one. That may need more context and reach the next.
+        # Draw each box with its context, and join those that touch. A joined box has a larger context, which may reach
+        # another one: repeat until nothing joins.
         drawn = np.zeros(area.shape, np.uint8)
         for box in boxes:
             rows, columns = context.around(box, picture).slices
@@ -227,19 +232,19 @@ def regions_of(mask: Tensor, context: Context) -> list[Region]:
         _, joined = cv2.connectedComponents(drawn, connectivity=4)
         numbers = [int(joined[box.y, box.x]) for box in boxes]
         region_of = np.array([0, *numbers])[region_of]
-        together: dict[int, Box] = {}
+        merged: dict[int, Box] = {}
         for number, box in zip(numbers, boxes, strict=True):
-            together[number] = together.get(number, box).join(box)
-        if len(together) == len(boxes):
+            merged[number] = merged.get(number, box).join(box)
+        if len(merged) == len(boxes):
             break
-        # Numbered from 1, as the labels are that OpenCV gives.
-        boxes = [together[number] for number in sorted(together)]
-    found = [Region(box, region_of[labels[box.slices]] == number) for number, box in together.items()]
+        # Sorted by number, so that in the next round the region of box i is number i + 1.
+        boxes = [merged[number] for number in sorted(merged)]
+    found = [Region(box, region_of[labels[box.slices]] == number) for number, box in merged.items()]
     return sorted(found, key=lambda region: (region.box.y, region.box.x))
 
 
-def _own(record: RegionStitch, weights: list[Tensor], index: int) -> Tensor:
-    """A region's weight where no other of its frame has more, or as much and lies before it in the picture."""
+def _exclusive(record: RegionStitch, weights: list[Tensor], index: int) -> Tensor:
+    """Return a region's weight, 0 where another region of its frame has more. On a tie the first from the top wins."""
     weight, inside, box = weights[index].clone(), record.plans[index].inside, record.boxes[index]
     for other, (plan, frame) in enumerate(zip(record.plans, record.frames, strict=True)):
         shared = inside.meet(plan.inside)

@@ -1,4 +1,4 @@
-"""Putting repainted crops back, so that what is outside their masks stays what it was, bit for bit."""
+"""Pasting repainted crops back. Pixels outside their masks stay bit-identical."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..compositing import composite_mask
+from ..compositing.paste import with_soft_edge
 from ..core.alloc import repeated
 from ..core.checks import as_bhw, check_amount, check_image, clear_near_zero, match_mask
 from ..core.errors import InpaintError
@@ -18,64 +18,64 @@ from ..core.geometry import Box, Size
 from ..core.threads import one_thread
 from ..imaging.kernels import Span
 from ..imaging.padding import cut_mask
-from ..imaging.resample import resample
-from ..masks.boxes import mask_boxes
+from ..imaging.resample import resampled
+from ..masks.boxes import boxes_of
 from .crop import Stitch, common_count, pick, size_of
 from .plan import Plan
 
-# original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1 -> blended [1, h, w, 3]. All show the box in
-# pixels of the picture; what comes is float32 or wider, may hold what is no number, and is not to be changed. Of what
-# is returned only that counts which lies where the weight is above 0 and the repainted pixel is a number.
+# (original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1) -> blended [1, h, w, 3].
+# All cover the part of the plan's box inside the picture, at the picture's scale. The inputs are float32 or wider, may
+# hold NaN or infinity, and must not be modified. The result is used only where the weight is above 0 and the repainted
+# pixel is finite.
 Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Finishing(Protocol):
-    """A `Blend` that is told of the hole as well, [1, h, w], above 0: what was to be repainted, pasted or not."""
+    """A `Blend` that also gets the hole: [1, h, w], above 0 where pixels were to be repainted, pasted or not."""
 
     def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor: ...
 
 
-# A difference in aspect from which on it is told; what is rounded to whole pixels differs by less.
-TOLD_STRETCH = 0.005
+# Smallest difference in aspect that is reported. Rounding to whole pixels causes smaller ones.
+REPORTED_STRETCH = 0.005
 
 
 class Stitched(NamedTuple):
-    """Pictures with their crops put back.
-
-    image: [N, H, W, C], dtype, device and alpha of the originals.
-    weights: [M, h, w], how much was pasted, inside the boxes of the stitch's plans; M is 1 or N.
-    unusable: masked pixels that stayed as they were since the crop held NaN or infinity there.
-    """
+    """Pictures with their crops pasted back."""
 
     image: Tensor
+    """[N, H, W, C], dtype, device and alpha of the originals."""
     weights: Tensor
+    """[M, h, w] in 0..1: weight of the crop, inside the boxes of the stitch's plans; M is 1 or N."""
     unusable: int
+    """Number of masked pixels left unchanged because the crop held NaN or infinity there."""
 
 
 def stitch(
     record: Stitch, crops: Tensor, feather: float = 8.0, blend: Finishing | None = None, mask: Tensor | None = None
 ) -> Stitched:
-    """Put repainted crops back into the pictures that they are from.
+    """Paste repainted crops back into their pictures.
 
     Args:
         record: from `crop`.
-        crops: [K, h, w, C] float, at any size of the crops' aspect: an upscaled crop keeps what its detail is worth in
-            the picture's pixels. Its alpha plays no part.
-        feather: width of the soft edge around the mask, in pixels of the original. It is narrower where the crop ends
-            within it, so that no crop's border shows.
-        blend: how original and crop become one, see `Finishing`; None mixes them by the weight.
-        mask: [M, h, w] float in 0..1: what was really repainted, or what to take of it, instead of the mask that was
-            cropped. Over the whole picture where it has the picture's size, or its aspect and not the crop's; else over
-            the crop. At any size.
+        crops: [K, h, w, C] float, at any size of the crops' aspect. An upscaled crop is reduced to the picture's scale.
+            Its alpha is ignored.
+        feather: width of the soft edge around the mask, in pixels of the original. It is reduced to the smallest margin
+            between mask and crop border, so that the border does not show.
+        blend: how original and crop are blended, see `Finishing`; None mixes them by the weight.
+        mask: [M, h, w] float in 0..1, at any size: the pixels to paste, instead of the mask that was cropped. It covers
+            the whole picture if it has the picture's size, or the picture's aspect and not the crop's. Otherwise it
+            covers the crop.
 
     Returns:
-        as many pictures as there are of what there is most.
+        N = max(B, K, M, number of plans) pictures, B being the number of originals.
 
     Raises:
-        InpaintError: if sizes or numbers do not fit.
+        InpaintError: if sizes do not match, or batch lengths are neither equal nor 1.
     """
     check_image(crops, "crop")
     check_aspect(crops, record.plans[0].target)
+    check_feather(feather)
     masks = record.mask if mask is None else _over_boxes(mask, record.plans, size_of(crops))
     weights = weights_of(masks, record.plans, feather)
     count = common_count("stitch", images=record.image, crops=crops, masks=weights, boxes=record.plans)
@@ -91,35 +91,31 @@ def stitch(
 
 
 def blend_of(blend: Finishing | None, hole: Tensor) -> Blend | None:
-    """The blend of one crop, told of its hole."""
+    """Bind the hole of one crop to `blend`."""
     return None if blend is None else partial(blend, hole=hole)
 
 
 @one_thread()
 def weights_of(masks: Tensor, plans: Sequence[Plan], feather: float) -> Tensor:
-    """How much of each crop to take, by the masks [M, h, w] inside the plans' boxes; see `blend.composite_mask`.
+    """Return the weights of the crops, from the masks [M, h, w] inside the plans' boxes; see `paste.composite_mask`.
 
-    A soft edge that a crop's border cuts off would show there as a line. So it is as wide as the room between mask and
-    border, the least of all frames', down to none; where the picture ends with the crop there is always room. A feather
-    of 0 is another thing: the mask's own values.
-
-    Raises:
-        InpaintError: if `feather` is negative or not finite.
+    A soft edge cut off by a crop's border would show there as a line. So the feather is clamped to the smallest margin
+    between mask and crop border over all frames, and the edge may become hard. Borders that the crop shares with the
+    picture do not count. `feather=0` is different: it returns the masks' own values.
     """
-    check_amount("feather", feather, "Use 0 for the mask's own values.")
     if feather == 0:
         return masks
-    boxes = mask_boxes(masks)
+    boxes = boxes_of(masks)
     count = common_count("stitch", masks=boxes, boxes=plans)
-    room = min([feather, *(_room(pick(boxes, index), pick(plans, index)) for index in range(count))])
-    return composite_mask(masks, room) if room > 0 else (masks > 0).to(masks.dtype)
+    width = min([feather, *(_margin(pick(boxes, index), pick(plans, index)) for index in range(count))])
+    return with_soft_edge(masks, width) if width > 0 else (masks > 0).to(masks.dtype)
 
 
 def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
-    """Weights [M, h, w] inside the boxes of plans as masks of the whole picture, 0 elsewhere.
+    """Place weights [M, h, w] inside the plans' boxes into masks of the whole picture, 0 elsewhere.
 
     Returns:
-        [N, H, W], N the larger number.
+        [N, H, W], N = max(M, number of plans).
     """
     picture = plans[0].picture
     count = common_count("stitch", masks=weights, boxes=plans)
@@ -130,29 +126,38 @@ def on_picture(weights: Tensor, plans: Sequence[Plan]) -> Tensor:
     return whole
 
 
-def check_aspect(crops: Tensor, target: Size) -> None:
-    """Accept crops [K, h, w, C] of any size, but of the aspect that they were handed out with.
+def check_feather(feather: float) -> None:
+    """Check the width of a soft edge.
 
     Raises:
-        InpaintError: if it is another.
+        InpaintError: if it is negative or not finite.
+    """
+    check_amount("feather", feather, "Use 0 for the mask's own values.")
+
+
+def check_aspect(crops: Tensor, target: Size) -> None:
+    """Check that crops [K, h, w, C] have nearly the aspect of `target`, the size they were cropped to.
+
+    Raises:
+        InpaintError: if they have another.
     """
     size = size_of(crops)
     if not size.is_like(target):
         raise InpaintError(
-            f"crop: expected {target}, as it was cropped, or that enlarged or reduced, got {size}. "
-            "What changed its aspect may have cut it: give it back as it was, or resize it to that."
+            f"crop: expected {target}, as it was cropped, or another size of that aspect, got {size}. "
+            f"The step that changed its aspect may have cut it: connect the crop uncut, or resize it to {target}."
         )
 
 
 def stretch_report(crops: Tensor, target: Size) -> list[str]:
-    """A line where crops [K, h, w, C] came back in an aspect that is not quite the one they were handed out with."""
+    """Return one line for the user if the aspect of crops [K, h, w, C] differs slightly from that of `target`."""
     size = size_of(crops)
     stretch = size.stretch(target)
-    if stretch < TOLD_STRETCH:
+    if stretch < REPORTED_STRETCH:
         return []
     return [
-        f"The crop came back as {size}, not as {target} or that enlarged: it was stretched by {stretch:.1%}. "
-        "If something cut it on its way, it does not fit."
+        f"The crop came back as {size}, not as {target} or another size of that aspect: it was stretched by "
+        f"{stretch:.1%}. If a step in between cut it, it does not line up with the picture."
     ]
 
 
@@ -160,32 +165,32 @@ def stretch_report(crops: Tensor, target: Size) -> list[str]:
 def paste_crop(
     place: Tensor, original: Tensor, crop: Tensor, weight: Tensor, plan: Plan, linear: bool, blend: Blend | None
 ) -> int:
-    """Put one crop back.
+    """Paste one crop back.
 
     Args:
-        place: [1, H, W, C], the picture to write into where the weight is above 0; it already holds the original.
-        original: [1, H, W, C], which is read.
-        crop: [1, h, w, C].
-        weight: [1, h, w] inside the plan's box.
-        plan, linear: as in `stitch`.
-        blend: see `Blend`; None mixes them by the weight.
+        place: [1, H, W, C], the output, which already holds the original. Written where the weight is above 0.
+        original: [1, H, W, C], only read.
+        crop: [1, h, w, C] float, at any size of the target's aspect.
+        weight: [1, h, w] in 0..1, over the part of the plan's box inside the picture.
+        plan, linear: as in `Stitch`.
+        blend: see `Blend`; None mixes by the weight.
 
     Returns:
-        the number of masked pixels that the crop had nothing finite for.
+        the number of masked pixels left unchanged because the crop is not finite there.
     """
-    inside, around = plan.inside, mask_boxes(weight)[0]
+    inside, around = plan.inside, boxes_of(weight)[0]
     if around is None:
         return 0
     if blend is None:
-        # A mix looks at no pixel but its own.
+        # A mix needs no pixels around the mask, so the work shrinks to the mask's box.
         rows, columns = around.slices
         weight, inside = weight[:, rows, columns], around.moved(inside.x, inside.y)
     rows, columns = inside.slices
     place, original = place[:, rows, columns, :3], original[:, rows, columns, :3]
     with one_thread():
-        repainted = _over(crop.to(place.device), plan, inside, linear)
+        repainted = _at_picture_scale(crop.to(place.device), plan, inside, linear)
         base = original.to(repainted.dtype)
-        # Three of each, one for each color: operators are several times slower on one that serves three.
+        # Expanded to three contiguous channels: broadcasting over the last axis is several times slower.
         taken = (weight > 0)[..., None].expand(base.shape).contiguous()
         unusable = 0
         if not repainted.sum().isfinite():
@@ -194,33 +199,33 @@ def paste_crop(
             taken &= usable
         if blend is None:
             if not base.sum().isfinite():
-                # It may well be what the mask is there for.
+                # A broken original pixel may be what the mask is to repair: it is replaced in full.
                 base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
             weights = weight.to(base)[..., None].expand(base.shape).contiguous()
             blended = torch.lerp(base, repainted, weights, out=weights)
     if blend is not None:
         blended = blend(base, repainted, weight)
     with one_thread():
-        # Selected, not multiplied: x + 0 * y is not always the bits of x.
+        # `where`, not arithmetic: x + 0 * y is not always bit-identical to x.
         torch.where(taken, blended.to(place.dtype), place, out=place)
     return unusable
 
 
-def _over(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
-    """A crop [1, h, w, C] in pixels of the picture, over a part of the plan's box: [1, part.height, part.width, 3]."""
+def _at_picture_scale(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:
+    """Scale a crop [1, h, w, C] back and cut out a part of the plan's box: [1, part.height, part.width, 3]."""
     colors, box = crop[..., :3], plan.box
     across, down = crop.shape[2] / box.width, crop.shape[1] / box.height
     x, y = part.x - box.x, part.y - box.y
     if across == down == 1:
         inside = part.moved(-box.x, -box.y).slices
         return colors[:, inside[0], inside[1]].to(torch.promote_types(crop.dtype, torch.float32))
-    # What was enlarged to become a crop comes back as it was.
+    # `undo`: a crop that was enlarged gives the original pixels back.
     rows, columns = Span(y * down, part.height * down), Span(x * across, part.width * across)
-    return resample(colors, rows, columns, part.size, "reflect", linear, undo=True)
+    return resampled(colors, rows, columns, part.size, "reflect", linear, undo=True)
 
 
 def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
-    """Masks over crops, or over pictures, as ones over the parts of the plans' boxes that lie on the picture."""
+    """Resize masks that cover crops or whole pictures, and cut them to the parts of the plans' boxes in the picture."""
     mask = as_bhw(mask)
     size, box, picture, target = size_of(mask), plans[0].box, plans[0].picture, plans[0].target
     of_picture = size == picture or (size.is_like(picture) and not size.is_like(target))
@@ -235,15 +240,15 @@ def _over_boxes(mask: Tensor, plans: Sequence[Plan], returned: Size) -> Tensor:
     return torch.cat([cut_mask(pick(mask, index), pick(parts, index)) for index in range(count)])
 
 
-def _room(mask: Box | None, plan: Plan) -> float:
-    """Pixels between a mask and the nearest border of its crop that is not the picture's as well."""
+def _margin(mask: Box | None, plan: Plan) -> float:
+    """Return the pixels between a mask and the nearest border of its crop that is not a border of the picture too."""
     if mask is None:
         return math.inf
     inside, picture = plan.inside, plan.picture
-    rooms = (
+    margins = (
         (mask.x, inside.x > 0),
         (mask.y, inside.y > 0),
         (inside.width - mask.right, inside.right < picture.width),
         (inside.height - mask.bottom, inside.bottom < picture.height),
     )
-    return min((room for room, ends in rooms if ends), default=math.inf)
+    return min((margin for margin, counts in margins if counts), default=math.inf)

@@ -1,15 +1,16 @@
-"""Fills that need no model: plausible content for the masked area, from the picture itself.
+"""Fills that need no model: they make plausible content for the masked area from the picture itself.
 
 flat      one color: neutral, color
 edge      the nearest known pixel
-smooth    surfaces through the known pixels: harmonic, blur
-noise     the smooth surface with the grain of what is around it
-opencv    OpenCV's two, which go on with lines: Telea, Navier-Stokes
-fade      how a fill begins at the mask's edge
+smooth    smooth surfaces through the known pixels: harmonic, blur
+noise     the harmonic surface plus noise that matches the surrounding grain
+opencv    OpenCV's two methods, which continue lines: Telea, Navier-Stokes
+fade      a soft transition from picture to fill inside the mask's edge
 
-A pixel is filled where its mask is above 0, however little; blending by a soft mask is the composite's work. Every
-other pixel stays bit for bit what it was, and so does alpha everywhere. What the hole held, NaN included, plays no
-part; pixels outside it that are not finite are kept and do not either. A picture with nothing to go by becomes 0.5.
+A pixel is filled if its mask value is above 0, however small; blending by a soft mask is left to the composite. All
+other pixels, and alpha everywhere, stay bit-identical. A pixel is known if it is outside the hole and finite. Fills use
+known pixels only: the old content of the hole is ignored, and so are non-finite pixels outside it, which are kept. A
+picture without known pixels is filled with 0.5.
 """
 
 from .edge import fill_edge

@@ -1,4 +1,4 @@
-"""The edge of what is known, carried on into the hole."""
+"""The nearest known color for every pixel of the hole."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .surroundings import Surroundings, fill_from_surroundings
 def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:
     """Fill every pixel with the color of the nearest known one.
 
-    Distance is Euclidean, from centre to centre. Where two are as near, one of them is taken.
+    Distance is Euclidean, between pixel centres. Of several equally near pixels, one is taken.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
-        progress: called with pictures done and pictures in all; what it raises ends the work.
+        progress: called with pictures done and pictures in total; an exception that it raises stops the fill.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.
@@ -25,7 +25,7 @@ def fill_edge(image: Tensor, mask: Tensor, progress: Progress | None = None) -> 
     Raises:
         InpaintError: if `image` is not a picture or `mask` does not fit it.
     """
-    # The nearest known pixel always touches the hole.
+    # A reach of 1 is enough: the nearest known pixel always touches the hole.
     return fill_from_surroundings(image, mask, _nearest, reach=1, progress=progress)
 
 

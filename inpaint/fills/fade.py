@@ -1,4 +1,4 @@
-"""How a fill begins at the mask's edge."""
+"""A soft transition from the picture to its fill inside the mask's edge."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from ..masks import feather
 
 
 def fade_in(image: Tensor, filled: Tensor, mask: Tensor, pixels: float) -> Tensor:
-    """Let a fill begin at the mask's edge and be complete this far inside it; between, the picture fades into it.
+    """Fade from the picture at the mask's edge to the full fill at a distance inside it.
 
-    Nothing outside the mask changes. What the mask held shows through along its edge, however: for a picture that is
-    repainted with little denoise, not for one from which something is to go.
+    Nothing outside the mask changes. The masked content shows through along the edge, so this suits a picture that is
+    repainted at low denoise. It does not suit the removal of an object.
 
     Args:
-        image: [B, H, W, C] float, C = 3 or 4, before it was filled.
-        filled: the same, filled.
+        image: [B, H, W, C] float, C = 3 or 4; the picture before the fill.
+        filled: [B, H, W, C] float; the same picture after the fill.
         mask: [B, H, W] float; above 0 is filled, whatever its value.
-        pixels: how far inside the edge, by true distance; the picture's border is no edge. 0 returns `filled`.
+        pixels: width of the transition in pixels (Euclidean distance); 0 returns `filled`. The picture's border does
+            not count as an edge.
 
     Returns:
-        [B, H, W, C], dtype and device of `image`. Where `image` is not finite, the fill is taken in full.
+        [B, H, W, C], dtype and device of `image`. Pixels at which `image` is not finite get the full fill.
 
     Raises:
         InpaintError: if `image` is not a picture, `mask` does not fit it, or `pixels` is negative or not finite.

@@ -1,4 +1,4 @@
-"""OpenCV's two ways to inpaint, which march from the hole's edge inwards and go on with what they meet."""
+"""OpenCV's two inpainting methods, which fill from the hole's edge inwards and continue lines."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from ..core.progress import Progress
 from .surroundings import Surroundings, fill_from_surroundings
 
 RADIUS = 3.0
-# OpenCV's Telea adds to every pixel up to two of whatever units the picture has (half a unit as if it rounded, and a
-# gradient that it divides by its own length), and counts on with the sum. In 8 bits that brightens a large hole by
-# some levels. In units as small as this, it is nothing.
+# Known values are scaled to 0..UNITS, because both methods add or compare constants in the picture's units.
+# OpenCV's Telea adds up to two units to every pixel: half a unit as if it rounded, and a gradient divided by its own
+# length. Later pixels are computed from the sum. In 8-bit units this brightens a large hole by several levels. In units
+# this small it is negligible.
 TELEA_UNITS = 2.0**20
-# Its Navier-Stokes takes a gradient below a hundredth of a unit for none: here that is half an 8-bit level, so that
-# what is nearly even is not taken for lines.
+# OpenCV's Navier-Stokes treats a gradient below 0.01 units as zero. In these units that is half an 8-bit level, so that
+# nearly even areas are not taken for lines.
 NAVIER_STOKES_UNITS = 5.0
 
 
 def fill_telea(image: Tensor, mask: Tensor, radius: float = RADIUS, progress: Progress | None = None) -> Tensor:
-    """Fill the masked area from its edge inwards, each pixel with a weighted mean of those near it that have a value.
+    """Fill the masked area from its edge inwards; each pixel is a weighted mean of known and filled pixels near it.
 
-    Weights favour pixels along the edge's normal and on its level lines. It is OpenCV's, in float: no 8-bit steps, and
-    none of its brightening. Single-threaded and slow for large holes.
+    Weights favour pixels along the edge's normal and on its level lines. This is OpenCV's method in float, without
+    8-bit steps and without its brightening. It is single-threaded and slow for large holes.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
-        radius: how far a pixel looks for others, in pixels; rounded, 1 to 100.
-        progress: called with pictures done and pictures in all; what it raises ends the work.
+        radius: radius in pixels of the neighbourhood that is averaged; rounded, and clamped to 1..100.
+        progress: called with pictures done and pictures in total; an exception that it raises stops the fill.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32 on the CPU.
@@ -50,9 +51,9 @@ def fill_telea(image: Tensor, mask: Tensor, radius: float = RADIUS, progress: Pr
 
 
 def fill_navier_stokes(image: Tensor, mask: Tensor, radius: float = RADIUS, progress: Progress | None = None) -> Tensor:
-    """Fill the masked area from its edge inwards so that lines of equal brightness go on into it.
+    """Fill the masked area from its edge inwards so that lines of equal brightness continue into it.
 
-    Otherwise as `fill_telea`.
+    Arguments, result and errors are those of `fill_telea`.
 
     Source: after Bertalmio, Bertozzi and Sapiro 2001, doi:10.1109/CVPR.2001.990497.
     """
@@ -64,7 +65,7 @@ def fill_navier_stokes(image: Tensor, mask: Tensor, radius: float = RADIUS, prog
 
 def _reach(radius: float) -> int:
     check_amount("radius", radius, "3 is usual; larger is smoother and slower.")
-    # Gradients are taken from one pixel further out.
+    # Gradients also read pixels just outside the radius.
     return round(min(radius, 100)) + 2
 
 
@@ -72,7 +73,7 @@ def _inpainting(method: int, radius: float, units: float) -> Callable[[Surroundi
     import cv2
 
     def make(around: Surroundings) -> Tensor:
-        # At a picture's border OpenCV misses a row, and of a single row it looks for others: so there is one more.
+        # OpenCV skips a row at the picture's border, and reads beyond a picture of a single row. Padding avoids both.
         unknown = np.pad((~around.known[0, 0]).cpu().numpy().view(np.uint8), 1, mode="edge")
 
         def channel(plane: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
-"""Pictures as arrays of numbers: nothing here knows what a mask is for.
+"""Image processing on plain arrays, independent of inpainting.
 
-resample      another size, by Lanczos in float, down to fractions of a pixel
-kernels       the weights that resampling takes
-padding       pictures and masks made larger at their borders
-pyramid       sides halved and doubled
+resample      resizing by Lanczos in float, with sub-pixel regions
+kernels       resampling weights
+padding       extending and cutting pictures and masks at their borders
+pyramid       halving and doubling, and pull-push interpolation
 harmonic      Laplace's equation on the pixels of a hole
-color_names   colors as people write them: names, #rrggbb
+color_names   parsing of colors: names, #rrggbb, rgb(), hsl()
 """
 
 from .color_names import parse_color

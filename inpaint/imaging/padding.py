@@ -1,4 +1,4 @@
-"""Pictures and masks made larger, without a pixel changing its place."""
+"""Padding of pictures and masks, and cutting of boxes that may reach beyond their borders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.checks import check_choice, check_image, check_mask
+from ..core.checks import check_choice, check_image
 from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 
@@ -14,17 +14,17 @@ BORDERS = ("reflect", "edge")
 
 
 def pad_image(image: Tensor, size: Size) -> Tensor:
-    """Extend a picture to `size` by repeating its last column and row, so that no pixel changes place.
+    """Pad a picture to `size` at the right and the bottom by repeating its last column and row.
 
     Args:
         image: [B, H, W, C] float.
         size: the new size; not smaller than the picture.
 
     Returns:
-        [B, size.height, size.width, C], same dtype and device; the image itself where nothing is added.
+        [B, size.height, size.width, C], same dtype and device. Returns `image` itself if nothing is added.
 
     Raises:
-        InpaintError: if `image` is not a picture, or `size` is smaller than it.
+        InpaintError: if `image` is no IMAGE, or `size` is smaller than it.
     """
     check_image(image)
     right, bottom = _margins(image.shape[2], image.shape[1], size)
@@ -36,7 +36,7 @@ def pad_image(image: Tensor, size: Size) -> Tensor:
 
 
 def pad_mask(mask: Tensor, size: Size) -> Tensor:
-    """Extend a mask to `size` at the right and the bottom with 0: what is added is never repainted.
+    """Pad a mask to `size` at the right and the bottom with 0, so that padding is never repainted.
 
     Args:
         mask: [B, H, W] float.
@@ -46,55 +46,55 @@ def pad_mask(mask: Tensor, size: Size) -> Tensor:
         [B, size.height, size.width], same dtype and device.
 
     Raises:
-        InpaintError: if `mask` is not [B, H, W], or `size` is smaller than it.
+        InpaintError: if `size` is smaller than `mask`.
     """
-    check_mask(mask)
     right, bottom = _margins(mask.shape[2], mask.shape[1], size)
     return torch.nn.functional.pad(mask, (0, right, 0, bottom))
 
 
 def cut_image(image: Tensor, box: Box, border: str = "reflect") -> Tensor:
-    """The part of a picture in a box, which may overhang it.
+    """Cut a box from a picture. The box may reach beyond the picture's borders.
 
     Args:
         image: [B, H, W, C] float.
-        box: in pixels of the picture.
-        border: what the overhang is made of: "reflect", the picture mirrored at its border pixels, again and again
-            where it is small; or "edge", the border pixels repeated.
+        box: in pixels of the picture; it overlaps the picture.
+        border: what fills the part beyond: "reflect" mirrors the picture at its border pixels, repeatedly if it is
+            small; "edge" repeats the border pixels.
 
     Returns:
-        [B, box.height, box.width, C], same dtype and device; a view where nothing overhangs.
+        [B, box.height, box.width, C], same dtype and device; a view if the box lies inside the picture.
 
     Raises:
-        InpaintError: if `image` is not a picture, or `border` is unknown.
+        InpaintError: if `image` is no IMAGE, or `border` is unknown.
     """
     check_image(image)
     check_choice("border", border, BORDERS)
+    return cut(image, box, border)
+
+
+def cut(image: Tensor, box: Box, border: str) -> Tensor:
+    """`cut_image` without checks."""
     height, width = image.shape[1:3]
     if box.within(Size(width, height)) == box:
         return image[(slice(None), *box.slices)]
     rows = fold(np.arange(box.y, box.bottom), height, border)
     columns = fold(np.arange(box.x, box.right), width, border)
-    # Rows of the columns that are looked at, no more.
+    # Gather rows only from the columns that are needed.
     part = image[:, :, columns.min() : columns.max() + 1]
     part = part.index_select(1, torch.from_numpy(rows).to(image.device))
     return part.index_select(2, torch.from_numpy(columns - columns.min()).to(image.device))
 
 
 def cut_mask(mask: Tensor, box: Box) -> Tensor:
-    """The part of a mask in a box, and 0 where that overhangs it: what is added is never repainted.
+    """Cut a box from a mask. Beyond the mask's borders the result is 0, so that padding is never repainted.
 
     Args:
         mask: [B, H, W] float.
-        box: in pixels of the mask; some of it on the mask.
+        box: in pixels of the mask; it overlaps the mask.
 
     Returns:
-        [B, box.height, box.width], same dtype and device; a view where nothing overhangs.
-
-    Raises:
-        InpaintError: if `mask` is not [B, H, W].
+        [B, box.height, box.width], same dtype and device; a view if the box lies inside the mask.
     """
-    check_mask(mask)
     size = Size(mask.shape[2], mask.shape[1])
     inside = box.within(size)
     rows, columns = inside.slices
@@ -106,15 +106,15 @@ def cut_mask(mask: Tensor, box: Box) -> Tensor:
 
 
 def fold(places: np.ndarray, count: int, border: str) -> np.ndarray:
-    """Where to look for pixels that may lie beyond a row of `count`.
+    """Map indices beyond a row to indices inside it.
 
     Args:
-        places: whole numbers of any sign.
+        places: integer indices of any sign.
         count: pixels in the row.
-        border: as in `cut_image`.
+        border: "reflect" or "edge", as in `cut_image`.
 
     Returns:
-        each place, or the one in 0..count - 1 that stands for it.
+        Indices in 0..count - 1, same shape. Indices inside the row stay as they are.
     """
     if border == "reflect" and count > 1:
         period = 2 * (count - 1)
@@ -123,6 +123,7 @@ def fold(places: np.ndarray, count: int, border: str) -> np.ndarray:
 
 
 def _margins(width: int, height: int, size: Size) -> tuple[int, int]:
+    """Return the pixels to add at the right and the bottom."""
     if size.width < width or size.height < height:
         raise InpaintError(
             f"size: expected at least {width} x {height} (width x height), got {size.width} x {size.height}. "

@@ -1,11 +1,11 @@
 """Masks [B, H, W], 0 = keep, 1 = repaint.
 
-operators       one change each: grow, feather, fill_holes, threshold ...
-clean           the operators in the order a person would use them
-doctor          finds what is odd about a mask, and repairs it
+operators       single operations: grow, feather, fill_holes, threshold ...
+clean           mask clean-up: the operators in a fixed order, with a report
+doctor          finds and repairs common problems of masks
 inpaint_masks   the three masks of an inpaint: denoise, conditioning, composite
-boxes           the box around each mask
-ring            the kept pixels around a hole
+boxes           the bounding box of each mask
+ring            the known pixels around a hole
 overlay         a mask drawn over its picture
 """
 

@@ -1,32 +1,40 @@
-"""Where in a picture its mask lies."""
+"""Bounding boxes of masks."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from ..core.alloc import one_of_equal
+from ..core.alloc import unexpand
 from ..core.checks import check_mask
 from ..core.geometry import Box
 from ..core.threads import one_thread
 
 
-@one_thread()
 def mask_boxes(mask: Tensor) -> list[Box | None]:
-    """The smallest box around each frame's mask (above 0); None where a frame's is empty.
+    """Return the smallest box around each frame's mask.
 
     Args:
-        mask: [B, H, W] float.
+        mask: [B, H, W] float; above 0 = masked.
+
+    Returns:
+        One box per frame; None for an empty frame.
 
     Raises:
         InpaintError: if `mask` is not [B, H, W].
     """
     check_mask(mask)
-    apart = one_of_equal(mask)
-    return [_box(frame) for frame in apart] * (len(mask) // len(apart))
+    return boxes_of(mask)
+
+
+@one_thread()
+def boxes_of(mask: Tensor) -> list[Box | None]:
+    """`mask_boxes` without checks."""
+    distinct = unexpand(mask)
+    return [_box(frame) for frame in distinct] * (len(mask) // len(distinct))
 
 
 def _box(frame: Tensor) -> Box | None:
-    # Along the rows first: memory is read once, and then only where something is.
+    # Rows first: this reads memory once in order. Then columns, of the occupied rows only.
     rows = frame.amax(dim=1).gt(0).nonzero()
     if not len(rows):
         return None

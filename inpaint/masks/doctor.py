@@ -1,4 +1,4 @@
-"""The mask doctor: what is odd about a mask, in plain sentences, and what can be done about it."""
+"""The mask doctor: finds common problems of masks, reports them in plain sentences, and repairs them."""
 
 from __future__ import annotations
 
@@ -10,274 +10,294 @@ import torch
 from torch import Tensor
 
 from ..core.checks import as_bhw, as_mask, as_values, check_image, full_value, match_mask
-from . import operators
 from .clean import CleanUp, without_specks
+from .operators.components import large_patches, without_holes
 from .operators.distance import distance_to
+from .operators.grow import grown
+from .operators.shapes import rectangles
+from .operators.values import inverted, snapped, thresholded
 
-# A patch, or a hole, of fewer pixels was hardly painted on purpose.
+# Patches and holes of fewer pixels are taken for accidents.
 TINY = CleanUp.min_area
-# How near to 0 or 1 a value still counts as meant to be that.
+# Values this near to 0 or 1 count as meant to be 0 or 1.
 NEAR = CleanUp.snap_tolerance
-# Values up to this come from masks added up, higher ones up to 255 from 8 bits.
+# Up to this maximum, values above 1 are taken for a sum of masks; above it, up to 255, for 8-bit values.
 SUM = 16
 
 
 @dataclass(frozen=True)
 class Finding:
-    """name: what the matter is called. said: a sentence about it. done: one about what was done, "" where nothing."""
+    """One problem of a mask."""
 
     name: str
-    said: str
-    done: str = ""
+    """Short name of the problem."""
+    problem: str
+    """A sentence that describes it."""
+    repair: str = ""
+    """A sentence about the repair; "" if nothing was repaired."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """mask: [B, H, W] in 0..1, mended if that was asked for. findings: in the order they were looked for."""
+    """The result of an examination."""
 
     mask: Tensor
+    """[B, H, W] in 0..1; repaired if requested."""
     findings: list[Finding]
+    """The problems found, in the order of the checks."""
 
     def report(self) -> str:
-        """A line for each finding."""
-        return "\n".join(f"{one.said} {one.done}".strip() for one in self.findings) or "Nothing is odd about this mask."
+        """Return one line per finding."""
+        lines = (f"{finding.problem} {finding.repair}".strip() for finding in self.findings)
+        return "\n".join(lines) or "Nothing is odd about this mask."
 
 
 @dataclass(frozen=True)
-class _Case:
-    """What the mask is held against. size: height, width and number of pictures, None where no picture is given."""
+class _Context:
+    """What the mask is checked against."""
 
     size: tuple[int, int, int] | None
+    """Height, width and number of pictures; None without a picture."""
     binary: bool
+    """Whether a hard mask is needed."""
     cell: int
+    """Pixels per latent cell, along each side."""
 
 
-# What a look at a mask gives: a sentence, and what was done with the mask that came of it, where something was.
-_Seen = tuple[str, str, Tensor] | tuple[str] | None
-_Look = Callable[[Tensor, _Case], _Seen]
+# The result of a check: (problem, repair, repaired mask), (problem,) if it has no repair, or None without a problem.
+_Result = tuple[str, str, Tensor] | tuple[str] | None
+_Check = Callable[[Tensor, _Context], _Result]
 
 
 def examine(
     mask: Tensor, image: Tensor | None = None, repair: bool = True, binary: bool = False, cell: int = 8
 ) -> Examination:
-    """Look for what commonly goes wrong with masks.
+    """Check a mask for common problems and repair them.
 
     Args:
-        mask: anything `as_bhw` takes, with any values.
-        image: [B, H, W, C], the picture it belongs to; None leaves size and batch unquestioned.
-        repair: mend what is found, where something can be done. If not, the mask is only made one: [B, H, W] of
-            floats in 0..1 without NaN.
-        binary: the mask is needed hard, as models with inpainting inputs need it.
-        cell: pixels to a latent cell, along each side.
+        mask: any shape that `as_bhw` takes, with any values.
+        image: [B, H, W, C], the picture of the mask; None skips the checks of size and batch.
+        repair: repair the problems that have a repair. If False, the mask is only converted to [B, H, W] floats in
+            0..1 without NaN.
+        binary: whether a hard mask is needed, as by models with inpainting inputs.
+        cell: pixels per latent cell, along each side.
 
     Raises:
-        InpaintError: if it is no mask at all, or `image` no picture.
+        InpaintError: if `mask` is no mask, or `image` is no IMAGE.
     """
     size = None
     if image is not None:
         check_image(image)
         size = (*image.shape[1:3], len(image))
-    case = _Case(size, binary, cell)
-    findings, current = _look(mask, case, _READING | _LOOKING, repair)
-    # Mending one thing brings out another at times: a stroke widened over its soft edge leaves a mask that is nearly
-    # binary, and made binary it may fall into patches. Whether it is inverted is a guess, made once.
-    more = findings
-    while repair and any(one.done for one in more):
-        more, current = _look(current, case, _LOOKING, repair, but="inverted")
-        findings += [one for one in more if one.done]
+    context = _Context(size, binary, cell)
+    findings, current = _run(mask, context, _FORMAT_CHECKS | _CONTENT_CHECKS, repair)
+    # One repair can cause another problem: a stroke widened over its soft edge leaves a nearly binary mask, which may
+    # fall into patches when it is made binary. "inverted" is a guess, so it is made only once.
+    new = findings
+    while repair and any(finding.repair for finding in new):
+        new, current = _run(current, context, _CONTENT_CHECKS, repair, skip="inverted")
+        findings += [finding for finding in new if finding.repair]
     return Examination(as_mask(current), findings)
 
 
-def _look(
-    mask: Tensor, case: _Case, looks: dict[str, _Look], repair: bool, but: str = ""
+def _run(
+    mask: Tensor, context: _Context, checks: dict[str, _Check], repair: bool, skip: str = ""
 ) -> tuple[list[Finding], Tensor]:
-    """What the looks find, in their order but for one, each on the mask as those before it left it; and that mask."""
+    """Run the checks in order, except `skip`, each on the mask that the last one left. Return findings and mask."""
     findings = []
-    for name, look in looks.items():
-        seen = None if name == but else look(mask, case)
-        if seen is None:
+    for name, check in checks.items():
+        result = None if name == skip else check(mask, context)
+        if result is None:
             continue
-        said, done, mended = seen if len(seen) == 3 else (*seen, "", mask)
-        # A mask that cannot be read as it is has to be mended, whether that was asked for or not.
-        repaired = repair or name in _READING
-        mask = mended if repaired else mask
-        findings.append(Finding(name, said, done if repaired else ""))
+        problem, action, repaired = result if len(result) == 3 else (*result, "", mask)
+        # A mask in another format is always repaired, because later checks could not read it.
+        apply = repair or name in _FORMAT_CHECKS
+        mask = repaired if apply else mask
+        findings.append(Finding(name, problem, action if apply else ""))
     return findings, mask
 
 
-# ---- what it takes to read it ----------------------------------------------------------------------------------
+# ---- checks of the format --------------------------------------------------------------------------------------
 
 
-def _shape(mask: Tensor, case: _Case) -> _Seen:
-    planes = as_bhw(mask)
+def _shape(mask: Tensor, context: _Context) -> _Result:
+    masks = as_bhw(mask)
     if mask.ndim == 3:
         return None
-    count = "one mask" if len(planes) == 1 else f"{len(planes)} masks"
-    return f"It has {mask.ndim} dimensions, {list(mask.shape)}, instead of [B, H, W].", f"Read as {count}.", planes
+    count = "one mask" if len(masks) == 1 else f"{len(masks)} masks"
+    return f"It has {mask.ndim} dimensions, {list(mask.shape)}, instead of [B, H, W].", f"Read as {count}.", masks
 
 
-def _type(mask: Tensor, case: _Case) -> _Seen:
+def _type(mask: Tensor, context: _Context) -> _Result:
     if mask.is_floating_point():
         return None
     full = full_value(mask)
     span = "0 and 1" if full == 1 else f"0 to {full}"
-    said = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
-    return said, f"Read as {span}.", as_values(mask)
+    problem = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
+    return problem, f"Read as {span}.", as_values(mask)
 
 
-def _numbers(mask: Tensor, case: _Case) -> _Seen:
+def _numbers(mask: Tensor, context: _Context) -> _Result:
     odd = int((~mask.isfinite()).sum())
     if not odd:
         return None
-    mended = mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
-    return f"{_are(odd, 'value')} NaN or infinite.", "NaN and -infinity became 0, infinity 1.", mended
+    repaired = mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
+    return f"{_are(odd, 'value')} NaN or infinite.", "NaN and -infinity became 0, infinity 1.", repaired
 
 
-def _range(mask: Tensor, case: _Case) -> _Seen:
+def _range(mask: Tensor, context: _Context) -> _Result:
     low, high = (float(end) for end in mask.aminmax())
-    # What rounding leaves, after a resize for example, is not worth a word.
+    # Rounding errors, such as those of a resize, are not reported.
     if low >= -1e-5 and high <= 1 + 1e-5:
         return None
-    said = f"Its values go from {low:g} to {high:g} instead of 0 to 1."
+    problem = f"Its values go from {low:g} to {high:g} instead of 0 to 1."
     if low >= 0 and SUM < high <= 255:
-        return said, "Divided by 255.", mask / 255
-    return said, "Cut off at 0 and 1.", mask.clamp(0, 1)
+        return problem, "Divided by 255.", mask / 255
+    return problem, "Clamped to 0..1.", mask.clamp(0, 1)
 
 
-# ---- how it fits its picture -----------------------------------------------------------------------------------
+# ---- checks against the picture --------------------------------------------------------------------------------
 
 
-def _placeholder(mask: Tensor, case: _Case) -> _Seen:
-    if mask.shape[1:] != (64, 64) or mask.any() or case.size is None or case.size[:2] == (64, 64):
+def _placeholder(mask: Tensor, context: _Context) -> _Result:
+    if mask.shape[1:] != (64, 64) or mask.any() or context.size is None or context.size[:2] == (64, 64):
         return None
-    said = (
+    problem = (
         "It is 64x64 and empty: Load Image gives that for a picture without transparency. "
-        "Paint one with Open in MaskEditor, or connect another."
+        "Paint a mask with Open in MaskEditor, or connect another one."
     )
-    height, width, _ = case.size
-    return said, "Given the picture's size.", mask.new_zeros(len(mask), height, width)
+    height, width, _ = context.size
+    return problem, "Replaced by an empty mask of the picture's size.", mask.new_zeros(len(mask), height, width)
 
 
-def _size(mask: Tensor, case: _Case) -> _Seen:
-    if case.size is None or case.size[:2] == mask.shape[1:] or _placeholder(mask, case):
+def _size(mask: Tensor, context: _Context) -> _Result:
+    if context.size is None or context.size[:2] == mask.shape[1:] or _placeholder(mask, context):
         return None
-    height, width, _ = case.size
-    said = f"It is {mask.shape[2]}x{mask.shape[1]}, the picture {width}x{height}."
+    height, width, _ = context.size
+    problem = f"It is {mask.shape[2]}x{mask.shape[1]}, the picture is {width}x{height}."
     if abs(mask.shape[2] * height / (mask.shape[1] * width) - 1) > 0.02:
-        said += " Their proportions differ: is it the mask of this picture?"
-    return said, "Stretched to it.", match_mask(mask, height, width, len(mask))
+        problem += " Their proportions differ: is it the mask of this picture?"
+    return problem, "Stretched to the picture's size.", match_mask(mask, height, width, len(mask))
 
 
-def _batch(mask: Tensor, case: _Case) -> _Seen:
-    if case.size is None or len(mask) in (1, case.size[2]):
+def _batch(mask: Tensor, context: _Context) -> _Result:
+    if context.size is None or len(mask) in (1, context.size[2]):
         return None
-    pictures = case.size[2]
+    pictures = context.size[2]
     if pictures == 1:
         return None
-    said = f"There are {len(mask)} masks for {pictures} pictures."
+    problem = f"There are {len(mask)} masks for {pictures} pictures."
     if len(mask) > pictures:
-        return said, f"Only the first {pictures} are used.", mask[:pictures]
-    more = pictures - len(mask)
-    return said, "The last is used for the rest.", torch.cat([mask, mask[-1:].expand(more, -1, -1)])
+        return problem, f"Only the first {pictures} are used.", mask[:pictures]
+    missing = pictures - len(mask)
+    return problem, "The last is used for the rest.", torch.cat([mask, mask[-1:].expand(missing, -1, -1)])
 
 
-# ---- what it holds ---------------------------------------------------------------------------------------------
+# ---- checks of the content -------------------------------------------------------------------------------------
 
 
-def _empty_or_full(mask: Tensor, case: _Case) -> _Seen:
-    said = []
-    for word, alike in (("empty: nothing", mask == 0), ("full: everything", mask == 1)):
-        count = int(alike.flatten(1).all(dim=1).sum())
+def _empty_or_full(mask: Tensor, context: _Context) -> _Result:
+    problems = []
+    for word, matches in (("empty: nothing", mask == 0), ("full: everything", mask == 1)):
+        count = int(matches.flatten(1).all(dim=1).sum())
         if count == len(mask):
             return (f"It is {word} is repainted.",)
         if count:
-            said.append(f"{count} of {len(mask)} masks {'is' if count == 1 else 'are'} {word} is repainted there.")
-    return (" ".join(said),) if said else None
+            problems.append(f"{count} of {len(mask)} masks {'is' if count == 1 else 'are'} {word} is repainted there.")
+    return (" ".join(problems),) if problems else None
 
 
-def _inverted(mask: Tensor, case: _Case) -> _Seen:
-    """Masked along the border, and what is kept an island; but no rectangle, as when a picture is extended."""
-    # A pinhole is no island, and beside a rectangle it would hide that this is one.
-    kept = operators.remove_specks((mask < 0.5).float(), TINY)
+def _inverted(mask: Tensor, context: _Context) -> _Result:
+    """The border is masked, and the kept area is an island inside it.
+
+    A rectangular island is not reported: an extended (outpainted) picture has one.
+    """
+    # Pinholes are removed, because beside a rectangle they would hide that it is one.
+    kept = large_patches((mask < 0.5).float(), TINY)
     rims = torch.cat([kept[:, 0], kept[:, -1], kept[:, :, 0], kept[:, :, -1]], dim=1).mean(dim=1)
-    shares, in_boxes = kept.mean(dim=(1, 2)), operators.bounding_box(kept).mean(dim=(1, 2))
+    shares, in_boxes = kept.mean(dim=(1, 2)), rectangles(kept).mean(dim=(1, 2))
     odd = (shares > 0) & (shares < 0.5) & (rims <= 0.1) & (shares <= 0.95 * in_boxes)
     count = int(odd.sum())
     if not count:
         return None
-    said = f"It covers the border all round and {1 - float(shares[0]):.0%} of the picture, so it looks inverted."
+    problem = f"It covers the border all round and {1 - float(shares[0]):.0%} of the picture, so it looks inverted."
     if len(mask) > 1:
-        said = f"{count} of {len(mask)} masks cover the border all round and most of the picture: inverted, it seems."
-    return said, "Inverted.", torch.where(odd[:, None, None].to(mask.device), operators.invert(mask), mask)
+        which = f"{count} of {len(mask)} masks"
+        problem = f"{which} cover the border all round and most of the picture, so they look inverted."
+    return problem, "Inverted.", torch.where(odd[:, None, None].to(mask.device), inverted(mask), mask)
 
 
-def _nearly_hard(mask: Tensor, case: _Case) -> _Seen:
-    mended = operators.snap(mask, NEAR)
-    changed = int((mended != mask).sum())
-    # A soft edge passes these values on its way; a mask meant to be hard has little else.
+def _nearly_hard(mask: Tensor, context: _Context) -> _Result:
+    repaired = snapped(mask, NEAR)
+    changed = int((repaired != mask).sum())
+    # A soft edge has some of these values too. Only in a mask that is meant to be hard do they outnumber soft values.
     if changed <= _soft_pixels(mask):
         return None
-    return f"{_are(changed, 'pixel')} nearly 0 or nearly 1, by {NEAR:g} or less.", "Made exactly that.", mended
+    return f"{_are(changed, 'pixel')} nearly 0 or nearly 1 (within {NEAR:g}).", "Rounded to 0 or 1.", repaired
 
 
-def _soft(mask: Tensor, case: _Case) -> _Seen:
+def _soft(mask: Tensor, context: _Context) -> _Result:
     soft = _soft_pixels(mask)
     if not soft:
         return None
-    if not case.binary:
-        return (f"{_are(soft, 'pixel')} soft. Models with inpainting inputs see 0.5 and more as masked.",)
-    return f"{_are(soft, 'pixel')} soft where a hard mask is needed.", "Cut at 0.5.", operators.threshold(mask, 0.5)
+    if not context.binary:
+        return (f"{_are(soft, 'pixel')} soft. Models with inpainting inputs take 0.5 and above as masked.",)
+    problem = f"{_are(soft, 'pixel')} soft where a hard mask is needed."
+    return problem, "Thresholded at 0.5.", thresholded(mask, 0.5)
 
 
 def _soft_pixels(mask: Tensor) -> int:
+    """Count the pixels that are not near 0 or 1."""
     return int(((mask > NEAR) & (mask < 1 - NEAR)).sum())
 
 
-def _specks(mask: Tensor, case: _Case) -> _Seen:
-    mended = without_specks(mask, TINY)
-    removed = mended != mask
+def _specks(mask: Tensor, context: _Context) -> _Result:
+    repaired = without_specks(mask, TINY)
+    removed = repaired != mask
     if not removed.any():
         return None
-    return f"{_patches(removed, 'speck', 8)} of fewer than {TINY} pixels.", "Removed.", mended
+    return f"{_patches(removed, 'speck', 8)} of fewer than {TINY} pixels.", "Removed.", repaired
 
 
-def _pinholes(mask: Tensor, case: _Case) -> _Seen:
-    mended = operators.fill_holes(mask, TINY - 1)
-    filled = mended > mask
+def _pinholes(mask: Tensor, context: _Context) -> _Result:
+    repaired = without_holes(mask, TINY - 1)
+    filled = repaired > mask
     if not filled.any():
         return None
-    return f"{_patches(filled, 'pinhole', 4)} of fewer than {TINY} pixels.", "Filled.", mended
+    return f"{_patches(filled, 'pinhole', 4)} of fewer than {TINY} pixels.", "Filled.", repaired
 
 
-def _thin(mask: Tensor, case: _Case) -> _Seen:
-    thin, count, lost = _thin_strokes(mask, case.cell)
+def _thin(mask: Tensor, context: _Context) -> _Result:
+    thin, count, lost = _thin_strokes(mask, context.cell)
     if not count:
         return None
-    said = f"{_are(count, 'stroke')} thinner than a latent cell of {case.cell} pixels."
+    problem = f"{_are(count, 'stroke')} thinner than a latent cell of {context.cell} pixels."
     if lost:
         which = "It" if count == 1 else f"{lost} of them"
-        said += f" {which} would vanish where a mask is resized without pooling, as the host does."
-    # How far is found by trying: on the pixel grid a stroke does not widen by the same in every direction.
-    mended, left, reach = mask, thin, 0
-    while left.any():
-        reach += 1
-        mended = torch.maximum(mended, operators.grow(left.to(mask.dtype), reach))
-        left = left & _thin_strokes(mended, case.cell)[0]
-    # What strokes enclose has become smaller too.
-    return said, "Widened to about a cell.", operators.fill_holes(mended, TINY - 1)
+        problem += f" {which} would vanish where a mask is resized without pooling, as the host does."
+    # Widen pixel by pixel until no stroke is thin: on the pixel grid the gain depends on the stroke's direction.
+    repaired, still_thin, pixels = mask, thin, 0
+    while still_thin.any():
+        pixels += 1
+        repaired = torch.maximum(repaired, grown(still_thin.to(mask.dtype), pixels))
+        still_thin = still_thin & _thin_strokes(repaired, context.cell)[0]
+    # Widening shrinks enclosed holes, possibly to pinholes.
+    return problem, "Widened to about a cell.", without_holes(repaired, TINY - 1)
 
 
 def _thin_strokes(mask: Tensor, cell: int) -> tuple[Tensor, int, int]:
-    """Patches in which no pixel is half a latent cell away from what is kept, and those that the host would lose.
+    """Find thin patches: those narrower than a latent cell, and those that the host's resize would lose.
+
+    A patch is narrower than a cell if none of its pixels is half a cell away from the kept area.
 
     Returns:
-        where they are, [B, H, W] bool; how many there are; how many of them the host would lose.
+        The pixels of thin patches, [B, H, W] bool; the number of these patches; how many the host would lose.
     """
     import cv2
 
     thin = torch.zeros_like(mask, dtype=torch.bool)
     count = lost = 0
-    # The host resizes to the latent bilinearly: of a cell's pixels, only those about its centre count.
+    # The host resizes bilinearly to the latent, so only the pixels around each cell's centre count.
     rows, columns = (_centres(length, cell) for length in mask.shape[1:])
     for frame, result in zip((mask >= 0.5).cpu().numpy(), thin, strict=True):
         patches, labels = cv2.connectedComponents(frame.view(np.uint8), connectivity=8)
@@ -285,7 +305,7 @@ def _thin_strokes(mask: Tensor, cell: int) -> tuple[Tensor, int, int]:
         is_lost[labels[np.ix_(rows, columns)]] = False
         is_narrow[labels[distance_to(~frame) >= cell / 2]] = False
         is_thin = is_lost | is_narrow
-        # The first label is that of what is kept.
+        # Label 0 is the kept area.
         is_lost[0] = is_thin[0] = False
         count, lost = count + int(is_thin.sum()), lost + int(is_lost.sum())
         result.copy_(torch.from_numpy(is_thin.take(labels, mode="clip")))
@@ -293,13 +313,13 @@ def _thin_strokes(mask: Tensor, cell: int) -> tuple[Tensor, int, int]:
 
 
 def _centres(length: int, cell: int) -> np.ndarray:
-    """Pixels along a side of the picture that a bilinear resize to the latent looks at."""
+    """Return the indices of the pixels, along one side, that a bilinear resize to the latent reads."""
     cells = max(length // cell, 1)
     centres = (np.arange(cells) + 0.5) * length / cells - 0.5
     return np.union1d(np.floor(centres), np.ceil(centres)).astype(int)
 
 
-def _border(mask: Tensor, case: _Case) -> _Seen:
+def _border(mask: Tensor, context: _Context) -> _Result:
     sides = {"top": mask[:, 0], "bottom": mask[:, -1], "left": mask[:, :, 0], "right": mask[:, :, -1]}
     touched = [side for side, line in sides.items() if line.any()]
     if not touched or mask.all():
@@ -309,10 +329,12 @@ def _border(mask: Tensor, case: _Case) -> _Seen:
 
 
 def _are(count: int, thing: str) -> str:
+    """Format a count with its noun and verb: "1 pixel is", "2 pixels are"."""
     return f"1 {thing} is" if count == 1 else f"{count:,} {thing}s are"
 
 
 def _patches(area: Tensor, thing: str, connectivity: int) -> str:
+    """Count the connected patches of `area` and format the count: "There are 2 specks"."""
     import cv2
 
     frames = area.cpu().numpy().view(np.uint8)
@@ -320,18 +342,19 @@ def _patches(area: Tensor, thing: str, connectivity: int) -> str:
     return f"There is 1 {thing}" if count == 1 else f"There are {count:,} {thing}s"
 
 
-_READING: dict[str, _Look] = {
+# Run first. Their repairs are always applied.
+_FORMAT_CHECKS: dict[str, _Check] = {
     "dimensions": _shape,
     "type": _type,
     "not finite": _numbers,
     "range": _range,
 }
-_LOOKING: dict[str, _Look] = {
+_CONTENT_CHECKS: dict[str, _Check] = {
     "placeholder": _placeholder,
     "size": _size,
     "batch": _batch,
     "nearly binary": _nearly_hard,
-    # Before it is inverted: what is exactly 0.5 counts as masked, and would do so on either side.
+    # Before "inverted": exactly 0.5 counts as masked, and would still do so after inverting.
     "soft": _soft,
     "inverted": _inverted,
     "specks": _specks,

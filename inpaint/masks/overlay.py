@@ -1,4 +1,4 @@
-"""A mask shown over its picture, for people to look at."""
+"""A mask drawn over its picture, for previews."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ def overlay(
     opacity: float = OPACITY,
     outline: bool = False,
 ) -> Tensor:
-    """The picture with a veil where the mask is.
+    """Tint a picture where its mask is.
 
     Args:
-        image: [B, H, W, C] float in 0..1; its alpha is left out, and what is not finite shown as black.
-        mask: [B, H, W] float, 0..1. One of either serves many of the other.
-        color: of the veil, red, green and blue in 0..1.
-        opacity: of the veil where the mask is 1.
-        outline: draw a line along the mask's edge, just inside of where it crosses 0.5.
+        image: [B, H, W, C] float in 0..1. Alpha is dropped; values that are not finite are shown as black.
+        mask: [B, H, W] float in 0..1. A batch of 1, of either, is repeated.
+        color: red, green and blue of the tint in 0..1.
+        opacity: opacity of the tint where the mask is 1, in 0..1.
+        outline: draw a line along the mask's edge, just inside the line where it crosses 0.5.
 
     Returns:
         [B, H, W, 3] in the image's dtype.
     """
     picture = image[..., :3].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-    veil = torch.tensor(color, dtype=image.dtype, device=image.device)
+    tint = torch.tensor(color, dtype=image.dtype, device=image.device)
     weight = mask.to(image) * opacity
     if outline:
         area = (mask >= 0.5).to(image)
-        # Wide enough to be seen when the whole picture is.
+        # Wide enough to be visible when the whole picture is shown.
         line = area - grow(area, -max(1.0, max(mask.shape[1:]) / 512))
         weight = torch.maximum(weight, line)
-    return torch.lerp(picture, veil.expand_as(picture), weight[..., None])
+    return torch.lerp(picture, tint.expand_as(picture), weight[..., None])

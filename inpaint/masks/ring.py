@@ -1,17 +1,17 @@
-"""The known pixels around a hole: what everything is fitted on that has to hold inside it as well."""
+"""The known pixels around a hole. Corrections that must also hold inside the hole are fitted on them."""
 
 from torch import Tensor
 
 from ..core.checks import check_amount, check_mask
-from .operators import grow
+from .operators.grow import grown
 
 
 def ring_around(mask: Tensor, pixels: float) -> Tensor:
-    """The pixels that are kept, no further than this from one that is not.
+    """Return the known pixels within a distance of the hole.
 
     Args:
-        mask: [B, H, W] float, 0 = known, above 0 = repainted, however softly.
-        pixels: how wide the ring is; 0 gives an empty one.
+        mask: [B, H, W] float, 0 = known, above 0 = hole.
+        pixels: width of the ring in pixels; 0 gives an empty ring.
 
     Returns:
         [B, H, W] bool.
@@ -21,5 +21,10 @@ def ring_around(mask: Tensor, pixels: float) -> Tensor:
     """
     check_mask(mask)
     check_amount("ring", pixels, "Use 0 for none.")
+    return ring_of(mask, pixels)
+
+
+def ring_of(mask: Tensor, pixels: float) -> Tensor:
+    """`ring_around` without checks."""
     hole = mask > 0
-    return (grow(hole.float(), pixels) > 0) & ~hole
+    return (grown(hole.float(), pixels) > 0) & ~hole

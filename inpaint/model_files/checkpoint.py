@@ -1,4 +1,4 @@
-"""What a checkpoint is made of, told from its header: family, native inpainting inputs, parts and their sizes."""
+"""The contents of a checkpoint, read from its header: family, native inpainting inputs, parts and their sizes."""
 
 from __future__ import annotations
 
@@ -27,50 +27,63 @@ PART_PREFIXES: dict[str, PartName] = {
     "model_ema.": "other",
 }
 PART_START = re.compile("|".join(map(re.escape, PART_PREFIXES)))
-# Where the diffusion model's tensors stand; "" is a file that holds nothing else.
+# Name prefixes of the diffusion model's tensors. Files that hold only a diffusion model have "".
 MODEL_PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
-# Tensors that only files with scaled or packed weights have.
+# Tensor name suffixes that occur only in files with scaled or packed weights.
 QUANTISED = (".scale_weight", ".weight_scale", ".comfy_quant", ".absmax", "scaled_fp8")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a checkpoint: its parameters, its bytes in the file, and bytes by dtype as the file names it."""
+    """One part of a checkpoint."""
 
     name: PartName
+    """Which part it is."""
     parameters: int
+    """Number of parameters."""
     bytes: int
+    """Size in the file, in bytes."""
     dtypes: Mapping[str, int]
+    """Bytes per dtype. Dtypes are named as in the file."""
 
 
 @dataclass(frozen=True, eq=False)
 class CheckpointHeader:
-    """The facts of one checkpoint file. While the file stays as it is, reading it again gives the same object.
+    """What one checkpoint file contains. Reading an unchanged file again returns the same object.
 
-    `family` is a row's id ("sd15", "sdxl", "flux", ... or "unknown"), `label` says it for people. `inpaint` says which
-    inpainting inputs the diffusion model itself has: "channels" (mask and masked picture as five more latent
-    channels), "fill" (Flux Fill), or None. `quantised`: its diffusion model's weights are scaled or packed.
-    `prefix` is where the diffusion model's tensors stand in `tensors`. A legacy pickle has no header that can be read
-    safely: family "unknown", no parts, no tensors.
+    A legacy pickle has no header that can be read safely. Its family is "unknown", and it has no parts or tensors.
     """
 
     path: Path
+    """Path of the file."""
     format: Format
+    """File format."""
     file_bytes: int
+    """File size in bytes."""
     family: str
+    """Id of the model family: "sd15", "sdxl", "flux", ... or "unknown"."""
     label: str
+    """Name of the model family for users."""
     inpaint: Inpaint
+    """Native inpainting inputs of the diffusion model.
+
+    "channels": five extra latent channels, for mask and masked picture. "fill": Flux Fill. None: no such inputs.
+    """
     quantised: bool = False
+    """Whether the weights of the diffusion model are scaled or packed."""
     parts: tuple[Part, ...] = ()
+    """The parts that the file contains."""
     prefix: str = ""
+    """Name prefix of the diffusion model's tensors in `tensors`."""
     tensors: Mapping[str, Stored] = field(default_factory=dict, repr=False)
+    """All tensors of the file, by name."""
 
     def part(self, name: PartName) -> Part:
-        """The part of this name; an empty one where the file has none."""
+        """Return the part with this name, or an empty part if the file has none."""
         return next((part for part in self.parts if part.name == name), Part(name, 0, 0, {}))
 
     def summary(self) -> str:
-        """A few plain lines for people."""
+        """Describe the checkpoint to users, in a few lines."""
         lines = [f"{self.label}, {plain_size(self.file_bytes)}"]
         if self.format == "legacy pickle":
             lines.append("An old PyTorch pickle: what it holds is known only once it is loaded.")
@@ -82,13 +95,13 @@ class CheckpointHeader:
 
 
 def read_header(path: str | Path) -> CheckpointHeader:
-    """Read what a checkpoint, or a diffusion model by itself, holds.
+    """Read the header of a checkpoint or of a diffusion model file.
 
     Args:
-        path: anything `read_stored` reads.
+        path: a file that `read_stored` can read.
 
     Raises:
-        InpaintError: as `read_stored`, and if the file holds no diffusion model.
+        InpaintError: as `read_stored`, and if the file contains no diffusion model.
     """
     file = read_stored(path)
     if file.format == "legacy pickle":
@@ -97,10 +110,10 @@ def read_header(path: str | Path) -> CheckpointHeader:
 
 
 def read_part(path: str | Path, name: PartName) -> Part:
-    """Read a file that holds one part alone, such as a text encoder or a VAE.
+    """Read the header of a file that contains a single part, such as a text encoder or a VAE.
 
     Raises:
-        InpaintError: as `read_stored`, and if it holds no tensors or says nothing of them.
+        InpaintError: as `read_stored`, and if the file has no tensors or is a legacy pickle.
     """
     file = read_stored(path)
     if file.format == "legacy pickle":
@@ -116,7 +129,7 @@ def _describe(file: StoredFile) -> CheckpointHeader:
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)
     prefix, family = next(((p, f) for p, f in found if f is not None), (MODEL_PREFIXES[0], UNKNOWN))
     if family is UNKNOWN and not any(name.startswith(prefix) for name in shapes):
-        # A family that the table does not know may also come without the usual prefix; what else it might be is known.
+        # An unknown family may lack the usual prefix too. `lookalike` rules out files that hold no diffusion model.
         rest = {name: shape for name, shape in shapes.items() if not name.startswith(tuple(PART_PREFIXES))}
         if rest and lookalike(TensorNames(rest)) is None:
             prefix = ""

@@ -1,4 +1,4 @@
-"""A pickle of PyTorch's walked as data: what it would call is only named, and nothing in it runs.
+"""Interpret PyTorch pickles as data: calls are recorded by name, and no code in the pickle runs.
 
 Source: https://docs.python.org/3/library/pickletools.html; torch.serialization and torch._utils of PyTorch.
 """
@@ -14,9 +14,9 @@ from ..core.errors import InpaintError
 from .safetensors_header import DTYPE_BITS
 from .stored_tensors import MAX_DIMENSIONS, Stored, damaged
 
-# A checkpoint has about 40 for each tensor.
+# A checkpoint has about 40 opcodes per tensor.
 MAX_OPCODES = 500_000
-# Two texts of a file may be joined to one name as often as it likes.
+# STACK_GLOBAL can join two long strings any number of times, so a short file could use much memory.
 _MAX_GLOBAL = 1_000
 
 _STORAGES = {"Float": "F32", "Half": "F16", "BFloat16": "BF16", "Double": "F64", "Long": "I64", "Int": "I32"}
@@ -33,39 +33,53 @@ _DTYPES = {
 
 
 class Storage(NamedTuple):
-    """Bytes that tensors lie in. dtype: None where each tensor has its own."""
+    """The bytes that one or more tensors share."""
 
     key: str
+    """Name of the storage in the archive."""
     dtype: str | None
+    """The dtype of its tensors; None if each tensor states its own."""
     bytes: int
+    """Size in bytes."""
 
 
 class Placed(NamedTuple):
-    """A tensor, where it lies in its storage. offset, stride: in elements of its dtype."""
+    """A tensor as a strided view of its storage."""
 
     storage: Storage
+    """The storage that holds its elements."""
     dtype: str
+    """The dtype, as safetensors names it ("F16")."""
     offset: int
+    """Index of the first element in the storage, in elements."""
     shape: tuple[int, ...]
+    """The shape."""
     stride: tuple[int, ...]
+    """The stride of each dimension, in elements."""
 
     @property
     def bytes(self) -> int:
+        """Bytes of its elements. A stride of 0 can make this exceed the bytes of the storage."""
         return math.prod(self.shape) * DTYPE_BITS[self.dtype] // 8
 
     @property
     def stored(self) -> Stored:
+        """The same tensor without its place in the storage."""
         return Stored(self.dtype, self.shape, self.bytes)
 
 
 class Global(NamedTuple):
-    """A class or function by its name, never looked up."""
+    """The name of a class or function. It is never imported."""
 
     name: str
+    """Module and name, joined by a dot."""
 
 
 class Foreign:
-    """What calling `name` with `arguments` would have made, and the state it would have been given."""
+    """An object that unpickling would create by calling `name` with `arguments`.
+
+    `state` is the state that unpickling would give it, or None.
+    """
 
     __slots__ = ("arguments", "name", "state")
 
@@ -75,38 +89,43 @@ class Foreign:
 
 
 def read_data_pickle(data: bytes, storages: Mapping[str, int], known: Callable[[str], bool] = lambda name: True) -> Any:
-    """What a data.pkl describes: dicts with str keys only, lists, tuples, numbers, texts, None; `Placed` for a tensor,
-    `Storage`, `Global` and `Foreign` for the rest. Nothing in it is imported, called, compared or hashed but for texts.
+    """Return the object that a data.pkl describes, without running any of it.
+
+    Nothing is imported or called. Only strings are compared or hashed.
 
     Args:
         data: the pickle.
-        storages: bytes of each storage in the archive, by key.
-        known: whether a class or function of this name may be named at all.
+        storages: size in bytes of each storage in the archive, by key.
+        known: takes the name of a class or function; returns whether the pickle may refer to it.
+
+    Returns:
+        Dicts (str keys only), lists, tuples, numbers, strings and None. A tensor becomes a `Placed`. Other objects
+        become `Storage`, `Global` or `Foreign`.
 
     Raises:
-        InpaintError: if it is no pickle, is too long, describes a tensor that its storage does not hold, or names what
-            is not known.
+        InpaintError: if the data is no pickle, has more than `MAX_OPCODES` opcodes, describes a tensor outside its
+            storage, or refers to a name that is not `known`.
     """
     machine = _Machine(storages, known)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count >= MAX_OPCODES:
-                damaged(f"a pickle of at most {MAX_OPCODES:,} steps", "more")
+                damaged(f"a pickle of at most {MAX_OPCODES:,} opcodes", "more")
             _OPCODES[opcode.name](machine, argument)
         return machine.stack[-1]
     except InpaintError:
         raise
-    except (ValueError, LookupError) as error:  # no opcode, a text cut off, an empty stack, a memo never made
+    except (ValueError, LookupError) as error:  # unknown opcode, truncated string, empty stack, missing memo entry
         damaged("a pickle", f"{type(error).__name__}: {error}"[:200])
 
 
 def is_storage_or_dtype(name: str) -> bool:
-    """Whether a name is one of PyTorch's storages or dtypes that are known here."""
+    """Whether a name is a PyTorch storage class or dtype that this module supports."""
     return name in _DTYPES
 
 
 class _Machine:
-    """The pickle machine's stack, with the places of its marks, and its memo."""
+    """The state of the pickle machine: its stack, the stack indices of its marks, and its memo."""
 
     def __init__(self, storages: Mapping[str, int], known: Callable[[str], bool]):
         self.stack: list[Any] = []
@@ -116,6 +135,7 @@ class _Machine:
         self.names: dict[str, Global] = {}
 
     def above_mark(self) -> list[Any]:
+        """Pop all items above the last mark, and the mark."""
         start = self.marks.pop()
         items = self.stack[start:]
         del self.stack[start:]
@@ -129,7 +149,8 @@ class _Machine:
             return self.marks.pop()
         return self.stack.pop()
 
-    def last(self, count: int) -> None:
+    def pack_tuple(self, count: int) -> None:
+        """Replace the last `count` items with one tuple."""
         items = [self.stack.pop() for _ in range(count)]
         self.push(tuple(reversed(items)))
 
@@ -141,7 +162,7 @@ class _Machine:
             self.stack[-1].extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        if type(self.stack[-1]) is dict:  # a key that is no str may be made to take forever to hash
+        if type(self.stack[-1]) is dict:  # only str keys: a hostile key can take very long to hash
             self.stack[-1].update((k, v) for k, v in zip(items[::2], items[1::2], strict=True) if type(k) is str)
 
     def dictionary(self, _: Any) -> None:
@@ -154,20 +175,20 @@ class _Machine:
         self.call(tuple(arguments), function)
 
     def call(self, arguments: Any, function: Any) -> None:
-        self.push(_made(function.name if type(function) is Global else "", arguments))
+        self.push(_call_result(function.name if type(function) is Global else "", arguments))
 
     def stack_global(self, name: Any, module: Any) -> None:
         if type(name) is not str or type(module) is not str or len(name) + len(module) > _MAX_GLOBAL:
-            damaged(f"a class named in at most {_MAX_GLOBAL:,} characters", "something else")
+            damaged(f"a class name of at most {_MAX_GLOBAL:,} characters", "something else")
         self.push(self.named(f"{module}.{name}"))
 
     def named(self, name: str) -> Global:
         if not self.known(name):
             raise InpaintError(
-                f"expected nothing but containers and tensors, got a file that asks for {name[:200]!r}. It was not "
-                "run. Such a file may be made to do harm: delete it, and download it from its author."
+                f"expected only containers and tensors, got a file that asks for {name[:200]!r}. It was not run. "
+                "Such a file may be malicious: delete it, and download the model from its author."
             )
-        # Each once: a short file can name the same one as often as it likes.
+        # One object per name: a short file can repeat a name any number of times.
         return self.names.setdefault(name, Global(name))
 
     def build(self, state: Any) -> None:
@@ -184,15 +205,15 @@ class _Machine:
         dtype = _DTYPES.get(kind)
         if key not in self.storages:
             damaged(f"bytes of storage {key[:200]!r}", "none")
-        held = self.storages[key]
+        size = self.storages[key]
         described = count * DTYPE_BITS[dtype] // 8 if dtype else count
-        if described != held and kind in _DTYPES:
-            damaged(f"{described:,} bytes of storage {key[:200]!r}", f"{held:,}")
-        self.push(Storage(key, dtype, held))
+        if described != size and kind in _DTYPES:
+            damaged(f"{described:,} bytes of storage {key[:200]!r}", f"{size:,}")
+        self.push(Storage(key, dtype, size))
 
 
-def _made(name: str, arguments: Any) -> Any:
-    """What a call makes: a dict, a tensor, or nothing that is known."""
+def _call_result(name: str, arguments: Any) -> Any:
+    """Return the dict or tensor that a call would create, or a `Foreign` for any other call."""
     match name, arguments:
         case "collections.OrderedDict", _:
             return {}
@@ -203,17 +224,19 @@ def _made(name: str, arguments: Any) -> Any:
         case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state", (Placed() as tensor, *_):
             return tensor
         case "torch._tensor._rebuild_from_type_v2", (Global(inner), _, tuple(passed), *_) if inner != name:
-            return _made(inner, passed)
+            return _call_result(inner, passed)
         case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor_v3", _:
             damaged("a storage for each tensor", "none")
     return Foreign(name, arguments)
 
 
 def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Placed:
-    """Of arguments that begin with storage, offset, shape and stride."""
+    """Return the tensor described by a rebuild call. Its arguments begin with storage, offset, shape and stride."""
     if dtype is None:
         damaged(
-            f"a known dtype in storage {storage.key[:200]!r}", "another", "Update Mend, or use an fp16 version of it."
+            f"a known dtype in storage {storage.key[:200]!r}",
+            "an unknown one",
+            "Update Mend, or use an fp16 version of it.",
         )
     match arguments:
         case (_, int(offset), tuple(shape), tuple(stride), *_) if len(shape) == len(stride) <= MAX_DIMENSIONS:
@@ -221,7 +244,7 @@ def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Placed:
         case _:
             damaged(f"offset, shape and stride of a tensor in storage {storage.key[:200]!r}", "something else")
     if any(type(number) is not int or not 0 <= number < 2**63 for number in (offset, *shape, *stride)):
-        damaged(f"whole numbers from 0 for a tensor in storage {storage.key[:200]!r}", "others")
+        damaged(f"whole numbers from 0 for a tensor in storage {storage.key[:200]!r}", "other values")
     size, elements = DTYPE_BITS[dtype] // 8, math.prod(shape)
     end = offset + sum((length - 1) * step for length, step in zip(shape, stride, strict=True)) + 1 if elements else 0
     if end * size > storage.bytes or elements * size >= 2**63:
@@ -229,7 +252,7 @@ def _tensor(storage: Storage, dtype: str | None, arguments: Any) -> Placed:
     return Placed(storage, dtype, offset, shape, stride)
 
 
-# What each opcode does to a machine, given the opcode's argument.
+# For each opcode: a function of the machine and the opcode's argument.
 _OPCODES: dict[str, Callable[[_Machine, Any], Any]] = {
     **dict.fromkeys(("PROTO", "FRAME", "STOP", "READONLY_BUFFER"), lambda m, a: None),
     **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"), _Machine.push),
@@ -247,9 +270,9 @@ _OPCODES: dict[str, Callable[[_Machine, Any], Any]] = {
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, a: m.push(m.memo[a])),
     "MEMOIZE": lambda m, a: m.put(len(m.memo)),
     "EMPTY_TUPLE": lambda m, a: m.push(()),
-    "TUPLE1": lambda m, a: m.last(1),
-    "TUPLE2": lambda m, a: m.last(2),
-    "TUPLE3": lambda m, a: m.last(3),
+    "TUPLE1": lambda m, a: m.pack_tuple(1),
+    "TUPLE2": lambda m, a: m.pack_tuple(2),
+    "TUPLE3": lambda m, a: m.pack_tuple(3),
     "TUPLE": lambda m, a: m.push(tuple(m.above_mark())),
     "EMPTY_LIST": lambda m, a: m.push([]),
     "LIST": lambda m, a: m.push(m.above_mark()),

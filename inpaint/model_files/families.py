@@ -1,7 +1,7 @@
-"""Which model family a file holds, told from the names and shapes of its tensors alone.
+"""Identify the model family of a file by the names and shapes of its tensors.
 
 Each family is one row of a table. The tests follow the host's own detection (`comfy/model_detection.py`), narrowed to
-the image models that people inpaint with; the host may know more families than the table.
+the image models that people inpaint with. The host may know more families than the table.
 """
 
 import re
@@ -10,52 +10,66 @@ from typing import Literal, NamedTuple
 
 Inpaint = Literal["channels", "fill"] | None
 
-# Published Flux files name it scale; newer hosts save it as weight.
+# Published Flux files name this tensor `scale`; newer hosts save it as `weight`.
 KEY_NORM = r"^double_blocks\.0\.img_attn\.norm\.key_norm\.(scale|weight)$"
 
 
 class TensorNames:
-    """Tensor names and shapes of one file, with the prefix taken off."""
+    """Names and shapes of the tensors under one prefix of a file. The prefix is removed from the names."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> None:
         self.shapes = {k.removeprefix(prefix): v for k, v in shapes.items() if k.startswith(prefix)}
 
     def has(self, *names: str) -> bool:
+        """Whether all these tensors exist."""
         return all(name in self.shapes for name in names)
 
     def some(self, pattern: str) -> str | None:
+        """Return the first name that matches a regular expression, or None."""
         return next(filter(re.compile(pattern).search, self.shapes), None)
 
     def size(self, name: str | None, axis: int) -> int:
-        """Length of one axis; 0 where there is no such tensor or axis."""
+        """Return the length of one axis, or 0 if there is no such tensor or axis."""
         shape = self.shapes.get(name or "", ())
         return shape[axis] if axis < len(shape) else 0
 
     def unet(self, width: int, context: int) -> bool:
-        """A UNet (original or diffusers names) of this first width and text width; a ControlNet has no output."""
+        """Whether this is a UNet (original or diffusers names). A ControlNet lacks an output layer and does not match.
+
+        Args:
+            width: output channels of the first layer.
+            context: channels of the text embedding.
+        """
         first, last = ("conv_in", "conv_out") if self.has("conv_in.weight") else ("input_blocks.0.0", "out.2")
         if not self.has(f"{last}.weight") or self.size(f"{first}.weight", 0) != width:
             return False
         return self.size(self.some(r"attn2\.to_k\.weight$"), 1) == context
 
     def unet_inputs(self) -> int:
+        """Return the number of input channels of a UNet."""
         return self.size("input_blocks.0.0.weight", 1) or self.size("conv_in.weight", 1)
 
     def flux(self, inputs: int = 0) -> bool:
+        """Whether this is a Flux model with this many input channels; 0 = any number."""
         found = self.some(KEY_NORM) is not None and self.has("final_layer.linear.weight")
         return found and inputs in (0, self.size("img_in.weight", 1))
 
     def hunyuan(self) -> bool:
+        """Whether this is a HunyuanVideo or HunyuanImage model."""
         return self.some(r"^txt_in\.individual_token_refiner\.") is not None
 
 
 class Family(NamedTuple):
-    """One row of the table; the first row whose test is true names the family."""
+    """One row of the table. The first row whose test is true is the family of a file."""
 
     id: str
+    """Id of the family."""
     label: str
+    """Name of the model for users."""
     inpaint: Inpaint
+    """Native inpainting inputs, as in `CheckpointHeader.inpaint`."""
     test: Callable[[TensorNames], object]
+    """Returns a true value if the tensors belong to this family."""
 
 
 UNKNOWN = Family("unknown", "Unknown model family", None, lambda names: True)
@@ -63,7 +77,7 @@ FAMILIES = (
     Family("sd3", "Stable Diffusion 3", None, lambda n: n.has("joint_blocks.0.context_block.attn.qkv.weight")),
     Family("chroma", "Chroma", None, lambda n: n.some(r"^distilled_guidance_layer\.")),
     Family("flux2", "FLUX.2", None, lambda n: n.has("double_stream_modulation_img.lin.weight")),
-    # Their blocks have the names of Flux's.
+    # Hunyuan blocks have the names of Flux blocks, so these rows come before Flux.
     Family("hunyuan-image", "HunyuanImage 2.1", None, lambda n: n.hunyuan() and not n.size("img_in.proj.weight", 4)),
     Family("hunyuan-video", "HunyuanVideo", None, lambda n: n.hunyuan()),
     Family("flux", "FLUX.1 Fill", "fill", lambda n: n.flux(inputs=384)),
@@ -81,12 +95,14 @@ FAMILIES = (
     Family("sdxl-refiner", "SDXL refiner", None, lambda n: n.unet(384, 1280)),
     Family("x4-upscaler", "Stable Diffusion x4 upscaler", None, lambda n: n.unet(256, 1024)),
 )
-# Families that come with more input channels than the latent's four, and what those mean.
+# Families that have variants with more input channels than the four of the latent.
 VARIED = ("sd15", "sd2", "sdxl")
+# By number of input channels: the label's suffix and the native inpainting inputs.
 VARIANTS: dict[int, tuple[str, Inpaint]] = {
     9: (" inpainting (9-channel)", "channels"),
     8: (" editing (8-channel)", None),
 }
+# Patterns of tensor names in files that contain no diffusion model.
 LOOKALIKES = {
     "a LoRA": r"lora[._]|\.(hada|lokr)_w|\.oft_blocks",
     "a ControlNet": r"control_model\.|controlnet_|input_hint_block\.",
@@ -97,7 +113,7 @@ LOOKALIKES = {
 
 
 def identify(names: TensorNames) -> Family | None:
-    """The family of one diffusion model, or None."""
+    """Return the family of a diffusion model, or None if no row matches."""
     family = next((row for row in FAMILIES if row.test(names)), None)
     if family is None or family.id not in VARIED:
         return family
@@ -106,5 +122,5 @@ def identify(names: TensorNames) -> Family | None:
 
 
 def lookalike(names: TensorNames) -> str | None:
-    """What a file without a diffusion model looks like, in a few words; None where nothing we know."""
+    """Name the kind of a file without a diffusion model ("a LoRA"); None if no pattern matches."""
     return next((what for what, pattern in LOOKALIKES.items() if names.some(pattern)), None)

@@ -1,7 +1,7 @@
-"""What a GGUF file holds.
+"""Read the header of a GGUF file.
 
-It is "GGUF", a version, two counts, keys with values, one entry for each tensor, then the tensors' bytes, each tensor
-padded to the file's alignment.
+The file consists of "GGUF", a version, two counts, keys with values, one entry per tensor, and the tensors' bytes. Each
+tensor is padded to the file's alignment.
 
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; block sizes: GGML_QUANT_SIZES of gguf-py there.
 """
@@ -15,7 +15,7 @@ from typing import BinaryIO
 from ..core.errors import InpaintError
 from .stored_tensors import MAX_DIMENSIONS, MAX_HEADER_BYTES, Stored, damaged, truncated
 
-# Of each type that a tensor may have: name, elements in a block, bytes of a block.
+# Tensor types: dtype name, elements per block, bytes per block.
 BLOCKS = {
     **{0: ("F32", 1, 4), 1: ("F16", 1, 2), 30: ("BF16", 1, 2), 28: ("F64", 1, 8)},
     **{24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8)},
@@ -24,33 +24,33 @@ BLOCKS = {
     **{10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176)},
     **{14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292)},
 }
-# Of each type that a value may have, but for the two below: how struct reads it.
+# Value types other than strings and arrays: format characters of `struct`.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MAX_DEPTH = 4
-# Texts and arrays in arrays; the largest vocabularies have 800,000.
+# Strings and arrays inside arrays, in total. The largest known vocabularies have 800,000.
 _MAX_ITEMS = 1_000_000
 _MAX_ENTRIES = 65_536
-# One read of a header. A diffusion model's is smaller; a vocabulary has some megabytes.
+# Bytes per read. The header of a diffusion model is smaller; a vocabulary has several megabytes.
 _BLOCK_BYTES = 262_144
 _LENGTH = struct.Struct("<Q").unpack_from
 _MAX_NAME_BYTES = 65_536
-# ggml has 4; the files of video models hold convolutions of 5.
+# ggml has at most 4 dimensions; files of video models contain 5-D convolutions.
 _MAX_TENSOR_DIMENSIONS = 5
 _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 
 
 def read_gguf(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
-    """The tensors of a GGUF file, by name. Reads the header and nothing else.
+    """Return the tensors of a GGUF file, by name. Only the header is read.
 
-    A tensor that was reshaped to be quantised has the shape that it had before.
+    A tensor that was reshaped for quantisation is returned with its original shape.
 
     Args:
-        file: at its start.
-        file_bytes: how long the whole file is.
+        file: the open file, at its start.
+        file_bytes: size of the whole file in bytes.
 
     Raises:
-        InpaintError: if header and length do not agree, or it is no header that is known.
+        InpaintError: if the header is damaged or unsupported, or does not match the size of the file.
     """
     cursor = _Cursor(file, file_bytes)
     magic = cursor.take(4)
@@ -83,16 +83,16 @@ def read_gguf(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
 
 
 class _Cursor:
-    """Reads the header forward in blocks, never past the end of the file nor past the largest header allowed."""
+    """Reads the header forward in blocks, up to the end of the file or `MAX_HEADER_BYTES`."""
 
     def __init__(self, file: BinaryIO, file_bytes: int):
         self.file, self.file_bytes = file, file_bytes
-        self.data = bytearray()  # all of the header that was read so far
+        self.data = bytearray()  # everything read so far
         self.position = 0
         self.items = 0
 
     def expect(self, count: int) -> None:
-        """Raise InpaintError unless `count` more bytes can follow."""
+        """Raise InpaintError unless the file and the header limit leave room for `count` more bytes."""
         end = self.position + count
         if end > self.file_bytes:
             truncated(f"header describes {end:,} bytes", self.file_bytes)
@@ -100,11 +100,12 @@ class _Cursor:
             damaged(f"a header of at most {MAX_HEADER_BYTES:,} bytes", f"{end:,} bytes or more")
 
     def take(self, count: int) -> bytes:
+        """Return the next `count` bytes."""
         self.skip(count)
         return bytes(self.data[self.position - count : self.position])
 
     def skip(self, count: int) -> None:
-        """Go `count` bytes forward."""
+        """Move `count` bytes forward."""
         self.expect(count)
         self.position += count
         missing = self.position - len(self.data)
@@ -115,26 +116,28 @@ class _Cursor:
             truncated(f"header describes {self.position:,} bytes", len(self.data))
 
     def skip_strings(self, count: int) -> None:
-        """Go past `count` strings. A vocabulary has up to a million, so the usual one costs no call of ours."""
-        position, held = self.position, len(self.data)
+        """Skip `count` strings. Strings that are already read cost no method call: a vocabulary has up to a million."""
+        position, available = self.position, len(self.data)
         for _ in range(count):
             end = position + 8
-            if end <= held:
+            if end <= available:
                 end += _LENGTH(self.data, position)[0]
-            if end <= held:
+            if end <= available:
                 position = end
                 continue
             self.position = position
             self.skip(*self.numbers("Q"))
-            position, held = self.position, len(self.data)
+            position, available = self.position, len(self.data)
         self.position = position
 
     def numbers(self, form: str) -> tuple:
+        """Return the next numbers, given as a `struct` format without byte order."""
         position = self.position
         self.skip(struct.calcsize("<" + form))
         return struct.unpack_from("<" + form, self.data, position)
 
     def name(self) -> str:
+        """Return the next string, which is a name."""
         (length,) = self.numbers("Q")
         if length > _MAX_NAME_BYTES:
             damaged(f"a name of at most {_MAX_NAME_BYTES:,} bytes", f"{length:,} bytes")
@@ -155,7 +158,7 @@ def _read_values(cursor: _Cursor, count: int) -> dict[str, int | float | tuple |
 
 
 def _read_value(cursor: _Cursor, kind: int, depth: int = 0) -> int | float | tuple | None:
-    """A number, or a few of them; None for every other value, which is skipped."""
+    """Return a number or a short tuple of numbers. Other values are skipped and give None."""
     if kind in _NUMBERS:
         return cursor.numbers(_NUMBERS[kind])[0]
     if kind == _STRING:
@@ -173,8 +176,8 @@ def _read_value(cursor: _Cursor, kind: int, depth: int = 0) -> int | float | tup
         return None
     cursor.items += count
     if cursor.items > _MAX_ITEMS:
-        damaged(f"at most {_MAX_ITEMS:,} texts in arrays", f"{cursor.items:,}")
-    cursor.expect(count * 8)  # the least that a text or an array takes
+        damaged(f"at most {_MAX_ITEMS:,} strings in arrays", f"{cursor.items:,}")
+    cursor.expect(count * 8)  # the minimum size of a string or an array
     if inner == _STRING:
         cursor.skip_strings(count)
         return None
@@ -184,6 +187,7 @@ def _read_value(cursor: _Cursor, kind: int, depth: int = 0) -> int | float | tup
 
 
 def _read_entry(cursor: _Cursor, values: dict[str, int | float | tuple | None]) -> tuple[str, Stored, int]:
+    """Return name, tensor and byte offset of the next tensor entry."""
     name = cursor.name()
     (dimensions,) = cursor.numbers("I")
     if dimensions > _MAX_TENSOR_DIMENSIONS:
@@ -208,6 +212,7 @@ def _read_entry(cursor: _Cursor, values: dict[str, int | float | tuple | None]) 
 
 
 def _check_layout(places: list[tuple[int, int, str]], alignment: int, data_bytes: int) -> None:
+    """Check that tensors of (offset, bytes, name) fill the data without gaps or overlaps."""
     position = end = 0
     for offset, size, name in places:
         if offset != position:

@@ -1,7 +1,7 @@
-"""What a PyTorch checkpoint (.ckpt, .pt, .pth, .bin) holds, without unpickling it.
+"""List the tensors of a PyTorch checkpoint (.ckpt, .pt, .pth, .bin) without unpickling it.
 
-Unpickling runs whatever a file asks for, and even torch's restricted reader hashes and allocates what it is told to;
-here the pickle is walked as data.
+Unpickling runs code from the file. Even torch's restricted reader hashes and allocates whatever the file describes.
+Here the pickle is interpreted as data.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .torch_archive import opened
 
 
 def read_pickle(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
-    """The tensors of a PyTorch zip archive, by name, as `state_dict_of` finds them.
+    """Return the tensors of a PyTorch zip archive, by name, as `state_dict_of` finds them.
 
     Args:
-        file: at its start.
-        file_bytes: how long the whole file is.
+        file: the open file, at its start.
+        file_bytes: size of the whole file in bytes.
 
     Raises:
-        InpaintError: if it is another archive, or its parts do not fit together.
+        InpaintError: if it is another kind of archive, is TorchScript, or is damaged.
     """
     with opened(file, file_bytes) as archive:
         if archive.script:
@@ -35,11 +35,13 @@ def read_pickle(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
 
 
 def state_dict_of(top: Any) -> dict[str, Placed]:
-    """The tensors of what a data.pkl describes: those of its "state_dict", of its only entry where that holds others,
-    else of its top. The host reads them so too.
+    """Return the tensors of the object that a data.pkl describes, by name.
+
+    They are taken from its "state_dict", else from its only entry if that is a dictionary, else from the object itself.
+    The host does the same.
 
     Raises:
-        InpaintError: if it is no dictionary.
+        InpaintError: if the object is no dictionary.
     """
     if type(top) is dict:
         inner = top.get("state_dict", next(iter(top.values())) if len(top) == 1 else None)

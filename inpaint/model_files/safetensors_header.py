@@ -1,7 +1,7 @@
-"""What a safetensors file holds.
+"""Read the header of a safetensors file.
 
-It is 8 bytes of header length, a JSON header, then the tensors' bytes without holes. The header is read here by hand:
-`safetensors.safe_open` maps the whole file, which fails where the file is larger than memory.
+The file consists of the header length (8 bytes), a JSON header, and the tensors' bytes without gaps. The header is not
+read with `safetensors.safe_open`, since that maps the whole file, which fails if the file is larger than memory.
 
 Source: https://github.com/huggingface/safetensors#format.
 """
@@ -25,21 +25,22 @@ DTYPE_BITS = {
     **dict.fromkeys(("F64", "U64", "I64", "C64"), 64),
 }
 
-# Signs that an entry may have at most, generously, for what trainers write into metadata counts too. JSON of anything
-# else would take a hundred times its length once it is parsed, which only a short header may.
-SHORT = 1_000_000
-SIGNS = {b"{": 2, b"[": 4, b",": 12, b'"': 16}
+# Upper bounds of JSON tokens per tensor. They keep a hostile header from expanding a hundredfold when it is parsed.
+# They are generous, because the metadata that trainers write is counted too.
+MAX_JSON_TOKENS = {b"{": 2, b"[": 4, b",": 12, b'"': 16}
+# Headers up to this size are parsed without counting. Even expanded a hundredfold, they fit into memory.
+UNCOUNTED_BYTES = 1_000_000
 
 
 def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
-    """The tensors of a safetensors file, by name. Reads the header and nothing else.
+    """Return the tensors of a safetensors file, by name. Only the header is read.
 
     Args:
-        file: at its start.
-        file_bytes: how long the whole file is.
+        file: the open file, at its start.
+        file_bytes: size of the whole file in bytes.
 
     Raises:
-        InpaintError: if header and length do not agree, or it is no header.
+        InpaintError: if the header is damaged, or does not match the size of the file.
     """
     start = file.read(9)
     length = int.from_bytes(start[:8], "little")
@@ -54,14 +55,14 @@ def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
     text = start[8:] + file.read(length - 1)
     if not text.startswith(b"{"):
         damaged("a header that is a JSON object", f"one that begins {text[:20]!r}")
-    for sign, most in SIGNS.items() if length > SHORT else ():
-        if text.count(sign) > most * MAX_TENSORS:
-            damaged(f"a header of at most {MAX_TENSORS:,} tensors", f"{text.count(sign):,} times {sign.decode()}")
+    for token, most in MAX_JSON_TOKENS.items() if length > UNCOUNTED_BYTES else ():
+        if text.count(token) > most * MAX_TENSORS:
+            damaged(f"a header of at most {MAX_TENSORS:,} tensors", f"{text.count(token):,} times {token.decode()}")
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except RecursionError:
         damaged("a header of flat JSON", "JSON nested too deep to read")
-    except ValueError as error:  # not UTF-8, not JSON, a number too long, or a name that stands twice
+    except ValueError as error:  # not UTF-8, not JSON, a number with too many digits, or a duplicate name
         damaged("a header of JSON", str(error))
     header.pop("__metadata__", None)
     if len(header) > MAX_TENSORS:
@@ -76,7 +77,8 @@ def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
 
 
 def _read_entry(name: str, entry: Any) -> tuple[Stored, int, int]:
-    # There are thousands of these in a file: no check is more than a few calls.
+    """Return the tensor of one entry, and where its bytes begin and end."""
+    # A file has thousands of entries, so the checks use few calls.
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         numbers = [*shape, begin, end]
@@ -97,6 +99,7 @@ def _read_entry(name: str, entry: Any) -> tuple[Stored, int, int]:
 
 
 def _check_layout(places: list[tuple[int, int, str]], data_bytes: int) -> None:
+    """Check that tensors of (begin, end, name) fill the data without gaps or overlaps."""
     position = 0
     for begin, end, name in places:
         if begin != position:
@@ -109,6 +112,7 @@ def _check_layout(places: list[tuple[int, int, str]], data_bytes: int) -> None:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    """Build a dict for `json.loads`. Raises ValueError if a name occurs twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         name, count = Counter(name for name, _ in pairs).most_common(1)[0]

@@ -1,4 +1,4 @@
-"""The tensors that a model's file describes, read in milliseconds and without loading a weight."""
+"""List the tensors of a model file, in milliseconds and without loading weights."""
 
 from __future__ import annotations
 
@@ -30,27 +30,28 @@ READERS: dict[Format, Callable[[BinaryIO, int], dict[str, Stored]]] = {
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file.
-
-    changed: when it last was, in nanoseconds. tensors: by name, in the file's order; none of a legacy pickle, which
-    cannot be read safely.
-    """
+    """One model file and its tensors."""
 
     path: Path
+    """Path of the file."""
     format: Format
+    """File format."""
     bytes: int
+    """File size in bytes."""
     changed: int
+    """Time of the last change, in nanoseconds."""
     tensors: Mapping[str, Stored] = field(repr=False, compare=False)
+    """The tensors by name, in file order. Empty for a legacy pickle, which cannot be read safely."""
 
 
 def read_stored(path: str | Path) -> StoredFile:
-    """Read what a file describes. The last files read are remembered until they change.
+    """Read the header of a model file. Results are cached until the file changes.
 
     Args:
         path: a .safetensors, .sft, .gguf, .ckpt, .pt, .pth or .bin file.
 
     Raises:
-        InpaintError: if the file is missing, cannot be read, or is truncated, damaged, or not what its name says.
+        InpaintError: if the file is missing, unreadable, truncated or damaged, or does not match its suffix.
     """
     path = Path(path)
     with about_file(path):
@@ -60,8 +61,8 @@ def read_stored(path: str | Path) -> StoredFile:
         return _read((path, stat.st_size, stat.st_mtime_ns))
 
 
-def _read_now(asked: tuple[Path, int, int]) -> StoredFile:
-    path, size, changed = asked
+def _read_now(key: tuple[Path, int, int]) -> StoredFile:
+    path, size, changed = key
     with path.open("rb") as file:
         start = file.read(512)
         file.seek(0)
@@ -76,15 +77,15 @@ def _read_now(asked: tuple[Path, int, int]) -> StoredFile:
         return StoredFile(path, format, size, changed, READERS[format](file, size))
 
 
-# About 300 bytes a tensor.
+# The cache takes about 300 bytes per tensor.
 _read = LRUCache(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
 
 
 def _refuse_text(start: bytes) -> None:
-    """A failed download often leaves a web page, an error message or a Git LFS pointer under the model's name."""
+    """Refuse text: a failed download often saves a web page, an error message or a Git LFS pointer as the model."""
     if not start:
         raise InpaintError("the file is empty. Download it again.")
-    if not re.match(rb"(\xef\xbb\xbf)?[\t\r\n -~]{8}", start):  # no model file starts with eight letters
+    if not re.match(rb"(\xef\xbb\xbf)?[\t\r\n -~]{8}", start):  # no model file starts with eight printable characters
         return
     kind = "a web page" if re.search(rb"<(!doctype|html|head)", start, re.IGNORECASE) else "text"
     raise InpaintError(
@@ -94,6 +95,7 @@ def _refuse_text(start: bytes) -> None:
 
 
 def _check_legacy_pickle(start: bytes) -> None:
+    """Refuse a file that starts like another format."""
     if start[8:9] == b"{":
         damaged("a PyTorch pickle", "a safetensors file", "Rename it to end in .safetensors.")
     if start.startswith(b"GGUF"):

@@ -1,4 +1,4 @@
-"""Tensors as files describe them, and what is wrong with a file that describes them badly."""
+"""The record of one tensor in a file, the limits of file headers, and the errors for damaged files."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from ..core.errors import InpaintError
 
 
 class Stored(NamedTuple):
-    """One tensor of a file, unread.
-
-    dtype: as the file's format names it ("F16", "F8_E4M3", "Q4_K"). shape: as torch has it. bytes: in the file.
-    """
+    """One tensor of a file, as its header describes it."""
 
     dtype: str
+    """The dtype, as the file format names it ("F16", "F8_E4M3", "Q4_K")."""
     shape: tuple[int, ...]
+    """The shape, in torch's order."""
     bytes: int
+    """Size in the file, in bytes."""
 
 
-# No file of a model describes itself in more; a hostile one costs memory and time by it.
+# Limits the memory and time that a hostile header can cost. No model has a larger header.
 MAX_HEADER_BYTES = 16_000_000
 MAX_DIMENSIONS = 32
-# The largest known have 5,000.
+# The largest known models have 5,000 tensors.
 MAX_TENSORS = 32_768
 
 
 def truncated(described: str, held: int) -> NoReturn:
+    """Raise the error for a file that is shorter than its header describes."""
     raise InpaintError(f"the file is truncated: {described}, the file holds {held:,}. Download it again.")
 
 
 def damaged(expected: str, got: str, todo: str = "Download it again.") -> NoReturn:
+    """Raise the error for a file with invalid content."""
     raise InpaintError(f"the file is damaged: expected {expected}, got {got}. {todo}")

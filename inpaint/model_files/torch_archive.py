@@ -1,8 +1,9 @@
-"""The zip archives that PyTorch writes: NAME/data.pkl, a pickle that describes tensors, and NAME/data/KEY, their bytes.
+"""Read the zip archives that PyTorch writes.
 
-TorchScript writes them with NAME/constants.pkl and NAME/code/ besides, which nothing here ever opens.
+NAME/data.pkl is a pickle that describes tensors. NAME/data/KEY holds their bytes. TorchScript archives also have
+NAME/constants.pkl and NAME/code/, which are never opened here.
 
-Source: torch.serialization of PyTorch, and caffe2/serialize/inline_container.h of it.
+Source: torch.serialization and caffe2/serialize/inline_container.h of PyTorch.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from ..core.errors import InpaintError
 from .stored_tensors import damaged
 
 MAX_PICKLE_BYTES = 8_000_000
-# About 20,000 tensors. Python's zipfile needs 20 times the memory.
+# Enough for about 20,000 tensors. Python's zipfile needs 20 times as much memory.
 MAX_DIRECTORY_BYTES = 2_000_000
 
 
 class TorchArchive:
-    """One that is open, its directory read and checked.
+    """An open archive whose directory was read and checked.
 
-    script: whether it is one of TorchScript. storages: bytes of each storage, by key.
+    Attributes:
+        script: whether it is a TorchScript archive.
+        storages: size in bytes of each storage, by key.
     """
 
     def __init__(self, archive: zipfile.ZipFile, bounded: _BoundedReads, file_bytes: int):
@@ -34,17 +37,18 @@ class TorchArchive:
             raise InpaintError("expected a PyTorch file, got another zip archive. Unpack it first.")
         self._root = root = roots[0]
         self.script = root + "constants.pkl" in sizes or any(name.startswith(root + "code/") for name in sizes)
-        read = (root + "data.pkl", root + "data/")
+        data = (root + "data.pkl", root + "data/")
         for entry in archive.infolist():
-            # What TorchScript compresses is its code.
-            if self.script and not entry.filename.startswith(read):
+            # TorchScript compresses its code, which is not read.
+            if self.script and not entry.filename.startswith(data):
                 continue
             if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
                 damaged("an archive of uncompressed entries", f"{entry.filename[:200]!r} compressed")
         total = sum(entry.compress_size for entry in archive.infolist())
         if len(sizes) < len(archive.infolist()) or total > file_bytes:
             damaged(
-                f"entries of at most {file_bytes:,} bytes, each name once", f"{len(archive.infolist())} of {total:,}"
+                f"entries of at most {file_bytes:,} bytes in all, each name once",
+                f"{len(archive.infolist())} entries of {total:,} bytes",
             )
         if sizes[root + "data.pkl"] > MAX_PICKLE_BYTES:
             damaged(f"a data.pkl of at most {MAX_PICKLE_BYTES:,} bytes", f"{sizes[root + 'data.pkl']:,}")
@@ -52,18 +56,18 @@ class TorchArchive:
         self.storages = {name.removeprefix(start): size for name, size in sizes.items() if name.startswith(start)}
 
     def pickle(self) -> bytes:
-        """The data.pkl, unread."""
+        """Return the bytes of data.pkl."""
         return self._read("data.pkl", MAX_PICKLE_BYTES)
 
     def storage(self, key: str) -> bytes:
-        """The bytes of one of `storages`."""
+        """Return the bytes of one of `storages`."""
         return self._read(f"data/{key}", self.storages[key])
 
     def little_endian(self) -> bool:
-        """Whether numbers in it have their least byte first, as on every computer that this runs on."""
+        """Whether its numbers are little-endian, as on every computer that this runs on."""
         try:
             return self._read("byteorder", 100).strip() != b"big"
-        except KeyError:  # older files do not say
+        except KeyError:  # older files lack this entry; they are taken as little-endian
             return True
 
     def _read(self, name: str, most: int) -> bytes:
@@ -73,15 +77,15 @@ class TorchArchive:
 
 @contextmanager
 def opened(file: BinaryIO, file_bytes: int) -> Iterator[TorchArchive]:
-    """A PyTorch zip archive.
+    """Open a PyTorch zip archive for reading.
 
     Args:
-        file: at its start.
-        file_bytes: how long the whole file is.
+        file: the open file, at its start.
+        file_bytes: size of the whole file in bytes.
 
     Raises:
-        InpaintError: if it is another archive, its directory does not fit it, or what is read of it meanwhile is not
-            what its checksum says.
+        InpaintError: if it is another kind of archive, its directory is damaged, or an entry that is read inside the
+            context fails its checksum.
     """
     bounded = _BoundedReads(file, MAX_DIRECTORY_BYTES)
     archive: Any = bounded
@@ -97,7 +101,7 @@ def opened(file: BinaryIO, file_bytes: int) -> Iterator[TorchArchive]:
 
 
 class _BoundedReads:
-    """A file of which no read is longer than `limit`: zipfile reads as much as a file claims its directory to be."""
+    """A file that refuses reads longer than `limit`, since zipfile trusts the directory size that a file claims."""
 
     def __init__(self, file: BinaryIO, limit: int):
         self.limit, self._file = limit, file

@@ -1,9 +1,9 @@
-"""The tensors of a TorchScript archive, or of another zip archive of PyTorch's, read as data: nothing in it is run.
+"""Read the tensors of a TorchScript or other PyTorch zip archive as data, without running any of it.
 
-`torch.jit.load` compiles the code that such an archive carries, and may run some of it; no option of torch's keeps it
-from that. The tensors need no code: NAME/data.pkl describes a module as nested dictionaries of attributes, and
-NAME/data/KEY hold their bytes. The pickle is walked as data; what it names is held against a short list; the archive's
-code is never opened.
+`torch.jit.load` compiles the code in such an archive and may run some of it. No option of torch prevents this. The
+tensors need no code: NAME/data.pkl describes a module as nested dictionaries of attributes, and NAME/data/KEY holds the
+bytes of its tensors. The pickle is interpreted as data, the names in it are checked against a short list, and the code
+is never opened.
 
 Source: torch/csrc/jit/serialization of PyTorch (export_module.cpp, pickler.cpp).
 """
@@ -25,8 +25,8 @@ from .pickle_header import state_dict_of
 from .stored_tensors import MAX_TENSORS, damaged
 from .torch_archive import opened
 
-# Classes of the archive's own are under this name. They are never looked up: what they hold is all that counts.
-OWN = "__torch__."
+# Prefix of the classes that the archive itself defines. They are never imported: only their attributes are read.
+OWN_PREFIX = "__torch__."
 _KNOWN = {
     "collections.OrderedDict",
     "torch.device",
@@ -34,7 +34,7 @@ _KNOWN = {
     *(f"torch.jit._pickle.build_{kind}list" for kind in ("int", "tensor", "double", "bool")),
     "torch.jit._pickle.restore_type_tag",
 }
-# The deepest known has 12 levels, and 900 modules.
+# The deepest known archive has 12 levels and 900 modules.
 _MAX_DEPTH = 64
 _MAX_MODULES, _MAX_ATTRIBUTES = 50_000, 1_000_000
 
@@ -47,21 +47,24 @@ _TORCH = {
 
 @dataclass(frozen=True)
 class Archived:
-    """A file whose tensors are known and unread.
-
-    script: whether it is TorchScript. tensors: by the path of attributes that leads to them ("model.0.weight"), as
-    `torch.jit.load(...).state_dict()` names them; of another archive by its own names.
-    """
+    """An archive whose tensors are described but not loaded."""
 
     path: Path
+    """Path of the file."""
     script: bool
+    """Whether it is a TorchScript archive."""
     tensors: Mapping[str, Placed] = field(repr=False)
+    """The tensors by name.
+
+    TorchScript names are attribute paths ("model.0.weight"), as in `torch.jit.load(...).state_dict()`. Other archives
+    have the names of their state dict.
+    """
 
     def load(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """These tensors, read; those that share memory in the archive share it here.
+        """Load these tensors. Tensors that share a storage in the archive share memory.
 
         Raises:
-            InpaintError: if the file is damaged there, or has changed meanwhile.
+            InpaintError: if one of them is damaged, or the file has changed since it was described.
         """
         wanted = {name: self.tensors[name] for name in names}
         with about_file(self.path), self.path.open("rb") as file, opened(file, self.path.stat().st_size) as archive:
@@ -69,26 +72,28 @@ class Archived:
             for tensor in wanted.values():
                 key, size = tensor.storage.key, tensor.storage.bytes
                 if archive.storages.get(key) != size:
-                    damaged(f"{size:,} bytes of storage {key[:200]!r}", "others: the file has changed")
+                    damaged(f"{size:,} bytes of storage {key[:200]!r}", "another size: the file has changed")
                 if key not in storages:
                     storages[key] = torch.empty(size, dtype=torch.uint8)
                     storages[key].numpy()[:] = np.frombuffer(archive.storage(key), np.uint8)
-            swap = not archive.little_endian()
-        return {name: _made(tensor, storages[tensor.storage.key], swap) for name, tensor in wanted.items()}
+            swap_bytes = not archive.little_endian()
+        return {name: _view(tensor, storages[tensor.storage.key], swap_bytes) for name, tensor in wanted.items()}
 
 
 def is_archive(path: str | Path) -> bool:
-    """Whether a file begins as a zip archive does."""
+    """Whether a file starts like a zip archive."""
     with about_file(Path(path)), open(path, "rb") as file:
         return file.read(4) == b"PK\x03\x04"
 
 
 def read_archive(path: str | Path) -> Archived:
-    """What an archive of PyTorch's holds: a TorchScript module, or a saved state dict.
+    """Describe the tensors of a TorchScript module or a saved state dict.
+
+    Objects other than tensors are ignored in a state dict.
 
     Raises:
-        InpaintError: if it cannot be read, is damaged or another archive, or is TorchScript that asks for anything but
-            containers and tensors. Other objects of a plain pickle are passed by.
+        InpaintError: if the file cannot be read, is damaged, is another kind of archive, or is TorchScript that refers
+            to anything but containers and tensors.
     """
     path = Path(path)
     with about_file(path):
@@ -98,30 +103,30 @@ def read_archive(path: str | Path) -> Archived:
         tensors = _attributes(top) if script else state_dict_of(top)
         for name, tensor in tensors.items():
             if tensor.dtype not in _TORCH:
-                damaged(f"weights, of a dtype that they have, in {name[:200]!r}", tensor.dtype)
-            if tensor.bytes > tensor.storage.bytes:  # by a stride of 0, which costs nothing to describe
+                damaged(f"a dtype of weights for {name[:200]!r}", tensor.dtype)
+            if tensor.bytes > tensor.storage.bytes:  # a stride of 0 can describe a huge tensor in a small file
                 damaged(f"{tensor.storage.bytes:,} bytes for {name[:200]!r}", f"shape {list(tensor.shape)}")
     return Archived(path, script, tensors)
 
 
 def _known_in_script(name: str) -> bool:
-    return name.startswith(OWN) or name in _KNOWN or is_storage_or_dtype(name)
+    return name.startswith(OWN_PREFIX) or name in _KNOWN or is_storage_or_dtype(name)
 
 
 def _attributes(top: Any) -> dict[str, Placed]:
-    """The tensors in a module and in its modules, by the path of attributes."""
+    """Return the tensors of a module and its submodules, by attribute path."""
     if not _is_module(top):
         damaged("a TorchScript module", top.name[:200] if type(top) is Foreign else type(top).__name__)
     found: dict[str, Placed] = {}
-    waiting, seen, looked_at = [("", top, 0)], 0, 0
-    while waiting:
-        prefix, module, depth = waiting.pop()
-        seen += 1
-        looked_at += len(module.state)
-        # A module in two places is named twice, and so on within: a short file can name more than there is room for.
-        if looked_at > _MAX_ATTRIBUTES:
+    pending, module_count, attribute_count = [("", top, 0)], 0, 0
+    while pending:
+        prefix, module, depth = pending.pop()
+        module_count += 1
+        attribute_count += len(module.state)
+        # A module may be an attribute of several modules: a short file can describe exponentially many paths.
+        if attribute_count > _MAX_ATTRIBUTES:
             damaged(f"at most {_MAX_ATTRIBUTES:,} attributes of modules", "more")
-        if seen > _MAX_MODULES or depth > _MAX_DEPTH or len(found) > MAX_TENSORS:
+        if module_count > _MAX_MODULES or depth > _MAX_DEPTH or len(found) > MAX_TENSORS:
             damaged(f"at most {_MAX_MODULES:,} modules, {_MAX_DEPTH} deep, of {MAX_TENSORS:,} tensors", "more")
         inner = []
         for name, value in module.state.items():
@@ -133,19 +138,20 @@ def _attributes(top: Any) -> dict[str, Placed]:
                 inner.append((f"{prefix}{name}.", value, depth + 1))
             if len(prefix) + len(name) > 1000:
                 damaged("names of at most 1,000 characters", f"{len(prefix) + len(name):,}")
-        waiting += reversed(inner)
+        pending += reversed(inner)
     return found
 
 
 def _is_module(value: Any) -> bool:
-    return type(value) is Foreign and value.name.startswith(OWN) and type(value.state) is dict
+    return type(value) is Foreign and value.name.startswith(OWN_PREFIX) and type(value.state) is dict
 
 
-def _made(tensor: Placed, storage: Tensor, swap: bool) -> Tensor:
+def _view(tensor: Placed, storage: Tensor, swap_bytes: bool) -> Tensor:
+    """Return a tensor as a view of its storage, a [bytes] uint8 tensor; a copy if bytes are swapped."""
     dtype = _TORCH[tensor.dtype]
-    whole = len(storage) // dtype.itemsize * dtype.itemsize
-    view = storage[:whole].view(dtype).as_strided(tensor.shape, tensor.stride, tensor.offset)
-    if not swap or not view.numel():
+    usable = len(storage) // dtype.itemsize * dtype.itemsize
+    view = storage[:usable].view(dtype).as_strided(tensor.shape, tensor.stride, tensor.offset)
+    if not swap_bytes or not view.numel():
         return view
     numbers = view.contiguous().view(-1, 1).view(torch.uint8)
     return numbers.flip(-1).view(dtype).view(tensor.shape)

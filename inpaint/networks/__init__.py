@@ -1,10 +1,10 @@
 """Networks that fill holes of a picture in one pass: LaMa, MI-GAN, MAT.
 
-kinds    from a file to a network, told by the names and shapes of its tensors
-lama, migan, mat    one architecture each
-network  what a network is to the rest
-grouping  which holes are filled together, and where each crop is taken
-apply    the holes of pictures, one after the other
+kinds              find the architecture of a file by its tensor names, and load it
+lama, migan, mat   one architecture each
+network            the interface of a network, and loading of its weights
+grouping           which holes are filled together, and where each crop is taken
+apply              fill the holes of pictures, one crop after the other
 """
 
 from .apply import Filled, fill_with

@@ -1,4 +1,4 @@
-"""Which holes of a picture are filled together, and what of the picture a network is shown for that."""
+"""Which holes of a picture are filled together, and which part of the picture the network sees for them."""
 
 from __future__ import annotations
 
@@ -13,54 +13,57 @@ from ..core.geometry import Box, Size
 from ..crops.plan import Context, Plan, place
 from .network import Grid
 
-# What is thinner than this share of a cell is filled cell by cell.
+# A hole too large for a crop is cut into cells if its thickness is at most this share of a cell's side.
 _THIN = 0.5
-# A cell is no smaller a part of a crop, along each side, however much context is asked for.
+# A cell's side is at least the crop's side divided by this, however large the context is.
 _MOST_CELLS = 8
-# No crop is smaller, in pixels.
+# The smallest side of a crop, in pixels.
 LEAST = 64
 
 
 class Parts(NamedTuple):
-    """numbers: [H, W] int32, the part that each pixel of the hole belongs to, from 1; 0 elsewhere. boxes: the smallest
-    around each part. holes: how many there were before near ones were taken together and long ones cut."""
+    """The masked pixels of a picture, divided into parts. Each part is filled in one crop."""
 
     numbers: Tensor
+    """[H, W] int32, the number of the part that each masked pixel belongs to, from 1; 0 outside the mask."""
     boxes: list[Box]
+    """The smallest box around each part, in the order of their numbers."""
     holes: int
+    """The number of holes, before near ones were grouped and long ones cut."""
 
 
 class Windows(NamedTuple):
-    """What a network is shown of a picture, and how large.
-
-    context: how much around a hole. most: the longest side of a crop, in pixels of the crop, where the network takes
-    several sizes.
-    """
+    """How crops of a picture are planned for a network."""
 
     picture: Size
+    """The size of the picture."""
     grid: Grid
+    """The crop sizes that the network takes."""
     context: Context
+    """How much of the picture is shown around a hole."""
     most: int
+    """The longest side of a crop, in pixels of the crop. A network of fixed size ignores it."""
 
     @property
     def native(self) -> int:
+        """Side of the square that a crop shows at least, in pixels."""
         return self.grid.native if self.grid.fixed else min(self.grid.native, self.most)
 
     @property
     def longest(self) -> int:
-        """Of a crop that is not reduced."""
+        """Longest side of a crop that is not reduced, in pixels."""
         return self.grid.native if self.grid.fixed else self.most
 
     def holds(self, box: Box, side: int) -> bool:
-        """Whether a box and its context go into a square of this side at the picture's own scale."""
+        """True if a box with its context fits into a square of this side, at the picture's own scale."""
         shown = self.context.around(box, self.picture)
         return max(shown.width, shown.height) <= side
 
     def plan(self, box: Box) -> Plan:
-        """Where to crop around a hole, at the picture's own scale where that fits the network.
+        """Plan the crop around a hole, at the picture's own scale if it fits the network.
 
-        The native square is shown where there is so much picture. What overhangs the picture is its mirror image, with
-        the holes in it.
+        The crop shows at least the native square, as far as the picture is large enough. Beyond the picture's border it
+        shows the mirror image, holes included.
         """
         native, multiple = self.native, self.grid.multiple
         square = place(box, Size(native, native), self.picture, box).within(self.picture)
@@ -80,15 +83,17 @@ class Windows(NamedTuple):
 
 
 def parts_of(hole: Tensor, windows: Windows) -> Parts:
-    """The holes of a picture as they are filled: near ones together, as long as one native crop shows them all; one
-    that is too large for a crop at the picture's scale, but thin, as a scratch is, cell by cell.
+    """Divide the masked pixels of a picture into the parts that are filled one after the other.
+
+    Near holes become one part if one native crop shows them all. A hole that is too large for a crop at the picture's
+    own scale, but thin, such as a scratch, is cut into square cells first.
 
     Args:
-        hole: [H, W] bool.
-        windows: what the network is shown.
+        hole: [H, W] bool, the masked pixels.
+        windows: how crops are planned.
 
     Returns:
-        the parts from top to bottom. Each pixel of the hole is in one.
+        the parts from top to bottom. Each masked pixel is in exactly one.
     """
     import cv2
 
@@ -110,15 +115,19 @@ def parts_of(hole: Tensor, windows: Windows) -> Parts:
 
 
 def _thickness(hole: np.ndarray) -> float:
-    """Of the widest disc that fits in a hole [h, w]."""
+    """Diameter in pixels of the largest disc inside a hole, [h, w] bool."""
     import cv2
 
-    within = cv2.distanceTransform(np.pad(hole.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return 2 * float(within.max())
+    depth = cv2.distanceTransform(np.pad(hole.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return 2 * float(depth.max())
 
 
 def _cut(numbers: np.ndarray, number: int, box: Box, cell: int, first: int) -> dict[int, Box]:
-    """Number a hole anew, from `first` on, cell by cell, in place; the smallest boxes by number."""
+    """Cut a hole into cells and renumber their pixels in place, from `first` on.
+
+    Returns:
+        the smallest box around each cell's pixels, by its new number.
+    """
     boxes: dict[int, Box] = {}
     for y in range(box.y, box.bottom, cell):
         for x in range(box.x, box.right, cell):
@@ -133,8 +142,11 @@ def _cut(numbers: np.ndarray, number: int, box: Box, cell: int, first: int) -> d
 
 
 def _near(boxes: dict[int, Box], fit: Callable[[Box], bool]) -> dict[int, tuple[Box, list[int]]]:
-    """Boxes taken together, each with the first that it still fits with; by the number of the first: the box around
-    all, and their numbers."""
+    """Group boxes from top to bottom: each joins the first group that still fits with it.
+
+    Returns:
+        by the number of a group's first box: the box around the group, and the numbers of its members.
+    """
     together: dict[int, tuple[Box, list[int]]] = {}
     for number, box in sorted(boxes.items(), key=lambda item: (item[1].y, item[1].x)):
         for first, (around, members) in together.items():

@@ -1,4 +1,4 @@
-"""From a file to a network: which one it is, told by the names of its tensors before any of them is read."""
+"""Load a network from a file. Tensor names show which architecture it is, before any tensor is read."""
 
 from __future__ import annotations
 
@@ -14,54 +14,59 @@ from . import lama, mat, migan
 from .network import Network, Shapes
 
 KINDS = (lama.KIND, migan.KIND, mat.KIND)
-SUPPORTED = (
-    "Supported are LaMa (big-lama.pt, and its weights as .safetensors, .pth or .ckpt), MI-GAN (migan_traced.pt, "
-    "migan_512_places2.pt, migan_256_places2.pt) and MAT."
-)
+_NAMES = [f"{kind.label} ({kind.files})" if kind.files else kind.label for kind in KINDS]
+SUPPORTED = f"Supported are {', '.join(_NAMES[:-1])} and {_NAMES[-1]}."
 
 
 class Weights(NamedTuple):
-    """What a file holds. take: reads tensors of these names."""
+    """The tensors of a file."""
 
     shapes: Shapes
+    """The shape of each tensor, by its name."""
     take: Callable[[Iterable[str]], dict[str, Tensor]]
+    """Reads the tensors of these names."""
 
 
 def load_network(path: str | Path, read: Callable[[str], Any]) -> Network:
-    """Load a network from its file. Nothing in the file is run, whatever its format.
+    """Load a network from its file. No code in the file is run, whatever its format.
 
     Args:
-        path: of the file.
-        read: reads one that is no zip archive, as data: safetensors, and pickles as PyTorch wrote them before 2020.
+        path: the file.
+        read: reads a file that is not a zip archive, as data: safetensors, and pickles that PyTorch wrote before 2020.
+
+    Returns:
+        the network, in float32 on the CPU.
 
     Raises:
-        InpaintError: if the file cannot be read, holds another network, or needs a package that is not installed.
+        InpaintError: if the file cannot be read, holds an unknown network, or needs a package that is not installed.
     """
     path = Path(path)
     weights = _weights(path, read)
     for kind in KINDS:
         prefix = kind.find(weights.shapes)
         if prefix is not None:
-            held = weights.take(kind.names(prefix, weights.shapes))
+            tensors = weights.take(kind.names(prefix, weights.shapes))
             with about_file(path):
-                return kind.build({name.removeprefix(prefix): tensor for name, tensor in held.items()})
+                return kind.build({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     raise InpaintError(f"{path.name}: expected a network that fills holes, got {_looks(weights.shapes)}. {SUPPORTED}")
 
 
 def _weights(path: Path, read: Callable[[str], Any]) -> Weights:
+    """List the tensors of a file. Those of a zip archive are read only when they are taken."""
     if is_archive(path):
         archive = read_archive(path)
         return Weights({name: tensor.shape for name, tensor in archive.tensors.items()}, archive.load)
-    held = read(str(path))
-    entries = held.items() if isinstance(held, dict) else ()
+    content = read(str(path))
+    entries = content.items() if isinstance(content, dict) else ()
     tensors = {name: value for name, value in entries if isinstance(name, str) and isinstance(value, Tensor)}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     return Weights(shapes, lambda names: {name: tensors[name] for name in names})
 
 
 def _looks(shapes: Shapes) -> str:
+    """Describe a file that holds no known network, for the error."""
     if not shapes:
-        return "a file without tensors by name, such as Fooocus' patch or a frozen TorchScript"
+        return "a file without named tensors, such as Fooocus' patch or a frozen TorchScript"
     if set(shapes) == {"head"}:
         return "the head of Fooocus' inpaint patch, which Load Fooocus Inpaint Patch takes"
     some = ", ".join(f"{name!r}"[:60] for name in list(shapes)[:3])

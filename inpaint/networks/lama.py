@@ -1,4 +1,4 @@
-"""LaMa, as spandrel has it: a network of Fourier convolutions, which see the whole crop from the first block on.
+"""LaMa, from spandrel: a network of Fourier convolutions, which see the whole crop from the first block on.
 
 Source: Suvorov et al. 2021, Resolution-robust Large Mask Inpainting with Fourier Convolutions (WACV 2022),
 github.com/advimman/lama.
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
 
-# Three halvings. It was trained at 256 and made for more; a wider view gives it more texture to continue.
+# The network halves the crop three times, so sides are multiples of 8. It was trained on 256 pixels and generalizes to
+# more; a wider view gives it more texture to continue.
 _GRID = Grid(native=512, multiple=8, fixed=False)
 _WORKING = 1_500
 
@@ -25,10 +26,11 @@ def build(weights: dict[str, Tensor]) -> Network:
 
     with torch.device("meta"):
         module = LaMa(in_nc=4, out_nc=3)
-    # Named as spandrel does, whatever they were wrapped in.
+    # spandrel's names have this prefix; the prefix of the file is already removed.
     named = {f"model.{name}": weight for name, weight in weights.items()}
-    # Its Fourier transforms have no float16 everywhere, and lose too much by it: spandrel does not offer it.
+    # No float16: not every device has it for Fourier transforms, and it costs too much precision. spandrel does not
+    # offer it either.
     return Network("LaMa", filled_with("LaMa", module, named), _GRID, False, _WORKING)
 
 
-KIND = Kind("LaMa", find, ("model.",), build)
+KIND = Kind("LaMa", find, ("model.",), build, "big-lama.pt, and its weights as .safetensors, .pth or .ckpt")

@@ -1,6 +1,6 @@
-"""MAT, as spandrel's extra architectures have it: a transformer that fills large holes of pictures of 512 x 512.
+"""MAT, from spandrel_extra_arches: a transformer that fills large holes of pictures of 512 x 512 pixels.
 
-Its licence allows no commercial use, so the package that holds it is not brought along, and only this file imports it.
+Its licence allows no commercial use. So that package is not a dependency, and only this file imports it.
 
 Source: Li et al. 2022, MAT: Mask-Aware Transformer for Large Hole Image Inpainting (CVPR), github.com/fenglinglwb/MAT.
 """
@@ -30,7 +30,7 @@ def build(weights: dict[str, Tensor]) -> Network:
             "this is MAT, which needs a package that is not installed. Run this with ComfyUI's Python, and start "
             f"ComfyUI again: {INSTALL}\n{LICENCE}"
         ) from error
-    with torch.random.fork_rng(_devices()):  # it draws its first weights
+    with torch.random.fork_rng(_devices()):  # the constructor draws random weights
         generator = MAT().model
     module = Mat(filled_with("MAT", generator, weights)).eval()
     return Network("MAT", module, Grid(512, 512, True), False, _WORKING, LICENCE)
@@ -40,13 +40,15 @@ KIND = Kind("MAT", find, ("synthesis.", "mapping."), build)
 
 
 def _devices() -> list[int]:
-    """Of all cards, for the seed below is every card's."""
+    """The indices of all GPUs, because `torch.manual_seed` seeds every one of them."""
     return list(range(torch.cuda.device_count()))
 
 
 class Mat(nn.Module):
-    """MAT that draws the same at every run: it takes a style at random, and drops half of its features at random even
-    when it is not trained."""
+    """MAT with a fixed seed, so that every run gives the same result.
+
+    MAT itself takes a random style, and drops half of its features at random even in eval mode.
+    """
 
     def __init__(self, generator: nn.Module):
         super().__init__()
@@ -58,5 +60,5 @@ class Mat(nn.Module):
         style, label = self.get_buffer("style").expand(len(image), -1), image.new_zeros(len(image), 0)
         with torch.random.fork_rng(_devices()):
             torch.manual_seed(0)
-            made = self.generator(image * 2 - 1, 1 - hole, style, label, truncation_psi=1, noise_mode="none")
-        return (made / 2 + 0.5).clamp(0, 1)
+            filled = self.generator(image * 2 - 1, 1 - hole, style, label, truncation_psi=1, noise_mode="none")
+        return (filled / 2 + 0.5).clamp(0, 1)

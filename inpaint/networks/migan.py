@@ -1,7 +1,7 @@
 """MI-GAN: a small network that fills holes of pictures of exactly 256 or 512 pixels.
 
-An encoder halves the picture down to 4 x 4, a decoder doubles it back, and each of its levels is given the encoder's
-features of the same size. Convolutions are split into one that is 3 x 3 for each channel by itself and one that mixes
+An encoder halves the picture down to 4 x 4, and a decoder doubles it back. Each decoder level also receives the
+encoder's features of the same size. Convolutions are depthwise separable: 3 x 3 within each channel, then 1 x 1 across
 channels.
 
 Source: Sargsyan et al. 2023, MI-GAN: A Simple Baseline for Image Inpainting on Mobile Devices (ICCV), section 3.1 and
@@ -28,7 +28,7 @@ _WORKING = 3_000
 
 def find(shapes: Shapes) -> str | None:
     matches = [match for match in map(_LEVEL.fullmatch, shapes) if match]
-    # The larger networks that it learned from name this layer alike and have no second half of it.
+    # The larger networks that MI-GAN was distilled from share the first name, but have no separable `conv1`.
     return next((m[1] for m in matches if f"{m[1]}encoder.b{m[2]}.conv1.conv2.weight" in shapes), None)
 
 
@@ -41,15 +41,17 @@ def build(weights: dict[str, Tensor]) -> Network:
     return Network(f"MI-GAN {side}", filled_with("MI-GAN", module, weights), Grid(side, side, True), True, _WORKING)
 
 
-KIND = Kind("MI-GAN", find, ("encoder.", "synthesis."), build)
+_FILES = "migan_traced.pt, migan_512_places2.pt, migan_256_places2.pt"
+KIND = Kind("MI-GAN", find, ("encoder.", "synthesis."), build, _FILES)
 
 
 def _levels(side: int) -> list[int]:
-    """From the picture's side down to 4."""
+    """The sides of all levels in pixels, from the picture's side down to 4."""
     return [side >> step for step in range(side.bit_length() - 2)]
 
 
 def _channels(weights: Mapping[str, Tensor], res: int) -> int:
+    """The number of channels of the level with this side in pixels."""
     weight = weights.get(f"encoder.b{res}.conv1.conv2.weight")
     if weight is None or weight.ndim != 4:
         raise InpaintError(f"looks like MI-GAN, but its level of {res} pixels is missing. Download it again.")
@@ -57,7 +59,11 @@ def _channels(weights: Mapping[str, Tensor], res: int) -> int:
 
 
 class MiGan(nn.Module):
-    """channels: of each level, by its side in pixels, the picture's first and 4 last."""
+    """Encoder and decoder.
+
+    Args:
+        channels: the number of channels of each level, by its side in pixels, from the picture's side down to 4.
+    """
 
     def __init__(self, channels: Mapping[int, int]):
         super().__init__()
@@ -66,8 +72,8 @@ class MiGan(nn.Module):
     def forward(self, image: Tensor, hole: Tensor) -> Tensor:
         """image: [B, 3, side, side] in 0..1. hole: [B, 1, side, side], 1 where to fill. Returns pictures in 0..1."""
         known = 1 - hole
-        given = torch.cat([known - 0.5, (image * 2 - 1) * known], dim=1)
-        return (self.synthesis(*self.encoder(given)) / 2 + 0.5).clamp(0, 1)
+        inputs = torch.cat([known - 0.5, (image * 2 - 1) * known], dim=1)
+        return (self.synthesis(*self.encoder(inputs)) / 2 + 0.5).clamp(0, 1)
 
 
 class Encoder(nn.Module):
@@ -78,7 +84,7 @@ class Encoder(nn.Module):
             self.add_module(f"b{res}", EncoderLevel(channels[res], channels[below], res == self.levels[0], res > 4))
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-        """[B, 4, side, side] to the features of the last level, and those of every level by its side."""
+        """Encode [B, 4, side, side]. Returns the output of the last level, and the features of every level by side."""
         features = {}
         for res in self.levels:
             features[res], x = getattr(self, f"b{res}")(x)
@@ -109,7 +115,7 @@ class Synthesis(nn.Module):
             above = channels[res]
 
     def forward(self, x: Tensor, features: Mapping[int, Tensor]) -> Tensor:
-        """Features of the last level, and those of every one, to pictures [B, 3, side, side] in -1..1."""
+        """Decode what the encoder returned. Returns pictures [B, 3, side, side], about -1..1."""
         image = None
         for res in self.levels:
             x, image = getattr(self, f"b{res}")(x, features[res], image)
@@ -133,7 +139,14 @@ class SynthesisLevel(nn.Module):
 
 
 class Separable(nn.Module):
-    """noise: the side of a fixed noise that is added; 0 for none."""
+    """A depthwise separable convolution, optionally with resampling and added noise.
+
+    Args:
+        inputs, outputs: numbers of channels.
+        down: halve the size between the two convolutions.
+        up: double the size after them.
+        noise: side in pixels of the fixed noise that is added; 0 for none.
+    """
 
     def __init__(self, inputs: int, outputs: int, down: bool = False, up: bool = False, noise: int = 0):
         super().__init__()
@@ -159,7 +172,7 @@ class Separable(nn.Module):
 
 
 class Halve(nn.Module):
-    """Half the size, by a blur that the file holds."""
+    """Halve the size with a blur. The file holds its weights."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -170,7 +183,7 @@ class Halve(nn.Module):
 
 
 class Double(nn.Module):
-    """Twice the size: zeros between the pixels, and a blur. The file holds both."""
+    """Double the size: insert zeros between the pixels, then blur. The file holds the weights of both steps."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -182,5 +195,5 @@ class Double(nn.Module):
 
 
 def activated(x: Tensor) -> Tensor:
-    """A leaky ReLU that keeps the spread of its input, and bounds it."""
+    """A leaky ReLU, scaled to preserve the variance and clamped to -256..256."""
     return F.leaky_relu(x, 0.2).mul_(math.sqrt(2)).clamp_(-256, 256)

@@ -1,12 +1,12 @@
-"""A fill made of pieces of the picture itself.
+"""A fill made of pieces of the picture itself (PatchMatch).
 
-coarse_to_fine   from coarse to fine, until every patch of the fill is like one that is known
-levels        a picture and its hole at half, a quarter ... of its size
-first_guess   what is in the hole of the smallest of them
-patch         where the patches of a picture are
-space         patches as points, so that near ones look alike
-nearest       for every patch over the hole the known one most like it
-votes         what those patches make of every pixel
+coarse_to_fine   the fill, from the coarsest pyramid level to the finest
+levels           the pyramid: the picture and its hole at full size, half, a quarter ...
+first_guess      the initial fill of the coarsest level
+patch            the size of a patch, and where the patches of a picture are
+space            patches as points of few dimensions: similar patches are near each other
+nearest          the nearest-neighbour field: for every patch over the hole, the most similar known patch
+votes            the value of every pixel, from the matches of the patches that cover it
 """
 
 from .coarse_to_fine import fill_patchmatch

@@ -1,7 +1,7 @@
-"""The fill: from coarse to fine, every patch of it is to be like one that is known.
+"""The PatchMatch fill, from coarse to fine: every patch over the hole becomes similar to a known patch.
 
-A pixel is filled where its mask is above 0, however little. Every other pixel stays bit for bit what it was, and so
-does alpha everywhere.
+A pixel is filled if its mask value is above 0, however small. All other pixels, and alpha everywhere, stay
+bit-identical.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from .nearest import NearestPatches
 from .space import COLORS
 from .votes import Votes
 
+# Progress is reported in so many parts per picture.
 PARTS = 100
 SMALLEST_PATCH, LARGEST_PATCH = 3, 15
-# The picture is looked at this far around its holes: in longer sides of the box around them, and in pixels at least.
-AROUND, LEAST_AROUND = 1.5, 256
-# Rounds of search and vote on the finest level, the one above it, and all further ones; and searches to begin with.
+# Sources are searched within this margin around the box of the holes: a multiple of its longer side, and at least so
+# many pixels.
+MARGIN, MIN_MARGIN = 1.5, 256
+# Rounds of search and vote on the finest level, on the next coarser one, and on each of the rest.
 ROUNDS = (3, 8, 30)
+# Searches in the very first round, which starts from random matches.
 FIRST_SEARCHES = 6
 
 
@@ -46,33 +49,35 @@ def fill_patchmatch(
 ) -> Tensor:
     """Fill the masked area with texture and structure from elsewhere in the picture.
 
-    Each picture is filled on its own. Sources are whole patches that are known: those around a hole, or several near
-    each other, within one and a half times the longer side of the box around them, and at least 256 pixels; or, if
-    `source` is given, those in it, however far away. Where nowhere a whole patch is known, smaller ones are taken.
-    Colors are those of the sources, shifted by up to 6 % of the picture's range in brightness and 3 % in color so
-    that light goes on, and never beyond the range of all that may be a source. Values far beyond the picture's usual
-    range are cut in the fill. What the hole held, NaN included, plays no part; pixels outside it that are not finite do
-    not either. A picture with nothing to go by becomes 0.5.
+    Each picture is filled on its own. Sources are patches that consist of known pixels only. They are searched around
+    the box of a hole, or of several near holes: within 1.5 times the box's longer side, and at least 256 pixels. If
+    `source` is given, they are searched in all of it, however far away. If no patch of full size is known, smaller ones
+    are used.
 
-    It takes about 200 bytes for each pixel that is looked at, and time by the pixels that are filled.
+    Colors are those of the sources. They may be shifted by up to 6 % of the picture's range in brightness and 3 % in
+    color, so that a light gradient continues into the hole. They stay within the range of the possible sources.
+    Outliers far beyond the picture's usual range are clamped in the fill. The old content of the hole is ignored, and
+    so are non-finite pixels outside it. A picture without known pixels is filled with 0.5.
+
+    Memory is about 200 bytes per pixel of the searched area. Time grows with the number of filled pixels.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4.
         mask: [B, H, W] float; above 0 is filled.
-        source: [B, H, W] float; from 0.5 on, texture may be taken from here. None allows all that is known.
-        seed: another seed gives another fill; the same gives the same to the bit on the same device.
-        patch: side of a patch in pixels, 3 to 15: larger ones keep larger structures, and take longer.
-        progress: called many times with parts done and parts in all; what it raises ends the work.
+        source: [B, H, W] float; texture may be taken where it is 0.5 or more. None allows all known pixels.
+        seed: random seed; the same seed gives a bit-identical fill on the same device.
+        patch: side of a patch in pixels, 3 to 15; larger patches keep larger structures and take longer.
+        progress: called many times with parts done and parts in total; an exception that it raises stops the fill.
 
     Returns:
         [B, H, W, C], same dtype and device; computed in float32.
 
     Raises:
         InpaintError: if `image` is not a picture, a mask does not fit it, the patch is too small or large, or a picture
-            with something to fill has nothing known in its `source`.
+            with a hole has no known pixel in its `source`.
 
-    Source: Wexler, Shechtman and Irani 2007, doi:10.1109/TPAMI.2007.60, on PatchMatch; the grain beside the colors
-        from Newson et al. 2014, doi:10.1137/140954933; shifted colors from Darabi et al. 2012,
+    Source: Wexler, Shechtman and Irani 2007, doi:10.1109/TPAMI.2007.60, with PatchMatch as the search; grain channels
+        beside the colors from Newson et al. 2014, doi:10.1137/140954933; shifted colors from Darabi et al. 2012,
         doi:10.1145/2185520.2185578.
     """
     check_fits(image, mask)
@@ -112,8 +117,8 @@ def fill_patchmatch(
 def _fill_apart(
     frame: Tensor, hole: Tensor, known: Tensor, usable: Tensor, seed: int, patch: int, report: Callable[[int], None]
 ) -> None:
-    """Fill near holes together and far ones by themselves, for what is looked at costs memory."""
-    regions = regions_of(hole, Context(pixels=LEAST_AROUND // 2))
+    """Fill groups of near holes one after the other: a window around each takes less memory than one around all."""
+    regions = regions_of(hole, Context(pixels=MIN_MARGIN // 2))
     for number, region in enumerate(regions):
 
         def part_report(done: int, number: int = number) -> None:
@@ -125,23 +130,24 @@ def _fill_apart(
 
 
 def _allowed(image: Tensor, source: Tensor) -> Tensor:
+    """[B, H, W] bool: where texture may be taken from."""
     if tuple(getattr(source, "shape", ())) != image.shape[:3]:
         raise InpaintError(
             f"source: expected {list(image.shape[:3])} to fit the image, got {list(getattr(source, 'shape', ()))}. "
-            "Resize it to the image, and give as many as pictures."
+            "Resize it to the image, and give one mask per picture."
         )
     return source.to(image.device) >= 0.5
 
 
 def _around(box: Box, usable: Tensor) -> Box:
-    """The part of a picture that is looked at to fill a hole in this box; all of it that is usable, if none is near."""
-    margin = max(int(AROUND * max(box.width, box.height)), LEAST_AROUND)
+    """The window to search for sources for a hole in this box. It includes all usable pixels if none is near."""
+    margin = max(int(MARGIN * max(box.width, box.height)), MIN_MARGIN)
     near = box.widened(margin, margin).within(Size(usable.shape[1], usable.shape[0]))
     return near if usable[near.slices].any() else box.join(_box(usable))
 
 
 def _box(area: Tensor) -> Box:
-    """The smallest around an area [H, W] bool, of which some is there."""
+    """The smallest box around an area, [H, W] bool, that is not empty."""
     (box,) = mask_boxes(area[None].float())
     assert box is not None
     return box
@@ -150,72 +156,76 @@ def _box(area: Tensor) -> Box:
 def _fill(
     frame: Tensor, hole: Tensor, known: Tensor, usable: Tensor, seed: int, patch: int, report: Callable[[int], None]
 ) -> None:
-    """Fill a picture [H, W, C] in place, from what is usable."""
+    """Fill one picture, [H, W, C], in place with texture from its usable pixels."""
     colors = frame[..., :3].float()
     low, span = _range(colors[known])
     start = ((colors - low) / span).clamp(-1, 2).masked_fill(~known[..., None], 0)
-    made = _complete(start, ~known, usable, patch, torch.Generator(frame.device).manual_seed(seed), report)
+    filled = _complete(start, ~known, usable, patch, torch.Generator(frame.device).manual_seed(seed), report)
 
     darkest, brightest = colors[usable].amin(dim=0), colors[usable].amax(dim=0)
-    made = (made[hole] * span + low).clamp(darkest, brightest)
-    frame[..., :3][hole] = made.to(frame.dtype)
+    values = (filled[hole] * span + low).clamp(darkest, brightest)
+    frame[..., :3][hole] = values.to(frame.dtype)
 
 
 def _range(values: Tensor) -> tuple[float, float]:
-    """The lowest of these [N, 3], and how far they go from there; without the few in a thousand that lie far out."""
+    """The lowest of the values [N, 3] and their span. The outermost 0.1 % at either end are left out if they lie far
+    from the rest."""
     values = values.flatten()
-    some = values[:: max(len(values) // 2**18, 1)].double()
-    ends = torch.quantile(some, torch.tensor([0.001, 0.999], dtype=some.dtype, device=some.device))
+    sample = values[:: max(len(values) // 2**18, 1)].double()
+    ends = torch.quantile(sample, torch.tensor([0.001, 0.999], dtype=sample.dtype, device=sample.device))
     low, high = (float(end) for end in ends)
-    least, most = float(values.min()), float(values.max())
-    if most - least <= 2 * (high - low):
-        low, high = least, most
+    lowest, highest = float(values.min()), float(values.max())
+    if highest - lowest <= 2 * (high - low):
+        low, high = lowest, highest
     return low, high - low if high > low else 1.0
 
 
 def _complete(
     colors: Tensor, hole: Tensor, usable: Tensor, patch: int, random: torch.Generator, report: Callable[[int], None]
 ) -> Tensor:
-    """The picture [H, W, 3] with something in the hole."""
+    """The picture, [H, W, 3], with its hole filled."""
     levels = levels_of(colors, hole, usable, patch)
     rounds = [ROUNDS[min(number, len(ROUNDS) - 1)] for number in range(len(levels))]
     work = [len(level.wanted()) for level in levels]
-    all_of_it = sum(size * count for size, count in zip(work, rounds, strict=True))
+    total = sum(size * count for size, count in zip(work, rounds, strict=True))
     done = 0
-    above: tuple[Level, NearestPatches] | None = None
+    coarser: tuple[Level, NearestPatches] | None = None
     for number, level in reversed(list(enumerate(levels))):
         nearest = NearestPatches(level.picture, level.sources(), level.wanted(), level.patch, random)
         votes = Votes(level, nearest.corners)
         searches = 1
-        if above is None:
+        if coarser is None:
             level.fill(peeled(level.picture, level.hole, level.sources(), level.patch, random)[level.hole])
             searches = FIRST_SEARCHES
         else:
-            guess, shade = _enlarged(*above, level, nearest.corners)
+            guess, shade = _enlarged(*coarser, level, nearest.corners)
             nearest.start_from(guess)
             level.fill(votes.mean(nearest.found, torch.zeros_like(nearest.distance), shade))
-        for again in range(rounds[number]):
+        for repeat in range(rounds[number]):
             nearest.look_at(level.picture)
             for _ in range(searches):
                 nearest.improve()
             searches = 1
-            last = number == 0 and again == rounds[0] - 1
-            elected = votes.weightiest if last else votes.mean
-            level.fill(elected(nearest.found, nearest.distance, nearest.shade()))
+            last = number == 0 and repeat == rounds[0] - 1
+            vote = votes.weightiest if last else votes.mean
+            level.fill(vote(nearest.found, nearest.distance, nearest.shade()))
             done += work[number]
-            report(done * PARTS // all_of_it)
-        above = level, nearest
+            report(done * PARTS // total)
+        coarser = level, nearest
     return levels[0].picture[..., :COLORS]
 
 
-def _enlarged(above: Level, nearest: NearestPatches, level: Level, corners: Tensor) -> tuple[Tensor, Tensor]:
-    """For each of these corners [N] of a level what was found in the one above: a guess [N], and its shade [N, 3].
+def _enlarged(coarser: Level, nearest: NearestPatches, level: Level, corners: Tensor) -> tuple[Tensor, Tensor]:
+    """Carry the matches of the next coarser level over to the patches at these corners [N] of a level.
 
-    A patch moves twice as far as the one above with the same centre.
+    The offset from a patch to its match is twice that of the coarser patch with the same centre.
+
+    Returns:
+        the corners of the guessed matches [N], and their shades [N, 3].
     """
-    patch, (height, width), (height_above, width_above) = level.patch, level.hole.shape, above.hole.shape
+    patch, (height, width), (coarse_height, coarse_width) = level.patch, level.hole.shape, coarser.hole.shape
     middle, here = patch.middle(corners.device), patch.places(corners, width)
-    centre_above = (here + middle).div(2, rounding_mode="floor")
-    parent = above.numbers(nearest.corners)[patch.at(centre_above - middle, height_above, width_above)]
-    move = patch.places(nearest.found, width_above) - patch.places(nearest.corners, width_above)
-    return patch.at(here + 2 * move[parent], height, width), nearest.shade()[parent]
+    coarse_centre = (here + middle).div(2, rounding_mode="floor")
+    parent = coarser.numbers(nearest.corners)[patch.at(coarse_centre - middle, coarse_height, coarse_width)]
+    offset = patch.places(nearest.found, coarse_width) - patch.places(nearest.corners, coarse_width)
+    return patch.at(here + 2 * offset[parent], height, width), nearest.shade()[parent]

@@ -1,4 +1,4 @@
-"""A first guess at what is in a small hole, from its edge inwards."""
+"""An initial fill of a small hole, from its edge inwards."""
 
 from __future__ import annotations
 
@@ -8,52 +8,55 @@ from torch import Tensor
 
 from .patch import AWAY, Patch
 
-# Of a patch's pixels those near its middle count most: a bell of this width, in patches.
+# Pixels near a patch's middle count most. Sigma of their Gaussian weights, as a share of the patch's longer side.
 BELL = 1 / 3
-# As many sources are looked at as this allows, shared between the pixels of the hole; and likenesses at once.
-WORK, FEWEST, MOST, AT_ONCE = 2**28, 2**9, 2**13, 2**20
+# Each pixel of the hole is compared with WORK / (pixels of the hole) sources, but not fewer or more than these.
+WORK, MIN_SOURCES, MAX_SOURCES = 2**28, 2**9, 2**13
+# Comparisons that are computed at once.
+AT_ONCE = 2**20
 
 
 def peeled(picture: Tensor, hole: Tensor, sources: Tensor, patch: Patch, random: torch.Generator) -> Tensor:
-    """The picture with its hole filled, a pixel's width at a time all around.
+    """Fill the hole of a picture layer by layer: each layer is the ring of unknown pixels next to known ones.
 
-    A pixel becomes what is in its place in the source most like its surroundings, as far as those are known.
+    Each pixel is compared through the patch around it. It is copied from the same position in the source that is most
+    similar to the patch's known pixels.
 
     Args:
         picture: [H, W, C] float32, around 0..1.
         hole: [H, W] bool.
         sources: [H - h + 1, W - w + 1] bool, the corners of patches that may be used; at least one.
-        random: on the picture's device. Where sources are many, some are drawn.
+        random: generator on the picture's device; if there are many sources, it draws some of them.
 
     Returns:
-        [H, W, C].
+        [H, W, C], a copy.
 
     Source: Efros and Leung 1999, doi:10.1109/ICCV.1999.790383.
     """
     height, width, channels = picture.shape
     picture, known = picture.clone(), ~hole
-    choice = sources.flatten().nonzero()[:, 0]
-    most = min(max(WORK // max(int(hole.sum()), 1), FEWEST), MOST)
-    if len(choice) > most:
-        choice = choice[torch.randperm(len(choice), generator=random, device=choice.device)[:most]]
-    values, choice_places = patch.values(picture, choice), patch.places(choice, width)
+    candidates = sources.flatten().nonzero()[:, 0]
+    most = min(max(WORK // max(int(hole.sum()), 1), MIN_SOURCES), MAX_SOURCES)
+    if len(candidates) > most:
+        candidates = candidates[torch.randperm(len(candidates), generator=random, device=candidates.device)[:most]]
+    values, candidate_places = patch.values(picture, candidates), patch.places(candidates, width)
     squares, longest = values.square(), max(height, width)
     middle = patch.middle(picture.device)
-    away = (patch.steps(picture.device) - middle).square().sum(dim=1)
-    bell = torch.exp(away / (-2 * (BELL * max(patch)) ** 2))
+    squared_distance = (patch.steps(picture.device) - middle).square().sum(dim=1)
+    bell = torch.exp(squared_distance / (-2 * (BELL * max(patch)) ** 2))
 
     while not known.all():
         edge = ~known & (F.max_pool2d(known[None].float(), 3, stride=1, padding=1)[0] > 0)
-        for pixels in edge.nonzero().split(max(AT_ONCE // len(choice), 1)):
+        for pixels in edge.nonzero().split(max(AT_ONCE // len(candidates), 1)):
             around = patch.at(pixels - middle, height, width)
             places = patch.places(around, width)
             weight = patch.values(known[..., None].float(), around) * bell
-            # In a patch so small that nothing in it is known, all are alike, and the nearest is taken.
+            # A very small patch may have no known pixel. Then all sources are equally similar, and the nearest wins.
             weight = weight / (channels * weight.sum(dim=1, keepdim=True)).clamp(min=torch.finfo(weight.dtype).tiny)
             weight = weight.repeat_interleave(channels, dim=1)
-            unlike = weight @ squares.T - 2 * (weight * patch.values(picture, around)) @ values.T
-            unlike += (AWAY / longest * torch.cdist(places.float(), choice_places.float())).square_()
-            row, column = (choice_places[unlike.argmin(dim=1)] + pixels - places).unbind(dim=1)
+            difference = weight @ squares.T - 2 * (weight * patch.values(picture, around)) @ values.T
+            difference += (AWAY / longest * torch.cdist(places.float(), candidate_places.float())).square_()
+            row, column = (candidate_places[difference.argmin(dim=1)] + pixels - places).unbind(dim=1)
             picture[pixels[:, 0], pixels[:, 1]] = picture[row, column]
         known = known | edge
     return picture

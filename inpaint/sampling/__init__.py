@@ -1,14 +1,14 @@
-"""What sampling with a mask needs, as formulas on tensors; host/ carries them to the host's samplers.
+"""The maths of masked sampling, as functions on tensors. host/ connects them to the host's samplers.
 
-conditioning       the tensors that inpainting models are given
-control_image      the picture with a hole that each inpainting ControlNet wants
+conditioning       masked picture, conditioning mask and masked latents for inpainting models
+control_image      the control image that each inpainting ControlNet expects
 fooocus            Fooocus' inpaint patch for SDXL
-soft               soft masks as a schedule: from which step on a pixel may change
-soft_blend         soft inpainting as A1111 does it
-coherent           fills with models that were never trained to inpaint
-attentive_eraser   objects removed without a prompt
+soft               soft masks as a schedule: the step from which on a pixel may change
+soft_blend         soft inpainting as in A1111
+coherent           inpainting with models that were not trained for it (DInG)
+attentive_eraser   object removal without a prompt
 window             the part of a latent that has to be sampled
-halves             a batch in two halves, for when memory runs out
-native_size        the size that a model was trained at
-latent_formats     which VAE belongs to which model
+halves             a batch split in two, for a retry after memory ran out
+native_size        the resolution that a model was trained at
+latent_formats     the VAE that belongs to a model
 """

@@ -1,8 +1,9 @@
-"""Objects removed without a prompt: where self-attention cannot look at the object, it paints what is around it.
+"""Object removal without a prompt: self-attention that cannot see the object fills its place from the surroundings.
 
-Each step predicts the noise twice, as the model does and with the self-attention of its decoder redirected: places
-under the mask are no keys there, so that every place is made of what lies outside, and early on their queries are
-weaker, so that they look everywhere and not for what is like the object. The step then goes beyond the second:
+Each step predicts the noise twice: as usual (eps_wo), and with the self-attention of the decoder redirected (eps_w).
+Redirected attention has no keys and values under the mask, so every position is composed of the area outside the mask.
+In the first steps the queries under the mask are scaled down as well: they then attend broadly, not to what resembles
+the object. The step extrapolates beyond the redirected prediction:
 
     eps = eps_wo + s * (eps_w - eps_wo)
 
@@ -24,33 +25,33 @@ from ..core.geometry import Box, Size
 from ..imaging.padding import pad_mask
 from ..masks import pool
 
-PIXELS = 8  # to a latent cell, along each side, in all U-Nets that this is for
+PIXELS = 8  # per latent cell, along each side, in every U-Net that this serves
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Places(NamedTuple):
-    """A picture's mask among the n places of an attention.
-
-    under: [n, 1] bool. kept: [k], the numbers of the places that are not under it; there is at least one.
-    """
+    """One mask on the n positions of a self-attention layer."""
 
     under: Tensor
+    """[n, 1] bool; True = under the mask."""
     kept: Tensor
+    """[k] int, k >= 1; indices of the positions outside the mask."""
 
 
 def guided(plain: Tensor, redirected: Tensor, guidance: float) -> Tensor:
-    """What the step goes by: plain + guidance * (redirected - plain).
+    """Combine both predictions: plain + guidance * (redirected - plain).
 
     Args:
-        plain, redirected: predictions of one shape, from one noisy latent. Whether of its noise, of the clean latent or
-            of the velocity comes to the same: any is an affine function of any other, and the two weights sum to 1.
-        guidance: 0 for the plain one, 1 for the redirected one, more to go beyond it.
+        plain, redirected: predictions of the same shape, from the same noisy latent. They may be of the noise, the
+            clean latent or the velocity. The result is the same: each is an affine function of the others, and the two
+            weights sum to 1.
+        guidance: 0 returns `plain`, 1 returns `redirected`, larger values extrapolate beyond it.
     """
     return torch.lerp(plain, redirected, guidance)
 
 
 def hard_mask(mask: Tensor) -> Tensor:
-    """What self-attention must not see: 0.5 and more, as inpainting models are told it.
+    """Return what is hidden from self-attention: the mask thresholded at 0.5, as for inpainting models.
 
     Args:
         mask: [M, H, W] float in 0..1.
@@ -59,31 +60,31 @@ def hard_mask(mask: Tensor) -> Tensor:
         [M, H, W] bool.
 
     Raises:
-        InpaintError: if nothing of a picture is left to fill the hole from.
+        InpaintError: if a mask covers its whole picture.
     """
     hard = mask >= 0.5
     if hard.flatten(1).all(dim=1).any():
         raise InpaintError(
-            "mask: expected one that leaves something of the picture, got a full one. What is removed is filled from "
-            "what is around it: mask the object only."
+            "mask: expected a mask that leaves part of the picture unmasked, got a full one. The hole is filled from "
+            "what surrounds it: mask only the object."
         )
     return hard
 
 
 def cells_under(hard: Tensor, whole: tuple[int, int], window: Box | None = None) -> Tensor:
-    """The cells of a latent that hold a masked pixel.
+    """Return the cells of a latent that contain a masked pixel.
 
     Args:
-        hard: [M, H, W] bool. At the size of a picture that was padded at the right and the bottom to whole cells, it is
-            padded like that; at any other size it is stretched.
-        whole: height and width of the whole latent.
-        window: the part of it that is sampled; None for all.
+        hard: [M, H, W] bool. If padding at the right and the bottom to whole cells brings it to the latent's size, it
+            is padded. A mask of any other size is scaled.
+        whole: (h, w) of the whole latent.
+        window: the part of the latent that is sampled, in cells; None for all of it.
 
     Returns:
-        [M, 1, h, w] bool.
+        [M, 1, h, w] bool, of the window if there is one.
 
     Raises:
-        InpaintError: if every cell of a picture holds one.
+        InpaintError: if a mask covers every cell.
     """
     height, width = (length * PIXELS for length in whole)
     if 0 <= height - hard.shape[1] < PIXELS and 0 <= width - hard.shape[2] < PIXELS:
@@ -93,55 +94,56 @@ def cells_under(hard: Tensor, whole: tuple[int, int], window: Box | None = None)
         cells = cells[(..., *window.slices)]
     if cells.flatten(1).all(dim=1).any():
         raise InpaintError(
-            f"mask: expected one that leaves a latent cell ({PIXELS} x {PIXELS} pixels) of what is sampled, got one "
-            "with a pixel in each. Mask the object only, or leave more around it where a part is sampled."
+            f"mask: expected at least one latent cell ({PIXELS} x {PIXELS} pixels) without a masked pixel in the "
+            "sampled area, got none. Mask only the object, or sample a larger area around it."
         )
     return cells
 
 
 def places_under(cells: Tensor, grid: tuple[int, int]) -> list[Places | None]:
-    """The masks among the places of an attention.
+    """Map masks to the positions of a self-attention layer.
 
     Args:
         cells: [M, 1, h, w] bool.
-        grid: rows and columns of the attention's places; each stands for the cells that it covers.
+        grid: (rows, columns) of the layer's positions; each stands for the cells that it covers.
 
     Returns:
-        one for each mask; None where attention stays as it is, since no place is under the mask, or every one is. The
-        latter is so at low resolutions only, where a picture is a few places.
+        One entry per mask. None if attention stays as it is, because no position is under the mask or all are. All of
+        them can be only at low resolutions, where a picture has a few positions.
     """
-    found: list[Places | None] = []
+    places: list[Places | None] = []
     for under in pool(cells, (len(cells), 1, *grid)).flatten(1):
         redirects = bool(under.any()) and not bool(under.all())
-        found.append(Places(under[:, None], (~under).nonzero()[:, 0]) if redirects else None)
-    return found
+        places.append(Places(under[:, None], (~under).nonzero()[:, 0]) if redirects else None)
+    return places
 
 
 def redirected_attention(
     attend: Attention, q: Tensor, k: Tensor, v: Tensor, places: list[Places | None], query_scale: float = 1.0
 ) -> Tensor:
-    """Self-attention in which no place under the mask is seen.
+    """Compute self-attention without the keys and values under the mask.
 
-    Keys and values are dropped and not masked: the result is the same, there is less to compute, and attention without
-    a mask keeps its fast, flat path. As many are dropped as the picture's mask has, so each mask takes its own turn.
+    They are removed, not masked out: the result is the same, there is less to compute, and attention without an
+    attention mask can use its fast, memory-efficient kernel. Masks differ in how many positions they remove, so
+    attention runs once per mask.
 
     Args:
-        attend: attention of [B, n, C] to [B, k, C].
-        q, k, v: [B, n, C]; B is a multiple of the number of masks, and the rows repeat them in their order.
-        places: of `places_under`.
-        query_scale: what the queries under the mask are multiplied with.
+        attend: attention of queries [B, n, C] over keys and values [B, k, C].
+        q, k, v: [B, n, C]. B is a multiple of the number of masks M; row i has mask i % M.
+        places: the masks, from `places_under`.
+        query_scale: factor for the queries under the mask.
 
     Returns:
         [B, n, C].
     """
 
-    def turn(q: Tensor, k: Tensor, v: Tensor, own: Places | None) -> Tensor:
-        if own is None:
+    def attend_rows(q: Tensor, k: Tensor, v: Tensor, place: Places | None) -> Tensor:
+        if place is None:
             return attend(q, k, v)
         if query_scale != 1:
-            q = torch.where(own.under, q * query_scale, q)
-        return attend(q, k[:, own.kept], v[:, own.kept])
+            q = torch.where(place.under, q * query_scale, q)
+        return attend(q, k[:, place.kept], v[:, place.kept])
 
     masks = len(places)
-    turns = [turn(q[i::masks], k[i::masks], v[i::masks], own) for i, own in enumerate(places)]
-    return torch.stack(turns, dim=1).flatten(0, 1)
+    results = [attend_rows(q[i::masks], k[i::masks], v[i::masks], place) for i, place in enumerate(places)]
+    return torch.stack(results, dim=1).flatten(0, 1)

@@ -1,8 +1,8 @@
-"""Filling a hole with a model that was never trained to inpaint, so that the hole agrees with what is around it.
+"""Inpainting with a model that was not trained for it, so that the fill agrees with its surroundings.
 
-A noise mask puts the picture, freshly noised, back into the known part at every step, whatever the model made of the
-hole meanwhile. The noise in the hole and the noise around it then have nothing to do with each other, and the fill is
-biased: more steps do not help. Here the noise around the hole is what the model itself sees there.
+A noise mask alone replaces the known part by the freshly noised picture at every step. That noise is independent of the
+noise in the hole, so the fill is biased, and more steps do not help. Here the known part gets the noise that the model
+itself predicts there.
 """
 
 from __future__ import annotations
@@ -14,33 +14,37 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# How far the model's picture may be off what is known, in units of the data.
+# Standard deviation of the model's picture from the known pixels, in units of the data.
 OBSERVATION_NOISE = 0.01
-# Pure noise still holds this much of the picture, so that nothing is divided by 0.
+# Alpha of pure noise. It is not 0, so that nothing is divided by 0.
 LEAST_ALPHA = 1e-6
 
 
 class Level(NamedTuple):
-    """How noisy a sample is: x = alpha * picture + sigma * noise."""
+    """The noise level of a sample: x = alpha * picture + sigma * noise."""
 
     alpha: float
+    """Factor of the picture."""
     sigma: float
+    """Factor of the noise, which is standard normal."""
 
 
 class Guess(NamedTuple):
-    """Where the next sample lies, as far as the model can tell: Gaussian, `variance` that of every value."""
+    """A Gaussian prediction of the next sample."""
 
     mean: Tensor
+    """[B, ...] float; shape of the sample."""
     variance: float
+    """Variance of every value."""
 
 
 def flow_level(time: float) -> Level:
-    """The level of flow models, time 0 (picture) to 1 (noise)."""
+    """Return the level of a flow model at a time in 0..1, 0 = picture, 1 = noise."""
     return Level(max(1 - time, LEAST_ALPHA), time)
 
 
 def ratio_level(ratio: float) -> Level:
-    """The variance-preserving level with this much noise for each part of the picture."""
+    """Return the variance-preserving level with sigma / alpha = ratio."""
     alpha = (1 + ratio**2) ** -0.5
     return Level(alpha, ratio * alpha)
 
@@ -55,65 +59,66 @@ def coherent(
     full: bool = False,
     on_step: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Tensor:
-    """Sample what fits the known part: decoupled inpainting guidance (DInG).
+    """Sample a fill that agrees with the known part: decoupled inpainting guidance (DInG).
 
-    With nothing to keep, it is a plain ancestral sampler.
+    With `keep` 0 everywhere, it is a plain ancestral sampler.
 
     Args:
-        denoise: (x, i) to the picture that the model sees in x, a sample at level i.
-        x: [B, ...] float, a sample at the first level.
-        levels: from noise to picture. Where the last has no noise, the last step is the model's picture itself.
+        denoise: (x, i) -> the clean picture that the model predicts from x, a sample at levels[i].
+        x: [B, ...] float; a sample at levels[0].
+        levels: from noise to picture. If the last sigma is 0, the last step returns the predicted picture.
         reference: the known picture, broadcastable to x.
-        keep: 0..1, 1 = known, 0 = hole, broadcastable to x. Between, what is known counts for less.
-        noise: gives standard normal numbers of x's shape, new ones at each call.
-        full: see with the model what noise a next sample would hold, with a second call. Otherwise ("delayed") the
-            noise seen in this sample stands for it. For N steps to a picture that is 2 N - 1 calls instead of N.
-        on_step: called once a step with its number, its x, and the model's picture with the known part in place.
+        keep: float in 0..1, 1 = known, 0 = hole; broadcastable to x. Values between give the reference less weight.
+        noise: returns new standard normal noise of x's shape at each call.
+        full: predict the noise of the next sample with a second model call per step. Without it ("delayed"), the noise
+            predicted for this sample is used instead. N steps to a picture take 2 N - 1 calls with it, N without.
+        on_step: called once per step with i, x and the predicted picture with the known part pasted in.
 
     Returns:
-        x's shape and dtype: a picture with the known part in place, or the sample at the last level if that is noisy.
+        x's shape and dtype. The picture with the known part pasted in if the last sigma is 0, else the sample at the
+        last level.
 
-    Source: Moufad et al. 2026, arXiv:2512.18365, written from its formulas. Softness divides the observation noise.
+    Source: Moufad et al. 2026, arXiv:2512.18365, written from its formulas. The observation noise is divided by `keep`.
     """
     dtype = x.dtype
     x = x.to(torch.promote_types(dtype, torch.float32))
     reference, keep = reference.to(x), keep.to(x)
     for i, (level, lower) in enumerate(pairwise(levels)):
         picture = denoise(x, i)
-        pinned = torch.lerp(picture, reference, keep)
+        pasted = torch.lerp(picture, reference, keep)
         if on_step:
-            on_step(i, x, pinned)
+            on_step(i, x, pasted)
         if lower.sigma == 0:
-            return pinned.to(dtype)
-        seen = noise_in(x, picture, level)
-        guess = next_sample(picture, seen, lower)
+            return pasted.to(dtype)
+        predicted = noise_in(x, picture, level)
+        guess = next_sample(picture, predicted, lower)
         if full:
             trial = guess.mean + guess.variance**0.5 * noise()
-            seen = noise_in(trial, denoise(trial, i + 1), lower)
-        known = lower.alpha * reference + lower.sigma * seen
+            predicted = noise_in(trial, denoise(trial, i + 1), lower)
+        known = lower.alpha * reference + lower.sigma * predicted
         x = draw(guess, known, OBSERVATION_NOISE * lower.alpha, keep, noise())
     return x.to(dtype)
 
 
 def noise_in(x: Tensor, picture: Tensor, level: Level) -> Tensor:
-    """What is left of x without the picture, in units of standard normal noise."""
+    """Return the noise in x, given its picture, scaled to standard normal."""
     return (x - level.alpha * picture) / level.sigma
 
 
-def next_sample(picture: Tensor, seen: Tensor, lower: Level) -> Guess:
-    """From the picture and the noise that the model sees in a sample, the sample at the next level.
+def next_sample(picture: Tensor, predicted: Tensor, lower: Level) -> Guess:
+    """Predict the sample at the next level from the picture and the noise that the model predicts.
 
-    Much of the noise is new early on, next to none late.
+    Much of its noise is new in the first steps, almost none in the last ones.
     """
     variance = (1 - lower.alpha) ** 2 * lower.sigma**2
-    return Guess(lower.alpha * picture + (lower.sigma**2 - variance) ** 0.5 * seen, variance)
+    return Guess(lower.alpha * picture + (lower.sigma**2 - variance) ** 0.5 * predicted, variance)
 
 
 def draw(guess: Guess, known: Tensor, spread: float, keep: Tensor, noise: Tensor) -> Tensor:
-    """A sample of the guess, given that an observation of it with this spread came out as `known`.
+    """Draw from the guess, conditioned on an observation `known` with standard deviation `spread`.
 
-    Both are Gaussian, so it is exact: the mean moves by `gain` to what is known, the variance falls by as much. In the
-    hole the gain is 0, and the sample is one of the guess alone.
+    Both are Gaussian, so the result is exact: the mean moves to `known` by the fraction `gain`, and the variance is
+    multiplied by 1 - gain. In the hole the gain is 0, so the guess alone is sampled.
     """
     trust = keep**2 * guess.variance
     gain = trust / (trust + spread**2)

@@ -1,4 +1,4 @@
-"""The tensors an inpainting model is given: masked picture, conditioning mask, masked latents."""
+"""The tensors that inpainting models take: masked picture, conditioning mask, masked latents."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ GREY = 0.5
 
 
 class Prepared(NamedTuple):
-    """A picture and its mask, ready for the VAE.
-
-    pixels: [P, H, W, 3] in 0..1, no more pictures than were given. hidden: [N, H, W, 3], the same with the masked area
-    grey, N the larger batch of the two. soft: [N, H, W], the mask. hard: [N, H, W] of 0 and 1, what is hidden.
-    """
+    """A picture and its mask, ready for the VAE."""
 
     pixels: Tensor
+    """[B, H, W, 3] float in 0..1; B as in the input, not repeated for several masks."""
     hidden: Tensor
+    """[N, H, W, 3] float in 0..1; `pixels` with the masked area grey. N is the larger batch of picture and mask."""
     soft: Tensor
+    """[N, H, W] float in 0..1; the mask."""
     hard: Tensor
+    """[N, H, W] of 0 and 1; 1 = hidden."""
 
 
 def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Prepared:
-    """Bring a picture and its mask to whole latent cells, and hide what is masked.
+    """Pad a picture and its mask to whole latent cells, and grey out the masked area.
 
-    Both are padded at the right and the bottom; the padding repeats the picture's edge and is never masked.
+    The padding is at the right and the bottom. It repeats the picture's edge and is never masked.
 
     Args:
-        image: [B, H, W, C] float, C = 3 or 4; alpha plays no part.
-        mask: anything `checks.as_mask` reads; stretched to the picture's size.
-        ratio: pixels to a latent cell, along each side.
-        filled: the masked area already holds other content, so that all of it is hidden, however soft the mask.
+        image: [B, H, W, C] float in 0..1, C = 3 or 4; alpha is ignored.
+        mask: any mask that `checks.as_mask` takes; scaled to the picture's size.
+        ratio: pixels per latent cell, along each side.
+        filled: the masked area already holds new content. All pixels with a mask above 0 are then hidden, instead of
+            those with 0.5 or more.
 
     Raises:
-        InpaintError: if either is not what it should be, or neither batch is 1 and they differ.
+        InpaintError: if `image` is no IMAGE, `mask` is no mask, or the batches differ and neither is 1.
     """
     _, mask = match(image, mask)
     size = Size(image.shape[2], image.shape[1]).to_multiple(ratio)
@@ -52,19 +53,19 @@ def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Pr
 
 
 def binary(mask: Tensor) -> Tensor:
-    """The conditioning mask: 1 where the model must not see the picture. Models are trained with 0 and 1 only.
+    """Return the conditioning mask: 1 = hidden from the model. Models are trained with 0 and 1 only.
 
     Args:
         mask: [B, H, W] float.
 
     Returns:
-        [B, H, W], 1 where mask >= 0.5, as diffusers has it.
+        [B, H, W], 1 where mask >= 0.5, as in diffusers.
     """
     return threshold(mask, 0.5)
 
 
 def hide(image: Tensor, mask: Tensor) -> Tensor:
-    """The picture with its masked pixels neutral grey, which is 0 in the -1..1 that VAEs take.
+    """Set the masked pixels to neutral grey, which is 0 in the -1..1 range of VAEs.
 
     Args:
         image: [B, H, W, 3] float in 0..1; B may be 1.
@@ -74,37 +75,37 @@ def hide(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def replace_masked(samples: Tensor, content: Tensor, cells: Tensor) -> Tensor:
-    """Latents whose masked cells hold other content.
+    """Replace the masked cells of latents by other content.
 
     Args:
         samples, content: [B, C, (T,) h, w].
-        cells: [B, 1, (T,) h, w], masked where above 0.
+        cells: [B, 1, (T,) h, w]; above 0 = masked.
     """
     return torch.where(cells.to(samples.device) > 0, content.to(samples), samples)
 
 
 def common_batch(pictures: int, **prompts: list) -> int:
-    """How many pictures there will be: the most of what is given. Of everything else there is as many, or one for all.
+    """Return the batch size to sample: the largest given. All other batches have this size or 1.
 
     Args:
-        pictures: the batch of picture and mask.
-        prompts: CONDITIONING lists by the name of their input; each entry has a batch of its own.
+        pictures: the batch size of picture and mask.
+        prompts: CONDITIONING lists by input name; each entry has its own batch size.
 
     Raises:
-        InpaintError: if one has another number.
+        InpaintError: if a batch has another size.
     """
     lengths = {name: [len(text) for text, _ in prompt] for name, prompt in prompts.items()}
-    most = max([pictures, *(length for own in lengths.values() for length in own)])
+    largest = max([pictures, *(length for own in lengths.values() for length in own)])
     for name, own in {"image and mask": [pictures], **lengths}.items():
         for length in own:
-            if length not in (1, most):
+            if length not in (1, largest):
                 raise InpaintError(
-                    f"{name}: expected 1 or {most}, as many as there are of the others, got {length}. "
+                    f"{name}: expected a batch of 1 or {largest} (the largest batch given), got {length}. "
                     "Give one for all pictures, or one for each."
                 )
-    return most
+    return largest
 
 
 def repeat_to(tensor: Tensor, batch: int) -> Tensor:
-    """One for all as one for each; anything else as it is. [1 or batch, ...] to [batch, ...]."""
+    """Repeat a batch of 1 to `batch`, and return any other unchanged. [1 or batch, ...] -> [batch, ...]."""
     return tensor if len(tensor) == batch else tensor.expand(batch, *tensor.shape[1:]).contiguous()

@@ -1,12 +1,12 @@
-"""Pictures with a hole in them, each the way one inpainting ControlNet was trained to see it.
+"""Control images for inpainting ControlNets: pictures whose hole is marked as in the ControlNet's training.
 
-Sources, by what they do to a picture in 0..1 where its mask is above 0.5:
+The value of a hidden pixel (mask above 0.5) of a picture in 0..1, and its source:
 
-SD 1.5 inpaint       -1, which no picture has: gradio_inpaint.py of github.com/lllyasviel/ControlNet-v1-1-nightly;
+SD 1.5 inpaint       -1, which no picture contains: gradio_inpaint.py of github.com/lllyasviel/ControlNet-v1-1-nightly;
                      make_inpaint_condition in diffusers' ControlNet guide.
 SDXL Union ProMax    0 (black): promax/controlnet_union_test_inpainting.py of github.com/xinsir6/ControlNetPlus.
-Flux AliMama         0, which is -1 in the -1..1 of a VAE, and 1 - mask beside its latent: prepare_image_with_mask in
-                     github.com/alimama-creative/FLUX-Controlnet-Inpainting.
+Flux AliMama         0, which is -1 in the -1..1 range of a VAE; 1 - mask goes beside its latent:
+                     prepare_image_with_mask in github.com/alimama-creative/FLUX-Controlnet-Inpainting.
 SD 3 AliMama         the same: diffusers' StableDiffusion3ControlNetInpaintingPipeline.
 Qwen-Image InstantX  the same: diffusers' QwenImageControlNetInpaintPipeline.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 from ..core.checks import check_choice, check_fits
 from .conditioning import binary
 
-# What a hidden pixel is, in the 0..1 of an IMAGE.
+# Value of the hidden pixels, by ControlNet. The other pixels of the IMAGE are in 0..1.
 HIDDEN = {
     "SD 1.5 inpaint": -1.0,
     "SDXL Union ProMax": 0.0,
@@ -30,22 +30,24 @@ HIDDEN = {
 
 
 def control_image(image: Tensor, mask: Tensor, control_net: str) -> tuple[Tensor, Tensor]:
-    """A picture whose hole is marked for an inpainting ControlNet, and that hole as a mask.
+    """Mark the hole of a picture for an inpainting ControlNet.
 
     Args:
-        image: [B, H, W, C] float, C = 3 or 4; ControlNets take no alpha, so it is left out.
-        mask: [B, H, W] float in 0..1, as many as pictures. The hole is where it is 0.5 or more, as for every other
-            model of this pack; the sources hide above 0.5.
+        image: [B, H, W, C] float in 0..1, C = 3 or 4. Alpha is dropped, as ControlNets take none.
+        mask: [B, H, W] float in 0..1, one per picture. The hole is where it is 0.5 or more, as for every other model of
+            this pack; the sources hide above 0.5.
         control_net: a key of `HIDDEN`.
 
     Returns:
-        the picture [B, H, W, 3], dtype and device of `image`, -1 or 0 in the hole and unchanged outside it; the mask
-        [B, H, W] of 0 and 1, on the same device, at the picture's size. The host's ControlNetInpaintingAliMamaApply
-        rounds what it multiplies the picture with, but hands a soft mask on as it is; of this one both are right. It
-        multiplies, too, and NaN times 0 is NaN: here what was hidden is gone before.
+        picture: [B, H, W, 3], dtype and device of `image`. -1 or 0 in the hole, unchanged outside it.
+        mask: [B, H, W] of 0 and 1, at the picture's size, on the same device. The host's
+            ControlNetInpaintingAliMamaApply multiplies the picture with a rounded mask, but passes a soft mask on
+            unrounded. A mask of 0 and 1 is right for both.
+
+    NaN in the hole does not survive. In the host's multiplication it would: NaN times 0 is NaN.
 
     Raises:
-        InpaintError: if `image` is not a picture, `mask` does not fit it, or `control_net` is unknown.
+        InpaintError: if `image` is no IMAGE, `mask` does not fit it, or `control_net` is unknown.
     """
     check_choice("control_net", control_net, HIDDEN)
     check_fits(image, mask)

@@ -1,5 +1,7 @@
-"""Fooocus' inpainting for SDXL: a general model is made one that sees mask and picture, by small changes of its weights
-and by what a convolution makes of mask and masked picture, added to the output of its first layer.
+"""Fooocus' inpainting for SDXL: a patch that turns a general model into an inpainting model.
+
+The patch changes the model's weights by small amounts. Its head is a convolution over mask and masked latent, whose
+output is added to the output of the model's first layer.
 
 Source: Fooocus 2.5 (github.com/lllyasviel/Fooocus): modules/inpaint_worker.py (the head and where it is added),
 modules/core.py (what it is fed), modules/lora.py and modules/patch.py (the changes, and how they are stored); the same
@@ -21,88 +23,90 @@ from ..core.errors import InpaintError
 
 HEAD_FILE, PATCH_FILE = "fooocus_inpaint_head.pth", "inpaint_v26.fooocus.patch"
 WHERE_FROM = f"Download {HEAD_FILE} and {PATCH_FILE} from huggingface.co/lllyasviel/fooocus_inpaint to models/inpaint."
-# From mask and latent to the width of SDXL's first layer.
+# A 3x3 convolution from 5 channels (1 of the mask, 4 of the latent) to the 320 of SDXL's first layer.
 HEAD_SHAPE = (320, 5, 3, 3)
-# Of the names that the patch has for weights, which are the host's.
+# The patch names weights as the host does, with this prefix.
 PREFIX = "diffusion_model."
 
 
 class Delta(NamedTuple):
-    """The change of one weight, in 256 steps from the lowest to the highest.
-
-    steps: uint8, of the weight's shape. low, high: numbers, or float32 tensors that broadcast to that shape.
-    """
+    """The change of one weight, quantised to 8 bits."""
 
     steps: Tensor
+    """uint8, of the weight's shape; 0 = low, 255 = high."""
     low: float | Tensor
+    """The lowest change: a number, or float32 that broadcasts to `steps`."""
     high: float | Tensor
+    """The highest change: as `low`."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """What the two files hold. head: `HEAD_SHAPE`. deltas: by the name of the weight. left_out: how many entries of
-    the file were of no weight."""
+    """The contents of the two files."""
 
     head: Tensor = field(repr=False)
+    """[320, 5, 3, 3] float; weight of the head's convolution."""
     deltas: Mapping[str, Delta] = field(repr=False)
+    """Changes by the name of the weight."""
     left_out: int = 0
+    """Number of entries in the patch file that belong to no weight."""
 
 
 def change(steps: Tensor, low: float | Tensor, high: float | Tensor, device: torch.device) -> Tensor:
-    """What is added to a weight: steps / 255 * (high - low) + low.
+    """Return what is added to a weight: steps / 255 * (high - low) + low.
 
     Args:
-        steps, low, high: as in `Delta`; they are left as they are, since they may lie in a file.
-        device: where it is wanted; the steps travel as bytes.
+        steps, low, high: as in `Delta`. They are not modified, as they may be memory-mapped from a file.
+        device: device of the result. The steps are moved before they are converted, as uint8.
 
     Returns:
-        float32 of the steps' shape. Not in float16: a step is often smaller than what that can hold.
+        float32, of the steps' shape. In float16 many steps would be lost, as they are smaller than it can represent.
     """
     low, high = (bound.to(device) if isinstance(bound, Tensor) else bound for bound in (low, high))
     return steps.to(device).float().div_(255).mul_(high - low).add_(low)
 
 
 def head_feature(head: Tensor, cells: Tensor, latent: Tensor) -> Tensor:
-    """What the head makes of mask and masked picture: a 3x3 convolution without bias, the border repeated by a cell.
+    """Convolve mask and masked latent with the head: 3x3, no bias, the border replicated by one cell.
 
     Args:
         head: [320, 5, 3, 3] float.
-        cells: [B, 1, h, w] of 0 and 1, 1 where a cell holds a masked pixel.
-        latent: [B, 4, h, w] of the picture with its masked area grey, in the model's own scale.
+        cells: [B, 1, h, w] of 0 and 1; 1 = the cell contains a masked pixel.
+        latent: [B, 4, h, w] of the picture with its masked area grey, in the model's latent scale.
 
     Returns:
         [B, 320, h, w] float32, on the latent's device.
     """
-    given = torch.cat([cells.to(latent), latent], dim=1).float()
-    return F.conv2d(F.pad(given, (1, 1, 1, 1), mode="replicate"), head.to(given))
+    inputs = torch.cat([cells.to(latent), latent], dim=1).float()
+    return F.conv2d(F.pad(inputs, (1, 1, 1, 1), mode="replicate"), head.to(inputs))
 
 
 def add_feature(h: Tensor, feature: Tensor, conditionings: int) -> Tensor:
-    """The first layer's output with the head's feature added.
+    """Add the head's feature to the output of the model's first layer.
 
     Args:
-        h: [k * N, 320, h, w]: the N latents that are sampled once for each of k conditionings, one after the other.
-        feature: [B, 320, h, w]; N is a multiple of B, and the latents repeat the pictures in their order.
+        h: [k * N, 320, h, w]; N latents for each of k conditionings, all of one conditioning before the next.
+        feature: [B, 320, h, w]. N is a multiple of B, and the latents repeat the pictures in their order.
         conditionings: k.
 
     Returns:
-        as h, same dtype and device.
+        Shape, dtype and device of `h`.
 
     Raises:
-        InpaintError: if the feature is of another size, or N is no multiple of B.
+        InpaintError: if the feature has another height or width, or N is no multiple of B.
     """
     (_, _, height, width), pictures = feature.shape, len(feature)
     if h.shape[2:] != feature.shape[2:]:
         raise InpaintError(
-            f"Fooocus inpaint: expected a latent of {width} x {height} cells, as its picture gives, got {h.shape[3]} x "
-            f"{h.shape[2]}. Connect the picture that is sampled to Apply Fooocus Inpaint, at the same size; areas and "
-            "tiles of it cannot be sampled by themselves."
+            f"Fooocus inpaint: expected a latent of {width} x {height} cells, the size of its picture, got "
+            f"{h.shape[3]} x {h.shape[2]}. Connect the picture that is sampled to Apply Fooocus Inpaint, at the same "
+            "size. Areas or tiles of it cannot be sampled separately."
         )
     latents = len(h) // conditionings
     if latents % pictures or len(h) % pictures:
         raise InpaintError(
-            f"Fooocus inpaint: expected {pictures} latents, as many as pictures, or a multiple, got {latents}. Connect "
-            "the pictures that are sampled to Apply Fooocus Inpaint."
+            f"Fooocus inpaint: expected {pictures} latents (one per picture) or a multiple of that, got {latents}. "
+            "Connect the pictures that are sampled to Apply Fooocus Inpaint."
         )
     return (h.unflatten(0, (-1, pictures)) + feature.to(h)).flatten(0, 1)
 
@@ -111,18 +115,18 @@ def add_feature(h: Tensor, feature: Tensor, conditionings: int) -> Tensor:
 
 
 def read_patch(head: Any, patch: Any, head_name: str = HEAD_FILE, patch_name: str = PATCH_FILE) -> Patch:
-    """Head and patch, of what was read from their files.
+    """Check the contents of the two files and convert them to a `Patch`.
 
     Args:
-        head: {"head": [320, 5, 3, 3]}.
-        patch: the name of a weight: (uint8 tensor, lowest, highest).
-        head_name, patch_name: of the files, for messages.
+        head: expected to be {"head": [320, 5, 3, 3] float}.
+        patch: expected to be {name of a weight: (uint8 tensor, lowest, highest)}.
+        head_name, patch_name: names of the files, for error texts.
 
     Raises:
-        InpaintError: if either is anything else.
+        InpaintError: if either has other contents.
     """
     if _is_head(patch) and not _is_head(head):
-        raise InpaintError(f"head, patch: {head_name} and {patch_name} are swapped. Choose each for the other.")
+        raise InpaintError(f"head, patch: {head_name} and {patch_name} are swapped. Exchange the two.")
     if not _is_head(head):
         raise InpaintError(f"{head_name}: expected Fooocus' inpaint head, got {_described(head)}. {WHERE_FROM}")
     weight = head["head"]
@@ -137,14 +141,14 @@ def read_patch(head: Any, patch: Any, head_name: str = HEAD_FILE, patch_name: st
 
 
 def check_fits(patch: Patch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Delta]:
-    """The changes whose weights a model has.
+    """Return the changes whose weights the model has.
 
     Args:
-        patch: the patch.
-        shapes: of the model's weights, by name.
+        patch: contents of the two files.
+        shapes: shapes of the model's weights, by name.
 
     Raises:
-        InpaintError: if it has none of them, or one is of another shape.
+        InpaintError: if the model has none of these weights, or one of them has another shape.
     """
     deltas = {name: delta for name, delta in patch.deltas.items() if name in shapes}
     if not deltas:
@@ -155,8 +159,8 @@ def check_fits(patch: Patch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     for name, delta in deltas.items():
         if tuple(delta.steps.shape) != tuple(shapes[name]):
             raise InpaintError(
-                f"model: expected {name} of {list(delta.steps.shape)}, as the patch has it, got {list(shapes[name])}. "
-                "Choose an SDXL model of the usual size, and no quantised file that another pack loads."
+                f"model: expected {name} of {list(delta.steps.shape)}, as in the patch, got {list(shapes[name])}. "
+                "Choose an SDXL model of the usual size, and not a quantised file that another pack loads."
             )
     return deltas
 
@@ -176,7 +180,7 @@ def _delta(value: Any, key: str, name: str) -> Delta:
 
 
 def _bound(bound: Any, steps: Tensor, key: str, name: str) -> float | Tensor:
-    """The lowest or highest change: a number, or float32 that broadcasts to the steps."""
+    """Return the lowest or highest change: a number, or float32 that broadcasts to the steps."""
     tensor = torch.as_tensor(bound) if isinstance(bound, (Tensor, Real)) else torch.tensor(torch.nan)
     fits = tensor.numel() == 1 or _broadcasts(tensor, steps)
     if not fits or tensor.is_complex() or not tensor.isfinite().all():

@@ -1,4 +1,4 @@
-"""A batch and its prompts in two halves, for where memory ran out on the whole."""
+"""A batch and its prompts split into two halves, for a retry after memory ran out."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor
 
 
 def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any], list[list]]]:
-    """What to sample instead of a batch of two or more: the first half, then the second.
+    """Split a batch of two or more into two, to be sampled one after the other.
 
-    Pictures keep their numbers in the batch, and so the noise that they have in the whole: torch draws in blocks of 16
-    numbers, which every latent fills whose sides are even.
+    Pictures keep their `batch_index`, so their noise is the same as in the whole batch. torch draws noise in blocks of
+    16 numbers; a latent with even sides fills whole blocks.
 
     Args:
-        latent: LATENT. Of what it holds, tensors with one row for each picture are cut.
-        prompts: CONDITIONING lists, likewise.
+        latent: a LATENT. Its tensors with one row per picture are split; everything else goes to both halves.
+        prompts: CONDITIONING lists, split in the same way.
 
     Returns:
-        latent and prompts of each half. An empty list where there is nothing to cut, or a ControlNet is on the way: it
-        holds its pictures where they cannot be cut.
+        (latent, prompts) of each half. Empty if the batch cannot be split: there is only one picture, the latent is
+        nested, or a ControlNet is connected, whose pictures are out of reach here.
     """
     samples = latent["samples"]
     if getattr(samples, "is_nested", False):

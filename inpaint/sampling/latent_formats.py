@@ -1,7 +1,7 @@
-"""Which VAE makes the latents that a model works on, told by their shape.
+"""The VAE that belongs to a model, checked by the shape of its latents.
 
-Shapes do not tell all: the VAEs of SD 1.5 and SDXL, those of SD 3 and FLUX.1, and those of Wan and HunyuanVideo make
-latents of one shape each in different scales. What they tell is a VAE that cannot be the right one.
+Latents of another shape show that a VAE is wrong. Latents of the same shape do not show that it is right: the VAEs of
+SD 1.5 and SDXL share a shape and differ in scale, and so do those of SD 3 and FLUX.1, and of Wan and HunyuanVideo.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..core.errors import InpaintError
 
 SD_VAE = "the VAE of its own checkpoint (SD 1.5 and SD 2: vae-ft-mse-840000-ema-pruned.safetensors)"
-# By the host's names of latent formats: the VAE that makes them, under the name its file is published by.
+# The VAE for each latent format, by the host's name of the format. Files have the names that they are published under.
 VAE_OF = {
     "SD15": SD_VAE,
     "SDXL": "the VAE of its own checkpoint, or sdxl_vae.safetensors",
@@ -28,16 +28,18 @@ VAE_OF = {
 
 
 class LatentShape(NamedTuple):
-    """channels, and whether latents have frames, [B, C, T, h, w]."""
+    """The shape of latents, without batch and size."""
 
     channels: int
+    """Number of channels C."""
     frames: bool
+    """True for [B, C, T, h, w], False for [B, C, h, w]."""
 
     def __str__(self) -> str:
         return f"{self.channels} channels{' with frames' if self.frames else ''}"
 
 
-# Whose latents have a shape.
+# The models that work on latents of each shape.
 OF = {
     LatentShape(4, False): "SD 1.5, SD 2 and SDXL",
     LatentShape(16, False): "SD 3 and FLUX.1",
@@ -51,18 +53,19 @@ OF = {
 
 
 def check_vae(model: str, latent_format: str, needed: LatentShape, made: LatentShape) -> None:
-    """Refuse a VAE whose latents the model cannot work on. Formats that are not listed here are let through.
+    """Raise if the model cannot work on the VAE's latents. Formats that are not in `VAE_OF` are not checked.
 
     Args:
-        model: what people call it.
-        latent_format: the host's name of the model's latents.
-        needed, made: by the model, and by the VAE.
+        model: the model's common name.
+        latent_format: the host's name of the model's latent format.
+        needed: the latents that the model takes.
+        made: the latents that the VAE makes.
 
     Raises:
-        InpaintError: if they differ.
+        InpaintError: if the two shapes differ.
     """
     if latent_format in VAE_OF and made != needed:
-        whose = f", as those of {OF[made]} do" if made in OF else ""
+        whose = f" (those of {OF[made]})" if made in OF else ""
         raise InpaintError(
-            f"vae: {model} works on latents of {needed}, this VAE makes {made}{whose}. Connect {VAE_OF[latent_format]}."
+            f"vae: expected latents of {needed} for {model}, got {made}{whose}. Connect {VAE_OF[latent_format]}."
         )

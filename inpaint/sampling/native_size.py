@@ -1,9 +1,9 @@
-"""The size of pictures that a model was trained on, and the multiple that its network asks for."""
+"""The resolution that a model was trained at, and the multiple that the sides of its pictures have to be of."""
 
 from __future__ import annotations
 
-# Side of a square with as many pixels, by how the host's name of a family begins; the longest that fits counts. For
-# video models that of the smaller resolution they were made for, or of the only one: 832x480, 1280x720, 768x512.
+# Side in pixels of a square with the area of the trained resolution. Keys are prefixes of the host's family names; the
+# longest match counts. Video models have their smallest trained resolution: 832x480, 1280x720 or 768x512.
 NATIVE = {
     "SD15": 512,
     "SD20": 512,
@@ -26,23 +26,23 @@ USUAL = 1024
 
 
 def native_side(kind: str | None) -> int:
-    """Pixels of the side of a square of the model's own size.
+    """Return the side, in pixels, of a square at the model's native resolution.
 
     Args:
-        kind: the host's name of the model's family; None where there is no model.
+        kind: the host's name of the model's family; None if there is no model.
     """
     fits = [name for name in NATIVE if (kind or "").startswith(name)]
     return NATIVE[max(fits, key=len)] if fits else USUAL
 
 
 def side_multiple(vae_ratio: int, unet: bool | None) -> int:
-    """What the sides of a picture have to be a multiple of, in pixels.
+    """Return the number of pixels that the sides of a picture have to be a multiple of.
 
-    A U-Net halves a latent three times, a transformer takes it in patches of 2 x 2, or the pixels of 16 x 16.
+    A U-Net halves a latent three times. A transformer takes a latent in patches of 2 x 2, or pixels in 16 x 16.
 
     Args:
-        vae_ratio: pixels to a latent cell, along each side.
-        unet: whether the model is a U-Net. None where that is not known: with eighths it may be.
+        vae_ratio: pixels per latent cell, along each side.
+        unet: whether the model is a U-Net. None if unknown: it then counts as one if `vae_ratio` is 8.
     """
     cells = 8 if unet or (unet is None and vae_ratio == 8) else 2
     return max(cells * vae_ratio, 16)

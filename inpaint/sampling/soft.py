@@ -1,4 +1,4 @@
-"""Soft masks as a schedule: how much a pixel is to change decides from which step of the sampling on it may."""
+"""Soft masks as a schedule: a pixel's mask value decides from which sampling step on it may change."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ Curve = Literal["linear", "smooth", "power"]
 
 @dataclass(frozen=True)
 class Soft:
-    """How the values of a soft mask are read.
-
-    strength: 1 frees a pixel from its step on and keeps it before; 0 blends it at every step by its mask value, as
-        the host does; between the two, a mix.
-    curve: "linear" takes the mask as it is; "smooth" flattens both ends of its ramps (3m^2 - 2m^3); "power" takes
-        m^power.
-    power: for "power"; above 1 frees soft areas later, below 1 sooner.
-    least: minimum denoise, 0..1: soft areas start from here instead of from 0. What is 0 stays 0.
+    """How the values of a soft mask are used.
 
     Raises:
-        InpaintError: if one of them is out of its range.
+        InpaintError: if a value is out of its range.
     """
 
     strength: float = 1.0
+    """0..1. 1 keeps a pixel until its step and repaints it from then on. 0 blends it by its mask value at every step,
+    as the host does. Values between mix the two."""
     curve: Curve = "linear"
+    """What a mask value m becomes. "linear": m. "smooth": 3m^2 - 2m^3, which flattens both ends of a ramp. "power":
+    m^power."""
     power: float = 1.0
+    """Above 0; exponent of the curve "power". Above 1 soft areas are repainted from a later step, below 1 earlier."""
     least: float = 0.0
+    """0..1, the minimum denoise. Soft values start at this instead of at 0. 0 stays 0."""
 
     def __post_init__(self) -> None:
         check_choice("curve", self.curve, get_args(Curve))
@@ -45,59 +44,59 @@ class Soft:
 
 
 def shaped(mask: Tensor, soft: Soft) -> Tensor:
-    """The mask with its curve and its minimum denoise applied; 0 and 1 stay what they are, exactly.
+    """Apply curve and minimum denoise to the mask. 0 and 1 stay exactly 0 and 1.
 
     Args:
         mask: float in 0..1, any shape.
-        soft: how it is read.
+        soft: the settings.
 
     Returns:
-        the same shape, dtype and device.
+        Shape, dtype and device of `mask`.
     """
     if soft.curve == "smooth":
         mask = mask * mask * (3 - 2 * mask)
     elif soft.curve == "power":
         mask = mask**soft.power
     if soft.least:
-        # Ends in 1 exactly: least + (1 - least) may be a bit below it.
+        # 1 is left out, because least + (1 - least) can round to less than 1.
         mask = torch.where((mask > 0) & (mask < 1), soft.least + (1 - soft.least) * mask, mask)
     return mask
 
 
 def done(sigma: Tensor, sigmas: Tensor) -> Tensor:
-    """How much of the sampling is done when the model is called with this noise: i/n for step i of n, counted from 0.
+    """Return the fraction of the sampling done at a model call: i/n at step i of n, counted from 0.
 
-    A sampler may call the model between two steps of the schedule: that counts to the step that it is on the way from.
+    A sampler may call the model between two steps of the schedule. The call then belongs to the earlier step.
 
     Args:
-        sigma: of the call, one number in a tensor. Rounded to half precision, as samplers hand it on with such latents,
-            it is taken for the nearest of the schedule.
-        sigmas: [n + 1], the schedule, falling.
+        sigma: noise level of the call, one number in a tensor. Samplers round it to half precision if latents are; the
+            nearest sigma of the schedule is then taken.
+        sigmas: [n + 1], the schedule, descending.
 
     Returns:
-        one number in 0..1, float32, on the device of `sigmas`. Nothing waits for the device.
+        One number in 0..1, float32, on the device of `sigmas`. The call does not synchronise with the device.
     """
     steps = len(sigmas) - 1
-    begun, now = sigmas[:-1], sigma.to(sigmas)
-    apart = (begun - now).abs()
-    nearest = apart.argmin()
-    same = apart[nearest] <= max(torch.finfo(sigma.dtype).eps, 1e-5) * now
-    return torch.where(same, nearest, (begun >= now).sum() - 1).clamp(min=0) / steps
+    starts, now = sigmas[:-1], sigma.to(sigmas)
+    distances = (starts - now).abs()
+    nearest = distances.argmin()
+    is_nearest = distances[nearest] <= max(torch.finfo(sigma.dtype).eps, 1e-5) * now
+    return torch.where(is_nearest, nearest, (starts >= now).sum() - 1).clamp(min=0) / steps
 
 
 def repaintable_mask(mask: Tensor, done: Tensor | float, soft: Soft | None = None) -> Tensor:
-    """What of a soft mask is repainted at this point of the sampling; the rest is kept for now.
+    """Return the part of a soft mask that is repainted at this point of the sampling.
 
-    A pixel is kept if and only if 1 - mask > done: 0 is never freed and 1 always is, whatever the schedule. A pixel of
-    mask m gets, so, the last m of the steps, as if it had been sampled with a denoise of m.
+    A pixel is kept if and only if 1 - mask > done. So 0 is never repainted and 1 always is, whatever the schedule. A
+    pixel with mask m is repainted in the last fraction m of the steps, as if it were sampled with denoise m.
 
     Args:
         mask: float in 0..1, any shape.
-        done: how much of the sampling is done, see `done`.
-        soft: how the mask is read; left out, as it is.
+        done: fraction of the sampling done, from `done`.
+        soft: the settings; None for the defaults, which use the mask as it is.
 
     Returns:
-        the same shape, dtype and device: 0 and 1, and with a strength below 1 what lies between.
+        Shape, dtype and device of `mask`. 1 = repaint, 0 = keep; values between only if the strength is below 1.
 
     Source: Levin & Fried 2023, arXiv:2306.00950, whose code keeps what `map > thresholds` with map = 1 - mask and
     thresholds = i/n.
@@ -109,13 +108,13 @@ def repaintable_mask(mask: Tensor, done: Tensor | float, soft: Soft | None = Non
 
 
 def put_back(sampled: Tensor, original: Tensor, mask: Tensor) -> Tensor:
-    """The sampled latent with the original where the mask is exactly 0, bit for bit.
+    """Restore the original latent where the mask is exactly 0, bit for bit.
 
     Args:
         sampled, original: [B, C, h, w] or [B, C, T, h, w].
-        mask: the same with one channel or C, and B or 1 rows.
+        mask: the same shape, but its batch may be 1 and its channels may be 1.
 
     Returns:
-        like `sampled`.
+        Shape, dtype and device of `sampled`.
     """
     return torch.where(mask.to(sampled.device) == 0, original.to(sampled), sampled)

@@ -1,4 +1,4 @@
-"""Soft inpainting as A1111 has it: at every step old and new are mixed by the mask and by the noise that is left."""
+"""Soft inpainting as in A1111: every step mixes the original and the new latent by mask and noise level."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from ..core.errors import InpaintError
 
 @dataclass(frozen=True)
 class SoftBlend:
-    """A1111's settings of soft inpainting, by its own names and with its defaults.
-
-    schedule_bias: how the change is spread over the sampling. 1 is even; more keeps the original longer, less lets it
-        go sooner.
-    preservation_strength: how strongly soft areas are kept. 0 keeps nothing but what the mask leaves out.
-    transition_contrast_boost: how much of the contrast that mixing costs is given back. 1 gives back none of what
-        differs; more favours the stronger of the two.
+    """A1111's settings of soft inpainting, with its names and defaults.
 
     Raises:
-        InpaintError: if one of them is out of its range.
+        InpaintError: if a value is out of its range.
     """
 
     schedule_bias: float = 1.0
+    """0 or more. 1 spreads the change evenly over the sampling. Above 1 keeps the original longer, below 1 shorter."""
     preservation_strength: float = 0.5
+    """0 or more. How strongly soft areas are kept; 0 keeps only where the mask is 0."""
     transition_contrast_boost: float = 4.0
+    """1 or more. Mixing loses contrast, so the mixture is scaled to the power mean of both latents' lengths. This is
+    its exponent: 1 is the plain mean, larger values are closer to the longer latent."""
 
     def __post_init__(self) -> None:
         for name, least in (("schedule_bias", 0), ("preservation_strength", 0), ("transition_contrast_boost", 1)):
@@ -37,17 +35,17 @@ class SoftBlend:
 
 
 def repainted(mask: Tensor, sigma: Tensor | float, soft: SoftBlend) -> Tensor:
-    """How much of what the model makes is taken at this noise; 0 and 1 stay what they are.
+    """Return the weight of the model's result at this noise level. 0 and 1 stay exactly 0 and 1.
 
     Args:
         mask: [B, ...] float in 0..1.
-        sigma: the noise as the sampler has it, above 0; one number, or one for every picture [B].
+        sigma: the sampler's noise level, above 0; one number, or [B], one per picture.
         soft: the settings.
 
     Returns:
-        like `mask`.
+        Shape and dtype of `mask`.
 
-    Source: A1111's soft inpainting: mask ^ (sigma ^ bias * strength), as if it had been mixed as many times.
+    Source: A1111's soft inpainting: mask ^ (sigma ^ bias * strength); the exponent stands for a number of mixes.
     """
     if isinstance(sigma, Tensor) and sigma.ndim:
         sigma = sigma.reshape(-1, *(1,) * (mask.ndim - 1))
@@ -56,23 +54,24 @@ def repainted(mask: Tensor, sigma: Tensor | float, soft: SoftBlend) -> Tensor:
 
 
 def blend(original: Tensor, made: Tensor, share: Tensor, soft: SoftBlend) -> Tensor:
-    """Mix two latents, and give the mixture the strength that the two have between them: a mean of unlike vectors is
-    shorter than either, which shows as a loss of contrast.
+    """Mix two latents, and scale the mixture to the mean of their lengths over the channels.
+
+    The mean of two different vectors is shorter than the vectors. Unscaled, this shows as a loss of contrast.
 
     Args:
         original, made: [B, C, ...] float.
-        share: how much of `made`, [B, 1 or C, ...] in 0..1; of several channels the first counts for the strength.
+        share: [B, 1 or C, ...] float in 0..1; weight of `made`. The first channel is the weight of its length.
         soft: the settings.
 
     Returns:
-        like `made`.
+        Shape, dtype and device of `made`.
 
-    Source: A1111's soft inpainting: the lengths over the channels are mixed as a power mean of that exponent.
+    Source: A1111's soft inpainting: the length is a weighted power mean with the exponent transition_contrast_boost.
     """
     share = share.to(made)
     mixed = torch.lerp(original.to(made), made, share)
-    one, power = share[:, :1].double(), soft.transition_contrast_boost
+    weight, power = share[:, :1].double(), soft.transition_contrast_boost
     lengths = (latent.to(made).norm(dim=1, keepdim=True).double() for latent in (original, made))
     old, new = lengths
-    wanted = ((1 - one) * old**power + one * new**power) ** (1 / power)
-    return mixed * (wanted / (mixed.norm(dim=1, keepdim=True).double() + 1e-5)).to(made)
+    target = ((1 - weight) * old**power + weight * new**power) ** (1 / power)
+    return mixed * (target / (mixed.norm(dim=1, keepdim=True).double() + 1e-5)).to(made)

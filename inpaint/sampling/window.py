@@ -1,4 +1,4 @@
-"""The part of a latent that a mask and its surroundings need, so that sampling costs what the mask costs."""
+"""The part of a latent that a mask and its surroundings need. Sampling only this part costs less."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import Tensor
 
 from ..core.geometry import Box, ceil_to_multiple
 
-# Models halve a latent up to three times, or cut it into patches: a window on this grid is cut as the whole would be.
+# Models halve a latent up to three times, or split it into patches. On this grid they divide a window as they divide
+# the whole latent.
 GRID = 8
 
 
 def plan_window(mask: Tensor, context: int) -> Box | None:
-    """The smallest window on the grid that holds the masks of all pictures and frames with their surroundings.
+    """Return the smallest window on the grid that contains the masks of all pictures and frames, with their context.
 
     Args:
         mask: [B, 1, h, w] or [B, 1, T, h, w] float, at the latent's resolution.
-        context: latent cells to see on every side of the mask, where the picture has as many; 0 or more.
+        context: latent cells to add on every side of the mask, up to the border; 0 or more.
 
     Returns:
-        a box of latent cells; None where nothing is masked, or the window would be the whole latent.
+        A box in latent cells. None if nothing is masked, or the window would be the whole latent.
     """
     height, width = mask.shape[-2:]
     masked = (mask > 0).reshape(-1, height, width).any(dim=0)
@@ -34,7 +35,7 @@ def plan_window(mask: Tensor, context: int) -> Box | None:
 
 
 def _span(masked: Tensor, context: int) -> tuple[int, int]:
-    """First cell and number of cells along one direction."""
+    """Return the first cell and the number of cells along one axis."""
     where = torch.nonzero(masked)
     first = max(0, int(where[0]) - context) // GRID * GRID
     after = ceil_to_multiple(int(where[-1]) + 1 + context, GRID)
@@ -42,10 +43,10 @@ def _span(masked: Tensor, context: int) -> tuple[int, int]:
 
 
 def cut(values: Tensor, window: Box, whole: Sequence[int]) -> Tensor:
-    """The window's part of what covers the whole latent, at the latent's resolution or a multiple of it.
+    """Cut the window out of a tensor that covers the whole latent.
 
     Args:
-        values: [..., k * h, k * w], k a whole number.
+        values: [..., k * h, k * w]; the latent's resolution times a whole number k.
         window: in latent cells.
         whole: (h, w) of the latent.
 
@@ -58,14 +59,14 @@ def cut(values: Tensor, window: Box, whole: Sequence[int]) -> Tensor:
 
 
 def cut_area(area: Sequence[int], window: Box) -> tuple[int, ...] | None:
-    """What of an area of the host lies in the window.
+    """Intersect a conditioning area of the host with the window.
 
     Args:
         area: (height, width, y, x) in latent cells, or with frames (frames, height, width, first frame, y, x).
         window: in latent cells.
 
     Returns:
-        the same in the window's own cells; None where nothing of it lies there.
+        The intersection in the same form, relative to the window. None if it is empty.
     """
     half = len(area) // 2
     *frames, height, width = area[:half]
@@ -78,7 +79,7 @@ def cut_area(area: Sequence[int], window: Box) -> tuple[int, ...] | None:
 
 
 def paste(whole: Tensor, part: Tensor, window: Box) -> Tensor:
-    """The whole latent with the window's part in its place; neither is changed.
+    """Return a copy of the whole latent with a part pasted into the window.
 
     Args:
         whole: [..., h, w].

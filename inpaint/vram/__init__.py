@@ -1,11 +1,11 @@
-"""Whether a model fits a card, before it is loaded.
+"""Memory plans: whether a model fits on a graphics card, known before it is loaded.
 
-needs         what a model needs, from the header of its file
+needs         the memory that a model needs, from the header of its file
 host_dtypes   the dtypes that the host chooses on a card
-cards         cards to plan for without having them
-plan          the plan: phase by phase, and what gives way
-report        a plan in sentences and as a table
-chart         a plan as a small picture
+cards         graphics cards to plan for without having one
+plan          the plan: the memory of each phase, and the fallback steps
+report        a plan as sentences and as a table
+chart         a plan as a bar chart
 """
 
 from .needs import requirements_of

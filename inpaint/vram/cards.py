@@ -1,4 +1,4 @@
-"""Cards that people have, to plan for without having them."""
+"""Common graphics cards, to plan for without having one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from .host_dtypes import GIB, MIB, Card, text_on_card
 from .plan import Machine
 
-# A little less than its label says is what CUDA reports of a card,
+# Share of a card's nominal memory that CUDA reports.
 REPORTED = 0.98
-# and the driver and a desktop take some before any program starts.
+# Bytes that the driver and a desktop take before any program starts.
 TAKEN = 400 * MIB
 
 
@@ -18,7 +18,7 @@ def _card(name: str, gib: int, capability: tuple[int, int]) -> Card:
     return Card(name, int(gib * REPORTED * GIB), capability)
 
 
-# By what people call them; of cards of one size and generation one stands for all.
+# By common name. One card stands for all of the same memory size and generation.
 CARDS = {
     "GTX 1060 6 GB": _card("NVIDIA GeForce GTX 1060 6GB", 6, (6, 1)),
     "GTX 1660 6 GB": _card("NVIDIA GeForce GTX 1660", 6, (7, 5)),
@@ -37,11 +37,11 @@ CARDS = {
 
 
 def card_of(name: str, windows: bool = os.name == "nt") -> Card:
-    """The card of this name in `CARDS`, under the system that it would run on: this computer's where none is said."""
+    """Return the card of this name in `CARDS`. windows: whether it runs under Windows; default: as this computer."""
     return replace(CARDS[name], windows=windows)
 
 
 def as_machine(name: str, dynamic: bool = False, windows: bool = os.name == "nt") -> Machine:
-    """A machine with nothing but this card's desktop on it. name, windows: as in `card_of`."""
+    """Return a machine with this card, running nothing but a desktop. name, windows: as in `card_of`."""
     card = card_of(name, windows)
     return Machine(name, card.total - TAKEN, card.reserve, dynamic, text_on_card=text_on_card(card))

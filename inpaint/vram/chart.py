@@ -1,4 +1,4 @@
-"""A plan as a small picture: a bar for each phase against the memory that is free."""
+"""A plan as a bar chart: the memory of each phase beside the free memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {SAMPLING: "sampling", BATCHED_CFG: "sampling, CFG"}
 
 
 def picture(plan: Plan) -> Tensor:
-    """The bars of a plan: weights, expected work, and up to what is safe; a line at what is free.
+    """Draw a bar for each phase (weights, expected work, safe total) and a line at the free memory.
 
     Returns:
         [1, H, 640, 3] float in 0..1.
@@ -30,11 +30,11 @@ def picture(plan: Plan) -> Tensor:
     small, large = ImageFont.load_default(13), ImageFont.load_default(17)
     machine, job = plan.machine, plan.job
     shown = plan.phases if plan.batched_cfg else plan.counted
-    most = max(machine.free, *(phase.safe for phase in shown), 1) * 1.04
-    room = WIDTH - LEFT - RIGHT
+    axis_end = max(machine.free, *(phase.safe for phase in shown), 1) * 1.04
+    bar_width = WIDTH - LEFT - RIGHT
 
     def at(count: float) -> float:
-        return LEFT + room * count / most
+        return LEFT + bar_width * count / axis_end
 
     draw.text((16, 12), _shortened(plan.needs.label, large, WIDTH - 32), TEXT, large)
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
@@ -47,20 +47,20 @@ def picture(plan: Plan) -> Tensor:
         unused = phase not in plan.counted and not plan.batched_cfg
         draw.text((16, middle), NAMES.get(phase.name, phase.name), GREY if unused else TEXT, small, anchor="lm")
         if unused:
-            draw.text((LEFT, middle), "one half after the other", GREY, small, anchor="lm")
+            draw.text((LEFT, middle), "not used: one CFG half at a time", GREY, small, anchor="lm")
             continue
         draw.rectangle((LEFT, top, at(phase.safe), bottom), TOO_MUCH if phase.safe > machine.free else SAFE)
         draw.rectangle((LEFT, top + 3, at(phase.expected), bottom - 3), WORK)
         draw.rectangle((LEFT, top + 3, at(phase.weights), bottom - 3), WEIGHTS)
         figure, place = f"{phase.safe / GIB:.1f}", (at(phase.safe) + 6, middle)
-        # Readable where the line runs through it.
+        # A dark background keeps the number readable where the line of the free memory crosses it.
         box = draw.textbbox(place, figure, small, anchor="lm")
         draw.rectangle((box[0] - 2, top, box[2] + 2, bottom), DARK)
         draw.text(place, figure, TEXT, small, anchor="lm")
     under = min(at(machine.free), WIDTH - 50)
     draw.text((under, end + 6), f"{machine.free / GIB:.1f} GiB free", TEXT, small, anchor="ma")
     left = 16
-    for color, name in ((WEIGHTS, "weights"), (WORK, "work, expected"), (SAFE, "up to what is safe")):
+    for color, name in ((WEIGHTS, "weights"), (WORK, "expected work"), (SAFE, "safe total")):
         draw.rectangle((left, height - 22, left + 10, height - 12), color)
         draw.text((left + 16, height - 17), name, GREY, small, anchor="lm")
         left += 34 + int(draw.textlength(name, small))

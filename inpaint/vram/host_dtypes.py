@@ -1,7 +1,7 @@
-"""The dtypes that ComfyUI chooses on an NVIDIA card, as rules over numbers: they hold for cards that are not there.
+"""The dtypes that ComfyUI chooses on an NVIDIA card, as rules that do not need the card.
 
-A card that is there is asked through the host itself, which also knows its command line. The rules here are those of
-the host without options; a test holds them against the host's own functions. dtypes have the names of safetensors.
+For the card in this computer, the host itself is asked: it also knows its command line. These are the host's rules
+without command-line options; a test compares them with the host's own functions. dtypes have their safetensors names.
 
 Source: comfy/model_management.py, the same from 0.3.75 to 0.33.0.
 """
@@ -18,7 +18,7 @@ MIB = 2**20
 FP8 = ("F8_E4M3", "F8_E5M2")
 # Cards of compute capability 7.5 whose fp16 is broken.
 BROKEN_FP16 = ("1660", "1650", "1630", "T500", "T550", "T600", "MX550", "MX450", "CMP 30HX", "T2000", "T1000", "T1200")
-# Cards of compute capability 6 whose fp16 works, and is slower than fp32 on Linux.
+# Cards of compute capability 6 whose fp16 works, but is slower than fp32 on Linux.
 SLOW_FP16 = (
     *("1080", "1070", "1060", "1050", "titan x", "p100", "p40", "p6", "p4"),
     *("p3000", "p3200", "p4000", "p4200", "p5000", "p5200", "p6000"),
@@ -27,12 +27,16 @@ SLOW_FP16 = (
 
 @dataclass(frozen=True)
 class Card:
-    """One NVIDIA card. total: bytes that CUDA reports. capability: its compute capability, as (8, 6)."""
+    """An NVIDIA graphics card."""
 
     name: str
+    """The name that CUDA reports."""
     total: int
+    """Bytes of memory that CUDA reports."""
     capability: tuple[int, int]
+    """Compute capability, such as (8, 6)."""
     windows: bool = False
+    """Whether it runs under Windows."""
 
     @property
     def reserve(self) -> int:
@@ -41,17 +45,17 @@ class Card:
 
     @property
     def most_weights(self) -> float:
-        """Bytes up to which the host expects a model's weights to fit."""
+        """The most bytes of weights that the host expects to fit."""
         return self.total * 0.88 - (0.8 * GIB + self.reserve)
 
 
 def weights_dtype(card: Card, parameters: int, stored: str | None, supported: Sequence[str]) -> str:
-    """The dtype in which the host keeps a diffusion model's weights.
+    """Return the dtype in which the host keeps a diffusion model's weights.
 
     Args:
-        card: where it runs.
-        parameters: of the diffusion model.
-        stored: the dtype of most of its parameters in the file; None where they are scaled or packed.
+        card: the card that the model runs on.
+        parameters: number of parameters of the diffusion model.
+        stored: dtype of most of its parameters in the file; None if they are scaled or packed.
         supported: dtypes that its family can compute in, the best first.
     """
     if stored in FP8 and (computes_fp8(card) or parameters * 2 > card.most_weights):
@@ -69,7 +73,7 @@ def weights_dtype(card: Card, parameters: int, stored: str | None, supported: Se
 
 
 def compute_dtype(card: Card, weights: str, supported: Sequence[str]) -> str:
-    """The dtype in which the host computes with weights of this dtype."""
+    """Return the dtype in which the host computes with weights of this dtype. supported: as in `weights_dtype`."""
     if weights in ("F32", "F64"):
         return weights
     if weights == "F16" and _uses_fp16(card):
@@ -83,7 +87,7 @@ def compute_dtype(card: Card, weights: str, supported: Sequence[str]) -> str:
 
 
 def vae_dtype(card: Card, allowed: Sequence[str] = ("BF16", "F32")) -> str:
-    """The dtype of a VAE, weights and computation, of those that it can work in, the best first."""
+    """Return the dtype of a VAE's weights and computation. allowed: dtypes that it can work in, the best first."""
     for dtype in allowed:
         if (dtype == "F16" and _uses_fp16(card)) or (dtype == "BF16" and card.capability >= (8, 0)):
             return dtype
@@ -91,21 +95,21 @@ def vae_dtype(card: Card, allowed: Sequence[str] = ("BF16", "F32")) -> str:
 
 
 def text_on_card(card: Card) -> bool:
-    """Whether the host runs text encoders on the card: where fp16 serves, and on the CPU otherwise."""
+    """Return whether the host runs text encoders on the card. Without usable fp16, it runs them on the CPU."""
     return _uses_fp16(card)
 
 
 def text_encoder_bytes(dtypes: Mapping[str, int]) -> int:
-    """Bytes of text encoders in memory: wide numbers become fp16, narrow ones stay.
+    """Return the bytes of text encoders in memory. Wider dtypes than fp16 become fp16, narrower ones stay.
 
     Args:
-        dtypes: bytes by dtype, as they are in the file.
+        dtypes: bytes in the file, by dtype.
     """
     return sum(min(count, count * 16 // DTYPE_BITS.get(dtype, 16)) for dtype, count in dtypes.items())
 
 
 def computes_fp8(card: Card) -> bool:
-    """Whether the card multiplies in fp8: the host then keeps fp8 weights as they are."""
+    """Return whether the card multiplies in fp8. The host then keeps fp8 weights as they are."""
     return card.capability >= (8, 9)
 
 

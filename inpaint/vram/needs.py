@@ -1,4 +1,4 @@
-"""What a model will need on a card, from the header of its file: the numbers that a plan is made of."""
+"""The memory that a model needs on a card, from the header of its file: the input of a plan."""
 
 from __future__ import annotations
 
@@ -16,42 +16,52 @@ DIT = ("BF16", "F32")
 
 
 class HostFacts(NamedTuple):
-    """What the host says of a model: its memory_usage_factor, and the dtypes it can compute in, the best first."""
+    """The host's facts about a model."""
 
     factor: float
+    """Its memory_usage_factor: scales the host's estimate of the memory for sampling."""
     supported: Sequence[str]
+    """The dtypes that it can compute in, the best first."""
 
 
 class Family(NamedTuple):
-    """host: what host 0.3.75 says, for where the running one cannot be asked. cell, base: bytes that sampling really
-    takes, for each latent cell and byte of a number, and besides; None where nobody measured. ratio, grid: as in
-    `MemoryRequirements`. vae: of `VAES`."""
+    """What plans need to know about a model family."""
 
     host: HostFacts
+    """The facts of host 0.3.75, for when the running host cannot be asked."""
     cell: float | None = None
+    """Measured bytes that sampling takes, per latent cell and byte of the compute dtype; None if nobody measured."""
     base: float = 0.0
+    """Measured bytes that sampling takes at any size, in addition."""
     ratio: int = 8
+    """Pixels per latent cell, along each side."""
     grid: int = 64
+    """Pixels that the sides of a picture have to be a multiple of."""
     vae: str = "kl"
+    """Its VAE: a key of `VAES`."""
 
 
 class Vae(NamedTuple):
-    """Bytes for each pixel and byte of a number, and the dtypes it can work in."""
+    """The memory that a VAE takes beside its weights."""
 
     encode: Work
+    """Bytes per pixel and byte of the dtype, to encode."""
     decode: Work
+    """Bytes per pixel and byte of the dtype, to decode."""
     dtypes: Sequence[str] = ("BF16", "F32")
+    """The dtypes that it can work in, the best first."""
 
 
-# Safe: the host's own formulas (comfy/sd.py). Expected: simulated allocations (387 and 640 for the usual VAE), and for
-# decoding what others measured on cards, 985 to 1090, which convolutions' workspaces explain.
+# Safe: the host's own formulas (comfy/sd.py). Expected: from simulated allocations and measurements. For the usual VAE,
+# simulation gives 387 to encode and 640 to decode; others measured 985 to 1090 on cards for decoding. The workspaces of
+# convolutions explain the difference.
 VAES = {
     "kl": Vae(Work(620, 1767), Work(1030, 2178)),
     "wan": Vae(Work(6000, 6000), Work(7000, 7000), ("BF16", "F16", "F32")),
     "hunyuan-image": Vae(Work(700, 700), Work(700, 700), SD),
 }
-# cell and base follow simulations of the whole networks, which benchmarks/activations.md holds them against; a card
-# adds what libraries work in.
+# cell and base come from simulations of whole networks; benchmarks/activations.md compares them. On a card, the
+# workspaces of libraries come on top.
 FLUX_CELL, FLUX_BASE = 12_500, 52 * MIB
 FAMILIES = {
     "sd15": Family(HostFacts(1.0, SD), 8_320),
@@ -68,28 +78,31 @@ FAMILIES = {
     "hunyuan-image": Family(HostFacts(7.7, DIT), ratio=32, vae="hunyuan-image"),
     "wan": Family(HostFacts(0.9, SD), grid=32, vae="wan"),
 }
-# The host's own figures for a family that it does not describe further.
+# For families that are not listed: the host's default factor and dtypes.
 OTHER = Family(HostFacts(2.0, SD))
 
 
 class Dtypes(NamedTuple):
-    """As they will be on the card: what weights are kept in, what is computed in, and the VAE's."""
+    """The dtypes on the card, by their safetensors names."""
 
     weights: str
+    """dtype that the diffusion model's weights are kept in."""
     compute: str
+    """dtype that the diffusion model computes in."""
     vae: str
+    """dtype of the VAE's weights and computation."""
 
 
 def dtypes_on(
     card: Card, header: CheckpointHeader, host: HostFacts | None = None, weights: str | None = None
 ) -> Dtypes:
-    """The dtypes that the host will choose for this file on this card.
+    """Return the dtypes that the host will choose for this file on this card.
 
     Args:
-        card: where it runs.
-        header: of the file with the diffusion model.
-        host: what the running host says of the model; None takes our table.
-        weights: the dtype that the weights are to be kept in; None for the host's choice.
+        card: the card that the model runs on.
+        header: header of the file with the diffusion model.
+        host: the running host's facts about the model; None for those of `FAMILIES`.
+        weights: dtype to keep the weights in; None for the host's choice.
     """
     family = FAMILIES.get(header.family, OTHER)
     supported = (host or family.host).supported
@@ -107,14 +120,14 @@ def requirements_of(
     vae: Part | None = None,
     flash: bool = True,
 ) -> MemoryRequirements:
-    """What the model in a file needs.
+    """Return the memory that the model in a file needs.
 
     Args:
-        header: of the file with the diffusion model; its other parts count where none are given.
-        dtypes: as they will be on the card.
-        host: what the running host says of the model; None takes our table.
-        text_encoders, vae: from files of their own.
-        flash: whether attention never writes its whole matrix, as PyTorch's and xformers' do not.
+        header: header of the file with the diffusion model.
+        dtypes: the dtypes on the card.
+        host: the running host's facts about the model; None for those of `FAMILIES`.
+        text_encoders, vae: parts from separate files. Without them, those in the model's file count.
+        flash: whether attention never stores its whole matrix. PyTorch's and xformers' attention do not.
     """
     family = FAMILIES.get(header.family, OTHER)
     model = header.part("diffusion model")
@@ -144,7 +157,7 @@ def requirements_of(
 
 
 def stored_dtype(part: Part) -> str | None:
-    """The dtype of most of a part's parameters, as the host counts them; None where there are none."""
+    """Return the dtype of most of a part's parameters, as the host counts them; None if it has none."""
     numbers = {dtype: count * 8 / DTYPE_BITS.get(dtype, 8) for dtype, count in part.dtypes.items()}
     return max(numbers, key=lambda dtype: numbers[dtype], default=None)
 

@@ -1,1 +1,1 @@
-"""Menu Mend/Composite: the repainted picture back over the original."""
+"""Menu Mend/Composite: paste the repainted picture back over the original."""

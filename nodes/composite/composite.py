@@ -1,4 +1,4 @@
-"""Menu Mend/Composite: the repainted area pasted onto the original, and nothing else of it changed."""
+"""Menu Mend/Composite: paste the repainted area onto the original and change nothing else."""
 
 from typing import Any
 
@@ -42,9 +42,11 @@ def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *note
     share = float((weight > 0).float().mean())
     messages = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
     if share == 1:
-        messages = ["The mask and its soft edge cover the whole picture: nothing of the original is kept."]
+        messages = ["The mask and its soft edge cover the whole picture: no pixel of the original is kept."]
     if pasted.unusable:
-        messages.append(f"{pasted.unusable:,} repainted pixels were not numbers and were left as they were.")
+        messages.append(
+            f"{pasted.unusable:,} repainted pixels were NaN or infinite: the original pixels were kept there."
+        )
     return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*messages, *notes]),)})
 
 
@@ -70,14 +72,14 @@ class DecodeComposite(io.ComfyNode):
         check_image(image)
         height, width = image.shape[1:3]
         decoded = host.decode(vae, latent["samples"], budget_of(vae))
-        # The picture was padded at the right and bottom to fill whole latent cells.
+        # Encode for Inpainting pads the picture at the right and bottom to whole latent cells.
         padded = Size(width, height).to_multiple(host.vae_ratio(vae))
         got = Size(decoded.result.shape[2], decoded.result.shape[1])
         if got != padded:
             raise InpaintError(
                 f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
                 f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
-                "Encode for Inpainting: the host's own VAE Encode cuts odd sizes off."
+                "Encode for Inpainting: the host's own VAE Encode crops odd sizes."
             )
         return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
 

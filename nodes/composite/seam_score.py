@@ -1,4 +1,4 @@
-"""Menu Mend/Composite: how visible the edge of what was pasted is."""
+"""Menu Mend/Composite: measure how visible the edge of the pasted area is."""
 
 from comfy_api.latest import io
 from torch import Tensor

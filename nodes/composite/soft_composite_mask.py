@@ -1,4 +1,4 @@
-"""Soft Composite Mask: what to paste back after soft inpainting."""
+"""Soft Composite Mask: choose what to paste back after soft inpainting."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ class SoftCompositeMask(io.ComfyNode):
         latents = before["samples"], after["samples"]
         if latents[0].shape[1:] != latents[1].shape[1:] or latents[0].ndim != 4:
             got = " and ".join(str(list(latent.shape)) for latent in latents)
-            raise InpaintError(f"before, after: expected two latents of pictures of one size, got {got}.")
+            raise InpaintError(f"before, after: expected two picture latents [B, C, h, w] of the same size, got {got}.")
         mask = as_mask(mask)
         old, new = (host.in_model_scale(model, latent) for latent in latents)
         by = Difference(mask_influence, difference_threshold, difference_contrast)

@@ -1,1 +1,1 @@
-"""Menu Mend/Crop: crops around a mask and their way back; pictures made larger."""
+"""Menu Mend/Crop: crop around a mask, stitch the crop back, and pad for outpainting."""

@@ -1,4 +1,4 @@
-"""Menu Mend/Crop: the part of a picture around its mask at the size that the model likes best, and its way back."""
+"""Menu Mend/Crop: crop a picture around its mask to the model's native size, and stitch the crop back."""
 
 from typing import Any
 
@@ -99,19 +99,19 @@ class CropForInpaint(io.ComfyNode):
             image, context_mask = match(image, context_mask, "context_mask")
             mask = mask.expand(len(image), -1, -1)
         picture, boxes = Size(image.shape[2], image.shape[1]), mask_boxes(mask)
-        also = [] if context_mask is None else mask_boxes(context_mask)
+        context_boxes = [] if context_mask is None else mask_boxes(context_mask)
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         if video == PATH:
-            plans = plan_path(boxes, picture, also=also, **settings)
+            plans = plan_path(boxes, picture, also=context_boxes, **settings)
         else:
-            plans = [plan_box(join(boxes), picture, also=join(also), **settings)]
+            plans = [plan_box(join(boxes), picture, also=join(context_boxes), **settings)]
         cropped = crop(image, mask, plans, border, linear_light)
         box = plans[0].box
         messages = [f"Cropped {box.size} of {picture} to {plans[0].target}."]
         if any(boxes):
             messages.append(coverage(cropped.mask, "crop"))
         else:
-            messages.insert(0, "The mask is empty: the whole picture is taken, and nothing will be repainted.")
+            messages.insert(0, "The mask is empty: the crop is the whole picture, and nothing will be repainted.")
         return io.NodeOutput(*cropped, box.x, box.y, box.width, box.height, ui={"text": ("\n".join(messages),)})
 
 
@@ -156,10 +156,10 @@ class StitchCrop(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         finish = Finish(blend, color_match, color_strength, ring_width, align)
-        made = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
-        composite = on_picture(made.weights, stitch.plans)
+        result = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
+        composite = on_picture(result.weights, stitch.plans)
         messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]
-        return stitched(stitch.image, made.image, composite, made.unusable, messages)
+        return stitched(stitch.image, result.image, composite, result.unusable, messages)
 
 
 class CropByBox(io.ComfyNode):

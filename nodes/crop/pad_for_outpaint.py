@@ -1,4 +1,4 @@
-"""Menu Mend/Crop: room around a picture for a model to paint in."""
+"""Menu Mend/Crop: extend a picture's canvas for outpainting."""
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -86,12 +86,12 @@ class PadForOutpaint(io.ComfyNode):
             sides = sides_to_aspect(picture, Size(width, height), x, y)
         else:
             sides = sides_of(picture, left, top, right, bottom, unit)
-        # Elsewhere it may be anything.
+        # Other fills ignore the color, so an unreadable one is no error there.
         rgb = parse_color(color) if option(fill) == "color" else GREY
         padded = pad_for_outpaint(image, sides, mask, feather, option(fill), rgb)
         size = Size(padded.image.shape[2], padded.image.shape[1])
-        messages = f"From {picture} to {size}: {', '.join(f'{side} {name}' for name, side in sides._asdict().items())}."
-        return io.NodeOutput(*padded, ui={"text": ("\n".join([messages, coverage(padded.conditioning)]),)})
+        message = f"From {picture} to {size}: {', '.join(f'{side} {name}' for name, side in sides._asdict().items())}."
+        return io.NodeOutput(*padded, ui={"text": ("\n".join([message, coverage(padded.conditioning)]),)})
 
 
 def _side(name: str) -> io.Float.Input:

@@ -1,4 +1,4 @@
-"""Menu Mend/Crop: several masked regions of a picture, each repainted on its own, and one picture again."""
+"""Menu Mend/Crop: crop several masked regions of a picture, and stitch them back."""
 
 from typing import Any
 
@@ -82,11 +82,11 @@ class CropRegions(io.ComfyNode):
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         image, mask = match(image, mask)
         cropped = crop_regions(image, mask, border=border, linear=linear_light, max_regions=max_regions, **settings)
-        found = len(cropped.image)
-        messages = f"{found} region{'' if found == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
+        regions = len(cropped.image)
+        message = f"{regions} region{'' if regions == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
         if not mask.any():
-            messages = "The mask is empty: the whole picture is taken."
-        return io.NodeOutput(*cropped, found, ui={"text": (messages,)})
+            message = "The mask is empty: the crop is the whole picture."
+        return io.NodeOutput(*cropped, regions, ui={"text": (message,)})
 
 
 class StitchRegions(io.ComfyNode):
@@ -123,6 +123,6 @@ class StitchRegions(io.ComfyNode):
         align: bool = False,
     ) -> io.NodeOutput:
         finish = Finish(blend, color_match, color_strength, ring_width, align)
-        made = stitch_regions(stitch, image, feather, finish)
+        result = stitch_regions(stitch, image, feather, finish)
         messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]
-        return stitched(stitch.image, made.image, made.mask, made.unusable, messages)
+        return stitched(stitch.image, result.image, result.mask, result.unusable, messages)

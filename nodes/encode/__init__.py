@@ -1,1 +1,1 @@
-"""Menu Mend/Encode: what each kind of inpainting model is given."""
+"""Menu Mend/Encode: prepare the inputs of each kind of inpainting model."""

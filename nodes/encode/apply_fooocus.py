@@ -41,11 +41,11 @@ class ApplyFooocusInpaint(io.ComfyNode):
     def execute(cls, model: Any, patch: fooocus.Patch, vae: Any, image: Tensor, mask: Tensor) -> io.NodeOutput:
         if not host.is_general_sdxl(model):
             raise InpaintError(
-                "model: expected an SDXL model with 4 input channels, which the Fooocus patch is made for. Models for "
-                "inpainting need none, and others inpaint through Encode for Inpainting."
+                "model: expected an SDXL model with 4 input channels, got another. The Fooocus patch fits only those: "
+                "use Encode for Inpainting instead. Inpainting models need no patch."
             )
         if host.has_fooocus(model):
-            raise InpaintError("model: expected one without a Fooocus patch, got one that has it. Apply it once.")
+            raise InpaintError("model: expected a model without a Fooocus patch, got one with a patch. Apply it once.")
         deltas = fooocus.check_fits(patch, host.weight_shapes(model))
 
         check_vae("SDXL", "SDXL", LatentShape(4, frames=False), LatentShape(*host.vae_latents(vae)))
@@ -58,6 +58,6 @@ class ApplyFooocusInpaint(io.ComfyNode):
 
 
 def _report(patched: int, patch: fooocus.Patch) -> str:
-    messages = f"{patched:,} weights of the model are patched."
+    message = f"{patched:,} weights of the model are patched."
     missing = len(patch.deltas) + patch.left_out - patched
-    return f"{messages} {missing:,} that the patch changes are not in this model." if missing else messages
+    return f"{message} Weights of the patch that this model lacks: {missing:,}." if missing else message

@@ -1,4 +1,4 @@
-"""Menu Mend/Encode: what inpainting ControlNets are shown."""
+"""Menu Mend/Encode: prepare the image and mask of inpainting ControlNets."""
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -9,7 +9,7 @@ from ...inpaint.sampling.control_image import HIDDEN, control_image
 from ..shared.choices import check_choices
 
 MASKED_LATENT = "The hole is black. Connect image and mask to ControlNetInpaintingAliMamaApply."
-# How to go on from here.
+# The next step in the graph, for the report.
 NEXT = {
     "SD 1.5 inpaint": "The hole is -1, which a preview shows as black. Connect image to Apply ControlNet.",
     "SDXL Union ProMax": "The hole is black. Choose repaint in SetUnionControlNetType, and connect image to Apply "

@@ -1,4 +1,4 @@
-"""Menu Mend/Encode: a picture and a mask made into what a model inpaints from."""
+"""Menu Mend/Encode: encode a picture and its mask into a model's inpainting inputs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,25 +17,25 @@ from ..shared.kinds import KINDS
 from ..shared.widgets import all_advanced, count
 
 AUTO = "auto"
-# What the masked area may hold before sampling, and what to say of it.
+# Options for the masked area's content before sampling, each with its line of the report.
 CONTENTS = {
     "original": "",
-    "neutral": "The masked area starts as grey: sample with denoise 1.0.",
+    "neutral": "The masked area starts grey: sample with denoise 1.0.",
     "noise": "The masked area starts as noise: sample with a denoise of 0.9 or more.",
     "empty": "The masked area starts empty: sample with denoise 1.0.",
-    "already filled": "The masked area starts as it was filled: a denoise of 0.4 to 0.9, lower keeps more of it.",
+    "already filled": "The masked area keeps its fill: sample with a denoise of 0.4 to 0.9. Lower keeps more of it.",
 }
-# The seed of the noise content. The sampler's own seed varies the result; this only has to be another one.
+# Seed of the noise content. It must differ from the sampler's seed, which varies the result.
 NOISE_SEED = 0x4D656E64
-# Those that are made as latents, in the scale that the model samples in.
+# Contents generated as latents, in the model's sampling scale.
 LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
     "noise": lambda shape: torch.randn(shape, generator=torch.Generator().manual_seed(NOISE_SEED)),
     "empty": torch.zeros,
 }
-# Those of which nothing may be left in the result.
+# Contents that must not show in the result.
 PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
 MASK_TIMES = (
-    "The host tells this model how noisy a frame is by how much of it is masked: mask most of a frame, or all of it."
+    "The host sets this model's noise level of a frame by the share of it that is masked: mask most or all of a frame."
 )
 
 
@@ -120,7 +120,7 @@ class EncodeInpaint(io.ComfyNode):
         prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
 
-        # A model with inpaint inputs is given the hidden picture too; neutral content is that very encoding.
+        # A model with inpaint inputs also needs the hidden picture encoded. Neutral content is the same encoding.
         pictures = [] if neutral else [prepared.pixels]
         pictures += [prepared.hidden] if neutral or inputs.inpaint else []
         encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
@@ -131,20 +131,20 @@ class EncodeInpaint(io.ComfyNode):
             content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
             samples = conditioning.replace_masked(samples, content, conditioning.repeat_to(hidden_cells, batch))
         if masked_content in PLACEHOLDERS:
-            # What only holds the place is repainted in full: the sampler leaves the rest of a soft value as it was.
+            # Placeholder content is repainted in full: a soft mask value would leave part of it in the result.
             cells = torch.maximum(cells, hidden_cells)
         if neutral:
             cells = grow_cells(cells, widen_by_cells)
 
         if inputs.inpaint is not None:
-            # Fill folds the mask's pixels into channels itself; a 9-channel model takes one value to a cell.
+            # FLUX.1 Fill folds the mask's pixels into channels itself. A 9-channel model takes one value per cell.
             concat_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
             values = {"concat_latent_image": latents[-1], "concat_mask": concat_mask}
             positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
         latent = {"samples": samples}
         if noise_mask:
             latent["noise_mask"] = conditioning.repeat_to(cells, batch)
-        messages = [f"{kind}: {_way(model, inputs)}"]
+        messages = [f"{kind}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
         elif not cells.any():
@@ -159,14 +159,14 @@ class EncodeInpaint(io.ComfyNode):
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
 
 
-def _way(model: Any, inputs: host.ModelInputs) -> str:
-    """How a model inpaints, in a sentence."""
+def _inpaint_method(model: Any, inputs: host.ModelInputs) -> str:
+    """Return one sentence on how a model inpaints."""
     if inputs.inpaint == "channels":
-        return "inpainting model with 9 channels, it is given the mask and the picture without the masked area."
+        return "inpainting model with 9 channels. It receives the mask and the picture without the masked area."
     if inputs.inpaint == "fill":
-        return "it is given the mask in full resolution and the picture without the masked area."
+        return "it receives the mask in full resolution and the picture without the masked area."
     if host.has_fooocus(model):
-        return "patched by Fooocus, which gives it the mask and the picture without the masked area."
+        return "patched by Fooocus. The patch adds the mask and the picture without the masked area."
     if inputs.own_pictures:
-        return "its own picture and mask inputs are not for inpainting, so it inpaints through the noise mask alone."
-    return "general model, it inpaints through the noise mask alone."
+        return "its picture and mask inputs are not for inpainting. It inpaints through the noise mask alone."
+    return "general model. It inpaints through the noise mask alone."

@@ -1,1 +1,1 @@
-"""Menu Mend/Fill: holes filled without a diffusion model."""
+"""Menu Mend/Fill: fill holes without a diffusion model."""

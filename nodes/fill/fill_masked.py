@@ -1,4 +1,4 @@
-"""Menu Mend/Fill: plausible content without a model."""
+"""Menu Mend/Fill: fill the masked area without a model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from ..shared.widgets import all_advanced, pixels
 
 @dataclass(frozen=True)
 class _Settings:
-    """What is chosen beside the method. source: [B, H, W]. progress: takes how much is done, and how much there is."""
+    """The node's inputs beside the method."""
 
     source: Tensor | None
+    """[B, H, W], 1 = take texture from here. None takes it from everywhere outside the mask."""
     color: str
+    """`#rrggbb` or a color name."""
     radius: float
+    """Radius in pixels of telea and navier-stokes."""
     seed: int
+    """Seed of noise and patchmatch."""
     patch_size: int
+    """Side of a patch in pixels, for patchmatch."""
     progress: Progress
+    """Called with the work done and the total."""
 
 
 def _patchmatch(image: Tensor, mask: Tensor, how: _Settings) -> Tensor:

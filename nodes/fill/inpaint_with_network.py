@@ -1,4 +1,4 @@
-"""Inpaint with Network."""
+"""Inpaint with Network: fill the masked area with LaMa, MI-GAN or MAT."""
 
 from comfy_api.latest import io
 from torch import Tensor

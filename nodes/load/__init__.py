@@ -1,1 +1,1 @@
-"""Menu Mend/Load: models, looked at before they are read, and what they will need."""
+"""Menu Mend/Load: load models, and plan their memory before any weight is read."""

@@ -1,7 +1,7 @@
 """GET /mend/estimate: the memory plan as JSON, for the canvas and for programs.
 
-Query: model (a name that the host lists), width, height, batch_size, gpu (of the node's list). An unknown model and an
-unreadable one get the same answer, without a path, so that nothing can be learned about the disk by asking.
+Query: model (a name that the host lists), width, height, batch_size, gpu (an option of the node Estimate VRAM). Unknown
+and unreadable models get the same answer, without a path, so that a client cannot probe the disk.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from ...inpaint.vram.report import sentences
 PATH = "/mend/estimate"
 SECONDS = 5.0
 AT_ONCE = 2
-# A read that hangs, as on a network disk that is gone, cannot be ended. So many are waited for no longer and left
-# alone before nothing more is read.
+# A read that hangs, as on a disconnected network disk, cannot be canceled. Once this many reads hang, new requests are
+# refused.
 MOST_HUNG = 8
 THREAD = "mend-estimate"
 _turns = asyncio.Semaphore(AT_ONCE)
-# Least, most, and what is taken where nothing is asked for.
+# Minimum, maximum and default.
 NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch_size": (1, 64, 1)}
 
 Answer = tuple[int, dict[str, Any]]
@@ -37,7 +37,7 @@ def register() -> None:
 
 
 async def answer(query: Mapping[str, str]) -> Answer:
-    """Status and body. The file is read off the event loop, and no more than `AT_ONCE` at a time."""
+    """Return status and body. Files are read in threads, at most `AT_ONCE` at a time."""
     try:
         numbers = {name: _number(name, query) for name in NUMBERS}
     except ValueError as error:
@@ -56,25 +56,26 @@ async def _in_turn(work: Callable[[], Answer]) -> Answer:
     async with _turns:
         if sum(thread.name == THREAD for thread in threading.enumerate()) >= MOST_HUNG:
             return TOO_SLOW
-        done: Future[Answer] = Future()
-        # As a daemon it does not keep the host from ending either.
-        threading.Thread(target=_settle, args=(done, work), name=THREAD, daemon=True).start()
-        return await asyncio.wrap_future(done)
+        future: Future[Answer] = Future()
+        # A daemon thread does not keep the host from exiting.
+        threading.Thread(target=_settle, args=(future, work), name=THREAD, daemon=True).start()
+        return await asyncio.wrap_future(future)
 
 
-def _settle(done: "Future[Answer]", work: Callable[[], Answer]) -> None:
-    done.set_running_or_notify_cancel()
+def _settle(future: "Future[Answer]", work: Callable[[], Answer]) -> None:
+    """Run `work` and hand its result or exception to the future."""
+    future.set_running_or_notify_cancel()
     try:
-        answered = work()
+        result = work()
     except Exception as error:
-        done.set_exception(error)
+        future.set_exception(error)
     else:
-        done.set_result(answered)
+        future.set_result(result)
 
 
 def _number(name: str, query: Mapping[str, str]) -> int:
-    least, most, usual = NUMBERS[name]
-    given = query.get(name, str(usual))
+    least, most, default = NUMBERS[name]
+    given = query.get(name, str(default))
     if not (given.isascii() and given.isdigit() and len(given) <= 6 and least <= int(given) <= most):
         raise ValueError(f"{name}: expected a whole number from {least} to {most}.")
     return int(given)
@@ -84,7 +85,7 @@ def _plan(model: str, job: Job, gpu: str) -> Answer:
     try:
         plan = plan_for(model_path(model), job, gpu)
     except (InpaintError, OSError):
-        return 404, {"error": "model: not known, or not readable. Choose one that the host lists."}
+        return 404, {"error": "model: expected the name of a readable model file. Choose one that the host lists."}
     return 200, _body(plan)
 
 

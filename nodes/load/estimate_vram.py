@@ -1,4 +1,4 @@
-"""Menu Mend/Load: what a model will need, before a byte of its weights is read."""
+"""Menu Mend/Load: estimate a model's memory without reading its weights."""
 
 from comfy_api.latest import io, ui
 
@@ -80,7 +80,7 @@ class EstimateVram(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: object) -> float:
-        """Never the same: what is free changes by the second, and a file may be replaced."""
+        """Always run again: free memory changes, and a file may be replaced. NaN equals nothing."""
         return float("nan")
 
     @classmethod

@@ -41,7 +41,7 @@ class LoadFooocusPatch(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, head: str | None, patch: str | None) -> bool | str:
-        return _nothing_there() or check_choices(cls, head=head, patch=patch)
+        return _no_file_error() or check_choices(cls, head=head, patch=patch)
 
     @classmethod
     def fingerprint_inputs(cls, head: str | None, patch: str | None) -> Any:
@@ -49,12 +49,13 @@ class LoadFooocusPatch(io.ComfyNode):
 
     @classmethod
     def execute(cls, head: str, patch: str) -> io.NodeOutput:
-        if nothing := _nothing_there():
-            raise InpaintError(nothing)
+        if error := _no_file_error():
+            raise InpaintError(error)
         weights, changes = (host.load_weights(host.model_path("inpaint", name)) for name in (head, patch))
         loaded = fooocus.read_patch(weights, changes, head, patch)
         return io.NodeOutput(loaded, ui={"text": (f"The patch changes {len(loaded.deltas):,} weights.",)})
 
 
-def _nothing_there() -> str | None:
+def _no_file_error() -> str | None:
+    """Return the error text if models/inpaint has no file."""
     return None if host.inpaint_names() else f"models/inpaint: expected two files, got none. {fooocus.WHERE_FROM}"

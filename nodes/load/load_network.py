@@ -39,7 +39,7 @@ class LoadNetwork(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, network_name: str | None) -> bool | str:
-        return _nothing_there() or check_choices(cls, network_name=network_name)
+        return _no_file_error() or check_choices(cls, network_name=network_name)
 
     @classmethod
     def fingerprint_inputs(cls, network_name: str | None) -> Any:
@@ -47,11 +47,11 @@ class LoadNetwork(io.ComfyNode):
 
     @classmethod
     def execute(cls, network_name: str) -> io.NodeOutput:
-        # Imported when one is loaded: most sessions load none.
+        # Imported here because most sessions load no network.
         from ...inpaint.networks import load_network
 
-        if nothing := _nothing_there():
-            raise InpaintError(nothing)
+        if error := _no_file_error():
+            raise InpaintError(error)
         network = load_network(host.model_path("inpaint", network_name), host.load_weights)
         held = host.hold_network(network)
         parameters = sum(weight.numel() for weight in network.module.parameters())
@@ -61,5 +61,6 @@ class LoadNetwork(io.ComfyNode):
         return io.NodeOutput(held, ui={"text": ("\n".join([*messages, *filter(None, [network.note])]),)})
 
 
-def _nothing_there() -> str | None:
+def _no_file_error() -> str | None:
+    """Return the error text if models/inpaint has no file for a network."""
     return None if host.network_names() else f"models/inpaint: expected a network, got no file. {WHERE_FROM}"

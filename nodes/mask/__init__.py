@@ -1,1 +1,1 @@
-"""Menu Mend/Mask: masks made, cleaned, split, combined and looked at."""
+"""Menu Mend/Mask: make, clean, split, combine and inspect masks."""

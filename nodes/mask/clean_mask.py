@@ -1,4 +1,4 @@
-"""Clean Mask: every operator of the clean-up in one node."""
+"""Clean Mask: all steps of the clean-up in one node."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Combine Masks: two masks made one."""
+"""Combine Masks: combine two masks into one."""
 
 from comfy_api.latest import io
 from torch import Tensor

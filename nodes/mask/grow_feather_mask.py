@@ -1,4 +1,4 @@
-"""Grow and Feather Mask."""
+"""Grow and Feather Mask: widen or shrink a mask and soften its edge."""
 
 from comfy_api.latest import io
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Inpaint Masks: the three masks of an inpaint from one."""
+"""Inpaint Masks: derive the denoise, conditioning and composite masks from one mask."""
 
 import torch
 from comfy_api.latest import io
@@ -54,14 +54,14 @@ class InpaintMasks(io.ComfyNode):
         cls, mask: Tensor, grow: float, feather: float, composite_feather: float, image: Tensor | None = None
     ) -> io.NodeOutput:
         mask, image, _ = read(mask, image)
-        made = inpaint_masks(mask, grow, feather, composite_feather)
-        three = made.denoise, made.conditioning, made.composite
-        messages = [coverage(made.denoise), "Shown: denoise, conditioning, composite."]
-        if made.composite_feather < composite_feather:
+        result = inpaint_masks(mask, grow, feather, composite_feather)
+        masks = result.denoise, result.conditioning, result.composite
+        messages = [coverage(result.denoise), "Shown: denoise, conditioning, composite."]
+        if result.composite_feather < composite_feather:
             messages.append(
-                f"The composite's soft edge is {made.composite_feather:g} px wide: grow and feather leave no room for "
-                f"{composite_feather:g}."
+                f"The composite's soft edge is {result.composite_feather:g} px wide: grow and feather leave too little "
+                f"space for {composite_feather:g}."
             )
-        first = torch.cat([each[:1] for each in three])
+        first = torch.cat([one[:1] for one in masks])
         shows = preview(cls, first, None if image is None else image[:1].expand(3, -1, -1, -1))
-        return io.NodeOutput(*three, ui={**shows, "text": ("\n".join(messages),)})
+        return io.NodeOutput(*masks, ui={**shows, "text": ("\n".join(messages),)})

@@ -1,4 +1,4 @@
-"""Inspect Mask: what is odd about a mask, and its repair."""
+"""Inspect Mask: report a mask's defects and repair them."""
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -59,5 +59,5 @@ class InspectMask(io.ComfyNode):
 
 
 def _fits(image: Tensor, mask: Tensor) -> bool:
-    """Whether the picture can be shown under the mask as it is."""
+    """Whether picture and mask have the same size, and batches that broadcast."""
     return image.shape[1:3] == mask.shape[1:] and (len(image) == len(mask) or 1 in (len(image), len(mask)))

@@ -1,4 +1,4 @@
-"""Menu Mend/Mask: a mask from what pictures hold, instead of a painted one."""
+"""Menu Mend/Mask: make a mask from a picture's color, its alpha, or its difference from another picture."""
 
 from comfy_api.latest import io
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Preview Mask over Image."""
+"""Preview Mask over Image: show the masked area as a color overlay."""
 
 from comfy_api.latest import io, ui
 from torch import Tensor
@@ -43,7 +43,7 @@ class PreviewMaskOverImage(io.ComfyNode):
     @classmethod
     def execute(cls, image: Tensor, mask: Tensor, color: str, opacity: float, outline: bool) -> io.NodeOutput:
         image, mask = match(image, mask)
-        veiled = overlay(image, mask, parse_color(color), opacity, outline)
+        blended = overlay(image, mask, parse_color(color), opacity, outline)
         return io.NodeOutput(
-            veiled, ui={**ui.PreviewImage(veiled.float(), cls=cls).as_dict(), "text": (coverage(mask),)}
+            blended, ui={**ui.PreviewImage(blended.float(), cls=cls).as_dict(), "text": (coverage(mask),)}
         )

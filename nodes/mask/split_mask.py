@@ -68,6 +68,6 @@ class SplitMask(io.ComfyNode):
             where = f" of mask {frame}" if len(mask) > 1 else ""
             messages.append(f"{number}{where}: {area:,} px, {box.width}x{box.height} at {box.x}, {box.y}")
         if regions.left_out:
-            messages.append(f"{regions.left_out} smaller ones were left out.")
+            messages.append(f"{regions.left_out} smaller regions were left out.")
         masks = regions.masks if count else torch.zeros_like(mask[:1])
         return io.NodeOutput(masks, count, ui={**preview(cls, masks, None), "text": ("\n".join(messages),)})

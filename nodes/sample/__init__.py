@@ -1,1 +1,1 @@
-"""Menu Mend/Sample: sampling under a mask."""
+"""Menu Mend/Sample: sample under a mask."""

@@ -1,4 +1,4 @@
-"""Menu Mend/Sample: a sampler whose fills agree with their surroundings, for models not trained to inpaint."""
+"""Menu Mend/Sample: a sampler whose fills match their surroundings, for models not trained to inpaint."""
 
 from comfy_api.latest import io
 

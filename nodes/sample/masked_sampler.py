@@ -1,4 +1,4 @@
-"""Menu Mend/Sample: the host's samplers, with our mask."""
+"""Menu Mend/Sample: the host's samplers with Mend's handling of masks."""
 
 from typing import Any
 
@@ -122,15 +122,18 @@ class MaskedSampler(io.ComfyNode):
         samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
         shape = samples.shape
         if getattr(samples, "is_nested", False):
-            # Pictures with sound and the like: their masks are the host's to read.
+            # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
-                raise InpaintError('sample_area: expected one latent, got several in one. Choose "whole picture".')
+                raise InpaintError(
+                    "sample_area: expected a plain latent, got a nested one, such as video with audio. Choose "
+                    '"whole picture".'
+                )
         elif noise_mask is not None:
             noise_mask = host.latent_mask(noise_mask, shape)
             latent = {**latent, "noise_mask": noise_mask}
             if not noise_mask.any():
                 return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
-            # The coherent samplers soften soft masks in their own way.
+            # The coherent samplers handle soft masks themselves.
             own = soft_mask == BLEND or host.reads_soft_masks(model) or settings["sampler_name"] in host.COHERENT
             model = host.with_latent_preserved_outside_mask(model) if own else host.with_soft_mask(model, Soft())
             window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None

@@ -1,4 +1,4 @@
-"""Menu Mend/Sample: a model that removes what is masked."""
+"""Menu Mend/Sample: patch a model so that it removes masked objects."""
 
 from typing import Any
 
@@ -62,15 +62,15 @@ class RemoveObject(io.ComfyNode):
             kind = host.model_inputs(model).kind
             raise InpaintError(
                 "model: expected a U-Net of SD 1.5, SD 2 or SDXL, whose self-attention can be redirected, got "
-                f"{KINDS.get(kind, kind)}. Choose such a model; others need a prompt for what is behind the object."
+                f"{KINDS.get(kind, kind)}. Choose such a model. With others, describe the background in the prompt."
             )
         if host.predicts_by_itself(model):
             raise InpaintError(
-                "model: expected one whose steps no other node predicts, got one where one does: this node, or one "
-                "such as Skip Layer Guidance. Apply one of them, once."
+                "model: expected a model whose prediction no other node replaces, got one with such a node applied: "
+                "this node, or one such as Skip Layer Guidance. Apply one of them, once."
             )
         hard = hard_mask(as_mask(mask))
         if not hard.any():
-            return io.NodeOutput(model, ui={"text": ("The mask is empty: the model is left as it is.",)})
-        removing = host.with_removal(model, hard, guidance, query_scale, query_steps)
-        return io.NodeOutput(removing, ui={"text": (coverage(hard),)})
+            return io.NodeOutput(model, ui={"text": ("The mask is empty: the model is not changed.",)})
+        patched = host.with_removal(model, hard, guidance, query_scale, query_steps)
+        return io.NodeOutput(patched, ui={"text": (coverage(hard),)})

@@ -1,4 +1,4 @@
-"""Soft Inpaint: how a soft mask is read while sampling."""
+"""Soft Inpaint: choose how sampling reads a soft mask."""
 
 from typing import Any, get_args
 
@@ -118,5 +118,5 @@ class SoftInpaint(io.ComfyNode):
 
 
 def _ramp() -> Tensor:
-    """[1, 64, 256] from 0 to 1, left to right."""
+    """Return a mask [1, 64, 256] that rises from 0 to 1, left to right."""
     return torch.linspace(0, 1, 256).expand(1, 64, -1)

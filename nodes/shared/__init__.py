@@ -1,8 +1,10 @@
-"""What nodes of several menu groups have in common.
+"""Code shared by nodes of several menu groups.
 
-choices        what an API client sent for a list of choices, checked
+choices        check the options that an API client sent
 widgets        inputs that several nodes have
-mask_preview   a mask read, fitted to its picture, and shown in the node
+mask_preview   read a mask, fit it to its picture, and show it in the node
 crops          inputs, outputs and reports of the crop nodes
-file_stamps    whether a model file was replaced
+file_stamps    detect a replaced model file
+kinds          display names of model families
+types          custom link types
 """

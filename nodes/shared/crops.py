@@ -1,4 +1,4 @@
-"""What the crop nodes share: how large a crop is to be, how it is made to fit again, and what is told of the result."""
+"""Shared by the crop nodes: inputs for the crop's size, inputs for the stitch, and the report of the result."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def planned(
     width: int = 1024,
     height: int = 1024,
 ) -> dict[str, Any]:
-    """Context, target and multiple, for the functions that plan boxes."""
+    """Return the keyword arguments `context`, `target` and `multiple` of the functions that plan boxes."""
     inputs = None if model is None else host.model_inputs(model)
     targets: dict[str, Target] = {
         OWN: Area.square(native_side(inputs.kind if inputs else None)),
@@ -93,18 +93,25 @@ def planned(
     return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
 
 
-def stitched(original: Tensor, made: Tensor, composite: Tensor, unusable: int, done: list[str]) -> io.NodeOutput:
-    """Picture and mask of a stitch, with its proof, what was done to the crops, and its seam score."""
+def stitched(original: Tensor, result: Tensor, composite: Tensor, unusable: int, notes: list[str]) -> io.NodeOutput:
+    """Build the output of a stitch: picture, composite mask, and the report.
+
+    Args:
+        original, result: [B, H, W, C]; the original's batch may be 1.
+        composite: [B or 1, H, W], 0 where the original is kept.
+        unusable: number of repainted pixels that were NaN or infinite.
+        notes: lines of the report on what was done to the crops.
+    """
     kept = composite == 0
     pasted = 1 - float(kept.count_nonzero()) / kept.numel()
-    outside = max_change(original.expand_as(made), made, kept.expand(made.shape[:3]))
+    outside = max_change(original.expand_as(result), result, kept.expand(result.shape[:3]))
     del kept
-    composite = composite.expand(made.shape[:3])
-    messages = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *done]
+    composite = composite.expand(result.shape[:3])
+    messages = [f"Pasted over {pasted:.1%} of the picture. Largest change outside: {outside:g}.", *notes]
     if unusable:
-        messages.append(f"{unusable:,} repainted pixels were not numbers and were left as they were.")
-    messages.append(worst(seam(made, composite)).report())
-    return io.NodeOutput(made, composite, ui={"text": ("\n".join(messages),)})
+        messages.append(f"{unusable:,} repainted pixels were NaN or infinite: the original pixels were kept there.")
+    messages.append(worst(seam(result, composite)).report())
+    return io.NodeOutput(result, composite, ui={"text": ("\n".join(messages),)})
 
 
 def stitch_outputs() -> list[io.Output]:

@@ -1,4 +1,4 @@
-"""Whether a model file was replaced."""
+"""Detect a replaced model file."""
 
 import os
 from collections.abc import Sequence
@@ -7,12 +7,17 @@ from ... import host
 
 
 def stamp(path: str) -> tuple[str, int, int]:
+    """Return path, modification time in nanoseconds, and size in bytes."""
     stat = os.stat(path)
     return path, stat.st_mtime_ns, stat.st_size
 
 
 def stamps(files: Sequence[tuple[str, str | None]]) -> tuple | None:
-    """Another value where a file was replaced. A name that comes over a link is not known here."""
+    """Return a value that changes when a file is replaced. None if a name is a linked input, unknown at this point.
+
+    Args:
+        files: folder and file name of each file; None is a linked input.
+    """
     known = [(folder, name) for folder, name in files if name is not None]
     if len(known) < len(files):
         return None

@@ -1,6 +1,6 @@
-"""What people call the models behind each of the host's model classes."""
+"""Display names of model families, by the host's model classes."""
 
-# Families by the host's names, under the names that people know. What is missing here is told by the host's name.
+# A class without an entry is reported under the host's name.
 KINDS = {
     "SD15": "SD 1.5",
     "SD20": "SD 2",

@@ -1,4 +1,4 @@
-"""A mask on its way through a node: read, fitted to its picture, and shown in the node with a report."""
+"""Read a mask, fit it to its picture, and show it in the node with a report."""
 
 import torch
 from comfy_api.latest import io, ui
@@ -8,16 +8,20 @@ from ...inpaint.core.checks import as_mask, clear_near_zero, match
 from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.overlay import overlay
 
-# What a node shows is looked at on the canvas, and every picture of it is written as a file.
+# Previews are small on the canvas, and each one is written as a file.
 MOST_SHOWN = 8
 LONGEST_SIDE = 1024
 
 
 def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, list[str]]:
-    """The mask, at its picture's size and batch where there is one; that picture; and what was done, in words."""
+    """Read a mask, clear its near-zero values, and match it to its picture, if there is one.
+
+    Returns:
+        The mask [B, H, W]; the picture [B, H, W, C] or None; and one message for each change.
+    """
     mask = as_mask(mask)
     clear = clear_near_zero(mask)
-    messages = [] if torch.equal(clear, mask) else ["removed a haze under 1.5 of 255"]
+    messages = [] if torch.equal(clear, mask) else ["removed near-zero values (under 1.5 of 255)"]
     if image is None:
         return clear, None, messages
     height, width = mask.shape[1:]
@@ -28,7 +32,7 @@ def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, lis
 
 
 def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict:
-    """The pictures of a node's output: the mask over its picture, or by itself; the first few, and not too large."""
+    """Return a node's preview: the mask over its picture, or alone. At most `MOST_SHOWN`, scaled to `LONGEST_SIDE`."""
     mask = _small(mask[:MOST_SHOWN, None])[:, 0]
     if image is None:
         return ui.PreviewMask(mask, cls=cls).as_dict()
@@ -37,7 +41,7 @@ def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict
 
 
 def _small(planes: Tensor) -> Tensor:
-    """[B, C, H, W] float32, shrunk to the longest side that is shown."""
+    """Return [B, C, H, W] in float32, shrunk to `LONGEST_SIDE` pixels."""
     ratio = LONGEST_SIDE / max(planes.shape[2:])
     if ratio >= 1:
         return planes.float()
@@ -46,5 +50,5 @@ def _small(planes: Tensor) -> Tensor:
 
 
 def shown(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None, *messages: str) -> io.NodeOutput:
-    """The mask as a node's only output, with a look at it, these lines, and how much it covers."""
+    """Return the mask as a node's only output, with a preview, the messages, and its coverage."""
     return io.NodeOutput(mask, ui={**preview(cls, mask, image), "text": ("\n".join([*messages, coverage(mask)]),)})

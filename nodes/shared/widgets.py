@@ -1,12 +1,12 @@
-"""Widgets that several nodes have, and how they are shown."""
+"""Widgets that several nodes have."""
 
 from comfy_api.latest import io
 
 
 def advanced(port: io.Input) -> io.Input:
-    """The input, folded away where the page can do that, and free to be left out of an API prompt.
+    """Mark an input as advanced: folded away in the canvas, and optional in an API prompt.
 
-    Older hosts take no such argument, but hand on to the page what else an input holds.
+    Older hosts have no `advanced` argument, but they pass `extra_dict` on to the page.
     """
     port.optional = True
     port.extra_dict["advanced"] = True
@@ -18,12 +18,12 @@ def all_advanced(*ports: io.Input) -> list[io.Input]:
 
 
 def share(name: str, default: float, tooltip: str, most: float = 1.0) -> io.Float.Input:
-    """A value of a mask, or a part of a whole, in 0..1."""
+    """A mask value or a fraction, from 0 to `most`."""
     return io.Float.Input(name, default=default, min=0.0, max=most, step=0.01, tooltip=tooltip)
 
 
 def count(name: str, default: int, tooltip: str, most: int, least: int = 0) -> io.Int.Input:
-    """A whole number of things."""
+    """A count."""
     return io.Int.Input(name, default=default, min=least, max=most, tooltip=tooltip)
 
 

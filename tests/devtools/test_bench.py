@@ -4,6 +4,8 @@ Mutations seen to be caught: those in gpu/ run without being named; the slash of
 name accepted.
 """
 
+from typing import Any
+
 import pytest
 
 import dev
@@ -22,7 +24,7 @@ class Place:
 
 
 def bench(*words):
-    place = Place()
+    place: Any = Place()
     options, extra = dev.parser().parse_known_args(["bench", *words])
     assert commands.bench(place, options, extra) == 0
     return place.called

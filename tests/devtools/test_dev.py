@@ -22,6 +22,7 @@ def test_supported_pythons_are_not_refused(version):
 @pytest.mark.parametrize("version", [(2, 7, 18), (3, 8, 18), (3, 10, 13), (3, 14, 0), (4, 0, 0)])
 def test_other_pythons_get_one_line(version):
     reason = dev.refusal(version)
+    assert reason is not None
     assert f"this is Python {version[0]}.{version[1]} " in reason
     assert "\n" not in reason
 

@@ -6,6 +6,7 @@ state not asked again after the wait; extra_model_paths.yaml unpacked; torchsde 
 log's tail; the old venv kept in a rebuild.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -185,11 +186,12 @@ def test_a_set_up_that_another_process_finished_meanwhile_is_not_repeated(checko
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     program = (
-        "import sys, time; from pathlib import Path; from devtools.environment import exclusive\n"
+        "import sys, time; from pathlib import Path; from devtools.setup.environment import exclusive\n"
         "with exclusive(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=env.ROOT) as holder:
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         with (tmp_path / "lock").open("w") as file:
             assert not env._try_lock(file)
@@ -201,7 +203,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 def test_the_lock_outlives_a_killed_process_while_its_pip_still_writes(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
-        "from devtools.environment import exclusive; from devtools.steps import Steps\n"
+        "from devtools.setup.environment import exclusive; from devtools.setup.steps import Steps\n"
         "child = 'import sys; print(1); sys.stdout.flush(); sys.stdin = open(sys.argv[1]); sys.stdin.read()'\n"
         "with exclusive(Path(sys.argv[1])):\n"
         "    Steps(Path(sys.argv[2]), 1).run('wait', lambda s: s.command([sys.executable, '-c', child, sys.argv[3]]))\n"
@@ -209,12 +211,25 @@ def test_the_lock_outlives_a_killed_process_while_its_pip_still_writes(tmp_path)
     os.mkfifo(tmp_path / "fifo")
     command = [sys.executable, "-c", program, *(str(tmp_path / name) for name in ("lock", "log", "fifo"))]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=env.ROOT) as holder:
-        with (tmp_path / "fifo").open("w"), (tmp_path / "lock").open("w") as file:
+        with once_read(tmp_path / "fifo"), (tmp_path / "lock").open("w") as file:
             holder.kill()
             holder.wait()
             assert not env._try_lock(file)
         with (tmp_path / "lock").open("w") as file:
             wait_until(lambda: env._try_lock(file))
+
+
+def once_read(fifo):
+    """The end to write into, when there is a reader; plain `open` waits for ever if none comes."""
+    ends = []
+
+    def is_open():
+        with contextlib.suppress(OSError):
+            ends.append(os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "w"))
+        return ends
+
+    wait_until(is_open, 60)
+    return ends[0]
 
 
 def wait_until(condition, patience=10):

@@ -129,7 +129,7 @@ def test_a_port_of_another_program_is_refused(tmp_path, host):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(HostFailed, match=rf"Another program listens at port {port}"):
+        with pytest.raises(HostFailed, match=rf"Another program listens on port {port}"):
             HostProcess(host, tmp_path / "base", pack=None, port=port).__enter__()
 
 
@@ -144,6 +144,7 @@ def test_a_host_that_never_answers_is_ended(tmp_path, host):
 def test_a_host_that_ignores_the_request_to_end_is_killed(tmp_path, host):
     with HostProcess(host, tmp_path / "base", pack=None, arguments=["--stubborn"]) as running:
         process = running._process
+        assert process is not None
         running.stop(patience=0.2)
         assert process.returncode == -9
 

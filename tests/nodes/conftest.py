@@ -38,6 +38,23 @@ def base(tmp_path_factory, host_pack) -> Path:
 
 
 @pytest.fixture(scope="session")
+def kept_models() -> set[Path]:
+    """Files in the models folder that all files of tests share."""
+    return set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_models_left(base, kept_models) -> Iterator[None]:
+    """A file of tests takes away the models that it wrote: else what others find listed depends on the order."""
+    before = _files(base / "models")
+    yield
+    left = _files(base / "models") - before - kept_models
+    for path in left:
+        path.unlink()
+    assert not left
+
+
+@pytest.fixture(scope="session")
 def host_nodes(comfyui, base) -> ModuleType:
     """The host's `nodes` module, imported on the CPU, the pack's nodes and the test pack's among its mappings."""
     nodes = import_host(comfyui, base)
@@ -104,15 +121,20 @@ SMALL_SEPARATE = {"flux-fill": write_flux_fill}
 
 
 @pytest.fixture(scope="session")
-def small_files(base, host_nodes) -> Callable[[str], Any]:
+def small_files(base, host_nodes, kept_models) -> Callable[[str], Any]:
     """Name of a small model's file in models/checkpoints, or its `SeparateFiles`; it is written when first wanted."""
 
     @cache
     def write(name: str) -> str | SeparateFiles:
         if name in SMALL_SEPARATE:
-            return SMALL_SEPARATE[name](base / "models")
-        SMALL_CHECKPOINTS[name](base / "models" / "checkpoints" / f"small-{name}.safetensors")
-        return f"small-{name}.safetensors"
+            before = _files(base / "models")
+            names = SMALL_SEPARATE[name](base / "models")
+            kept_models.update(_files(base / "models") - before)
+            return names
+        path = base / "models" / "checkpoints" / f"small-{name}.safetensors"
+        SMALL_CHECKPOINTS[name](path)
+        kept_models.add(path)
+        return path.name
 
     return write
 
@@ -175,7 +197,7 @@ def general_model(load_small) -> Loaded:
 
 
 @pytest.fixture(scope="session")
-def network_file(base) -> Callable[..., str]:
+def network_file(base, kept_models) -> Callable[..., str]:
     """Writes untrained networks into the host's folder of them: `network_file("big-lama.pt", write_lama)`."""
 
     def write(name: str, by: Callable[..., object], **sizes: int) -> str:
@@ -183,6 +205,7 @@ def network_file(base) -> Callable[..., str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             by(path, **sizes)
+            kept_models.add(path)
         return name
 
     return write
@@ -193,6 +216,10 @@ def tiny_network(run, network_file) -> Any:
     """A MI-GAN for pictures of 16 pixels, held by the host."""
     (network,) = run("MendLoadNetwork", network_name=network_file("tiny.pt", write_migan, side=16, width=16)).outputs
     return network
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
-"""Small models for demos and tests: the true key layout of each family, but UNTRAINED weights.
+"""Small models for demos and tests: the real key layout of each family with UNTRAINED weights.
 
-They load, sample and decode like the real ones, only faster, and paint noise: they have never seen a picture.
-UNets are narrower or shorter, transformers have one block of each kind, text encoders have their true shape, and the
-VAE is one of TAESD's layout that paints each 8x8 block in its mean color.
-Every weight is one that float16 can hold, so float32 arithmetic sees the same numbers everywhere.
+They load, sample and decode like the real ones, only faster, and they paint noise.
+UNets are narrower or have fewer levels. Transformers have one block of each kind. Text encoders have their real shape.
+The VAE has TAESD's layout and paints each 8x8 block in its mean color.
+float16 holds every weight exactly, so float32 arithmetic sees the same numbers everywhere.
 """
 
 from __future__ import annotations
@@ -41,15 +41,18 @@ FLUX_SCALE, FLUX_SHIFT = 0.3611, 0.1159
 
 @dataclass(frozen=True)
 class SeparateFiles:
-    """Names of a model's files in models/diffusion_models, models/text_encoders and models/vae."""
+    """File names of a model that is published in parts."""
 
     diffusion_model: str
+    """Name in models/diffusion_models."""
     text_encoder: str
+    """Name in models/text_encoders."""
     vae: str
+    """Name in models/vae."""
 
 
 def write_sd15_inpaint(path: str | Path, seed: int = 0, in_channels: int = 9) -> Path:
-    """Write an untrained Stable Diffusion 1.5 checkpoint, float16, 324 MB; the same file for the same seed.
+    """Write an untrained Stable Diffusion 1.5 checkpoint, float16, 324 MB. The same seed gives the same file.
 
     Args:
         path: where to write; the name should end in .safetensors.
@@ -66,8 +69,11 @@ def write_sd15_inpaint(path: str | Path, seed: int = 0, in_channels: int = 9) ->
 
 
 def write_sd2_inpaint(path: str | Path, seed: int = 0, in_channels: int = 9) -> Path:
-    """The same of Stable Diffusion 2: 788 MB, of which 183 MB are on the disk. With 9 channels the host takes it for
-    one that predicts noise, as the published one does; with 4 it looks at a layer that these two levels lack."""
+    """Write an untrained Stable Diffusion 2 checkpoint: 788 MB, 183 MB on disk. Args as in `write_sd15_inpaint`.
+
+    With 9 channels the host detects noise prediction, as in the published model. Do not use 4 channels: the host then
+    reads a layer that is missing from these two levels.
+    """
     make = Maker(seed)
     weights = under(UNET, unet(make, unets.SD2, in_channels))
     weights |= under("cond_stage_model.model.", hollow_open_clip(make, CLIP_H))
@@ -75,7 +81,7 @@ def write_sd2_inpaint(path: str | Path, seed: int = 0, in_channels: int = 9) -> 
 
 
 def write_sdxl(path: str | Path, seed: int = 0, in_channels: int = 9) -> Path:
-    """The same of SDXL, 188 M parameters in the UNet: 2.0 GB, of which 588 MB are on the disk."""
+    """Write an untrained SDXL checkpoint, 188 M parameters in the UNet: 2.0 GB, 588 MB on disk. Args as above."""
     make = Maker(seed)
     weights = under(UNET, unet(make, unets.SDXL, in_channels))
     weights |= under("conditioner.embedders.0.transformer.text_model.", hollow_clip(make))
@@ -84,13 +90,13 @@ def write_sdxl(path: str | Path, seed: int = 0, in_channels: int = 9) -> Path:
 
 
 def write_flux_fill(models: str | Path, seed: int = 0, fill: bool = True) -> SeparateFiles:
-    """Write an untrained FLUX.1 Fill, or FLUX.1 dev, as separate files, as they are published: 1.2 GB.
+    """Write an untrained FLUX.1 Fill or FLUX.1 dev as separate files, as they are published: 1.2 GB.
 
-    T5-XXL is not among them, for its size. CLIP-L takes its place as the one text encoder, so that loaders have one;
-    what it makes of a text has not the shape that the model wants. tests/host_pack has a node for that.
+    T5-XXL is left out for its size. CLIP-L is the only text encoder, so that loaders have one to load. Its output does
+    not have the shape that the model expects: tests/host_pack has a node that makes such conditioning.
 
     Args:
-        models: the models folder; its folders are made.
+        models: the models folder; its subfolders are created.
         seed: picks the random weights.
         fill: False for FLUX.1 dev, which has no inpainting inputs.
     """

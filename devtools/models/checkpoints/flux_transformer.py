@@ -1,7 +1,7 @@
-"""An untrained FLUX.1 transformer: one double and one single block of true width, which the host has fixed.
+"""An untrained FLUX.1 transformer: one double and one single block of the real width, which the host fixes.
 
-A flow model needs no trick to stay in range: its last norm gives unit spread whatever came before, so the velocity's
-is that of the last layer's weights, and sampling only adds it up over sigmas from 1 to 0.
+A flow model stays in range without further measures. The last norm normalizes to unit variance, so the last layer's
+weights alone set the velocity's variance, and sampling integrates the velocity over sigmas from 1 to 0.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ HEAD = 128
 TEXT_WIDTH = 4096
 POOLED_WIDTH = 768
 TIME_WIDTH = 256
-CHANNELS = 64  # of a token: 2x2 cells of a latent of 16 channels
-FILL_CHANNELS = 384  # latent, masked latent, and the mask's 16x16 pixels
-# The last layer sees a unit norm times 1 + a random scale plus a random shift: a mean square of about 1.9.
+CHANNELS = 64  # per token: 2x2 cells of a latent with 16 channels
+FILL_CHANNELS = 384  # per token: latent, masked latent, and the mask's 16x16 pixels
+# The last layer's input is a unit norm times (1 + random scale) plus a random shift: mean square about 1.9.
 VELOCITY_GAIN = 1.9**-0.5
 
 
 def flux(make: Maker, in_channels: int) -> Weights:
-    """in_channels: of a token, `FILL_CHANNELS` or `CHANNELS`."""
+    """Return the weights of a transformer. in_channels: channels per token, `FILL_CHANNELS` or `CHANNELS`."""
 
     def embedder(name: str, inputs: int) -> Weights:
         return make.linear(f"{name}.in_layer", HIDDEN, inputs) | make.linear(f"{name}.out_layer", HIDDEN, HIDDEN)

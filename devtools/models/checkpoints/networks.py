@@ -1,7 +1,7 @@
-"""Untrained networks that fill holes, in the layout of the files that people have: TorchScript, or a plain state dict.
+"""Untrained inpainting networks in the layout of the published files: TorchScript, or a plain state dict.
 
-They paint noise. LaMa has its true size, which its module has fixed: 51 M parameters, 204 MB. MI-GAN's sizes are read
-from the file, so small ones are for tests.
+They paint noise. LaMa has its real size, which its module fixes: 51 M parameters, 204 MB. MI-GAN's sizes are read from
+the file, so tests can use small ones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from devtools.models.checkpoints.weights import Maker, Weights
 
 
 def write_lama(path: str | Path, seed: int = 0) -> Path:
-    """Write an untrained LaMa; the same file for the same seed.
+    """Write an untrained LaMa. The same seed gives the same file.
 
     Args:
-        path: ending in .pt for TorchScript as big-lama.pt has it, its tensors under `model.generator.`; in .safetensors
-            or .pth for a state dict under `model.`, as spandrel saves it.
+        path: .pt writes TorchScript like big-lama.pt, with its tensors under `model.generator.`. .safetensors or .pth
+            write a state dict under `model.`, as spandrel saves it.
         seed: picks the random weights.
     """
     prefix = "model.generator." if Path(path).suffix == ".pt" else "model."
@@ -30,19 +30,19 @@ def write_lama(path: str | Path, seed: int = 0) -> Path:
 
 
 def write_migan(path: str | Path, side: int = 512, width: int = 512, seed: int = 0) -> Path:
-    """Write an untrained MI-GAN: TorchScript where the path ends in .pt, as migan_traced.pt; else a state dict.
+    """Write an untrained MI-GAN.
 
     Args:
-        path: ending in .pt, .pth or .safetensors.
-        side: of the pictures that it fills, a power of 2.
-        width: channels of its widest level; 512 in the published ones.
+        path: .pt writes TorchScript like migan_traced.pt. .pth or .safetensors write a state dict.
+        side: side of its square input in pixels, a power of 2.
+        width: channels of the widest level; 512 in the published networks.
         seed: picks the random weights.
     """
     return write_network(path, migan(Maker(seed, torch.float32), side, width))
 
 
 def write_network(path: str | Path, weights: Mapping[str, Tensor]) -> Path:
-    """Write weights by the path of attributes that leads to them: as TorchScript (.pt), .pth or .safetensors."""
+    """Write weights, keyed by attribute path, as TorchScript (.pt), .pth or .safetensors."""
     path = Path(path)
     if path.suffix == ".safetensors":
         save_file(dict(weights), path)
@@ -56,8 +56,11 @@ def write_network(path: str | Path, weights: Mapping[str, Tensor]) -> Path:
 
 
 def lama(make: Maker) -> Weights:
-    """The keys of its generator. Layers 2 to 4 halve the picture, 5 to 22 are blocks of two halves that see it at once
-    (a quarter of the channels) and as frequencies (the rest), and 24 to 31 double it back."""
+    """Return the weights of LaMa's generator.
+
+    Layers 2 to 4 halve the picture. Layers 5 to 22 are blocks of two Fourier convolutions: a quarter of the channels is
+    local, the rest global. Layers 24 to 31 double the size back.
+    """
     weights = _norm(make, "model.1.bn_l", 64) | _conv(make, "model.1.ffc.convl2l", 64, 4, 7)
     for layer, channels in ((2, 64), (3, 128)):
         weights |= _norm(make, f"model.{layer}.bn_l", 2 * channels)
@@ -68,7 +71,7 @@ def lama(make: Maker) -> Weights:
         weights |= _conv(make, f"model.4.ffc.convl2{part}", channels, 256, 3)
     for half in (f"model.{block}.conv{number}" for block in range(5, 23) for number in (1, 2)):
         for source, inputs in (("l", near), ("g", far)):
-            # What each block adds is little, or 18 of them would add up to numbers that saturate.
+            # A small gain: the residuals of 18 blocks would otherwise add up and saturate.
             weights |= _norm(make, f"{half}.bn_{source}", inputs, gain=0.125 if half.endswith("2") else 1)
             if source == "l":
                 weights |= _conv(make, f"{half}.ffc.convl2l", near, near, 3)
@@ -80,7 +83,7 @@ def lama(make: Maker) -> Weights:
         weights |= _conv(make, f"{spectral}.fu.conv_layer", far, far, 1) | _norm(make, f"{spectral}.fu.bn", far)
         weights |= _conv(make, f"{spectral}.conv2", far, far // 2, 1)
     for layer, channels in ((24, 512), (27, 256), (30, 128)):
-        # Of a transposed convolution the inputs come first.
+        # A transposed convolution's weight has the input channels first.
         weights |= {f"model.{layer}.weight": make.normal(channels, channels // 2, 3, 3, std=(channels * 2) ** -0.5)}
         weights |= {f"model.{layer}.bias": make.zeros(channels // 2)}
         weights |= _norm(make, f"model.{layer + 1}", channels // 2)
@@ -88,8 +91,11 @@ def lama(make: Maker) -> Weights:
 
 
 def migan(make: Maker, side: int = 512, width: int = 512) -> Weights:
-    """All its keys. The widest level has `width` channels, and each towards the picture has half of it, down to what
-    2**15 numbers of a row allow in the published ones."""
+    """Return the weights of MI-GAN.
+
+    The widest level has `width` channels. Channels halve with each larger level: the published networks have at most
+    2**15 / side channels at a level.
+    """
     levels = [side >> step for step in range(side.bit_length() - 2)]
     channels = {res: max(min(2**15 // res * width // 512, width), 4) for res in levels}
     weights = make.linear(f"encoder.b{side}.fromrgb", channels[side], 4, 1, 1)
@@ -118,10 +124,10 @@ def _conv(make: Maker, name: str, outputs: int, inputs: int, side: int) -> Weigh
 
 
 def _norm(make: Maker, name: str, channels: int, gain: float = 1.0) -> Weights:
-    """A batch norm that has seen numbers of mean 0 and spread 1."""
-    seen = {f"{name}.running_mean": make.zeros(channels), f"{name}.running_var": make.ones(channels)}
+    """Return a batch norm with running mean 0 and variance 1."""
+    running = {f"{name}.running_mean": make.zeros(channels), f"{name}.running_var": make.ones(channels)}
     scale = {f"{name}.weight": make.ones(channels) * gain, f"{name}.bias": make.zeros(channels)}
-    return scale | seen | {f"{name}.num_batches_tracked": torch.tensor(0)}
+    return scale | running | {f"{name}.num_batches_tracked": torch.tensor(0)}
 
 
 def _separable(make: Maker, name: str, inputs: int, outputs: int) -> Weights:
@@ -139,7 +145,7 @@ def _double(make: Maker, name: str, channels: int) -> Weights:
 
 
 def _tree(weights: Mapping[str, Tensor]) -> nn.Module:
-    """A module with these weights at these paths of attributes, and no code: integers and statistics as buffers."""
+    """Return a module with weights at their attribute paths and no code. Integers and statistics become buffers."""
     top = nn.Module()
     for name, weight in weights.items():
         *path, leaf = name.split(".")

@@ -1,7 +1,8 @@
-"""Untrained text encoders in their true shape, which the host has fixed, in two layouts of keys.
+"""Untrained text encoders in their real shape, which the host fixes, in two key layouts.
 
-`clip` is random throughout. The others are mostly holes: their layers add nothing, so each word's embedding is its
-random vector plus that of its place. Other words still give another embedding, and 1.4 GB cost 130 MB of disk.
+`clip` is random in every layer. The others have layers of zeros, which are holes in a sparse file: each token's
+embedding is its random vector plus that of its position. Different words still give different embeddings, and 1.4 GB
+take 130 MB on disk.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from devtools.models.checkpoints.weights import Maker, Weights, WithHoles
 
 WORDS = 49408
 PLACES = 77
-LOGIT_SCALE = 4.6055  # of every published CLIP: 1 / 0.01, as a logarithm; nothing reads it
+LOGIT_SCALE = 4.6055  # of every published CLIP: log(1 / 0.01); the host ignores it
 
 
 @dataclass(frozen=True)
 class Encoder:
+    """The size of a text encoder."""
+
     width: int
+    """Channels of an embedding."""
     layers: int
+    """Number of transformer layers."""
 
 
 CLIP_L = Encoder(768, 12)
@@ -27,7 +32,7 @@ CLIP_G = Encoder(1280, 32)
 
 
 def clip(make: Maker, encoder: Encoder = CLIP_L) -> Weights:
-    """Random in every layer, in the layout of transformers (the keys below `text_model.`)."""
+    """Return random weights in the layout of transformers (the keys below `text_model.`)."""
     width = encoder.width
     weights = {
         "embeddings.token_embedding.weight": make.normal(WORDS, width, std=0.02),
@@ -43,7 +48,7 @@ def clip(make: Maker, encoder: Encoder = CLIP_L) -> Weights:
 
 
 def hollow_clip(make: Maker, encoder: Encoder = CLIP_L) -> WithHoles:
-    """Layers that are holes, in the layout of transformers (the keys below `text_model.`)."""
+    """Return weights whose layers are holes, in the layout of transformers (the keys below `text_model.`)."""
     width = encoder.width
     shapes: dict[str, tuple[int, ...]] = {}
     for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
@@ -59,7 +64,7 @@ def hollow_clip(make: Maker, encoder: Encoder = CLIP_L) -> WithHoles:
 
 
 def hollow_open_clip(make: Maker, encoder: Encoder) -> WithHoles:
-    """Layers that are holes, in the layout of OpenCLIP (the keys below `model.`)."""
+    """Return weights whose layers are holes, in the layout of OpenCLIP (the keys below `model.`)."""
     width = encoder.width
     shapes = {"attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,)}
     shapes |= _layer("attn.out_proj", width, width)

@@ -1,10 +1,10 @@
 """Untrained UNets of the Stable Diffusion families, in the key layout of their checkpoints.
 
-The families differ in how deep the transformers are, in the text's width, in the form of two layers, and in whether
-picture size and pooled text come in besides. Every level is 320 wide.
+The families differ in the depth of the transformers, the width of the text embedding, the form of two layers, and
+whether picture size and pooled text are inputs. Every level has 320 channels.
 
-The noise prediction is mostly the UNet's own input, plus a random part that depends on everything the model is given
-(step, text, mask, masked picture). So sampling settles down instead of running away.
+The predicted noise is mostly the UNet's own input, plus a random part that depends on all other inputs (step, text,
+mask, masked picture). This keeps sampling from diverging.
 """
 
 from __future__ import annotations
@@ -15,37 +15,35 @@ import torch
 
 from devtools.models.checkpoints.weights import Maker, Weights
 
-WIDTH = 320  # of every level; the host tells the families by that of the first
-INPUT_SHARE = 0.99  # of the predicted noise, in standard deviations
+WIDTH = 320  # of every level; the host detects the family by the width of the first
+INPUT_SHARE = 0.99  # part of the input in the predicted noise, in standard deviations
 RANDOM_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class UNet:
-    """What a family's UNet looks like.
-
-    depths: for each level, the transformer blocks after each of its residual blocks on the way down.
-    depths_up: the same on the way up, one number to a level.
-    text_width: of the prompt's embedding.
-    linear: whether the transformers' outer layers are linear ones, and not 1x1 convolutions.
-    vector_width: of the vector of picture size and pooled text; 0 for none.
-    """
+    """The structure of a family's UNet."""
 
     depths: tuple[tuple[int, ...], ...]
+    """Encoder: for each level, the number of transformer blocks after each residual block."""
     depths_up: tuple[int, ...]
+    """Decoder: the number of transformer blocks after each residual block, one number per level."""
     text_width: int
+    """Channels of the prompt's embedding."""
     linear: bool
+    """Whether the transformers' outer layers are linear layers instead of 1x1 convolutions."""
     vector_width: int = 0
+    """Channels of the vector of picture size and pooled text; 0 for none."""
 
 
 SD15 = UNet(depths=((0,), (1,)), depths_up=(0, 1), text_width=768, linear=False)
 SD2 = UNet(depths=((0,), (1,)), depths_up=(0, 1), text_width=1024, linear=True)
-# The host tells SDXL by the depths on the way down. On the way up it reads them: the published ones are 0, 2 and 10.
+# The host detects SDXL by the encoder's depths. The decoder's depths are read from the file; published: 0, 2 and 10.
 SDXL = UNet(depths=((0, 0), (2, 2), (10, 10)), depths_up=(0, 1, 1), text_width=2048, linear=True, vector_width=2816)
 
 
 def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
-    """in_channels: 9 for an inpainting model (latent, mask, masked latent), 4 for a general one."""
+    """Return the weights of a UNet. in_channels: 9 for an inpainting model (latent, mask, masked latent), else 4."""
 
     def residual(name: str, inputs: int = WIDTH) -> Weights:
         weights = make.norm(f"{name}.in_layers.0", inputs)
@@ -77,7 +75,7 @@ def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
         weights |= make.linear("label_emb.0.0", 4 * WIDTH, layout.vector_width)
         weights |= make.linear("label_emb.0.2", 4 * WIDTH, 4 * WIDTH)
     weights |= make.linear("input_blocks.0.0", WIDTH, in_channels, 3, 3)
-    weights["input_blocks.0.0.weight"][:, 4:] *= 4  # mask and masked picture weigh more, so that wrong ones show
+    weights["input_blocks.0.0.weight"][:, 4:] *= 4  # larger, so that a wrong mask or masked picture is visible
 
     block = 1
     for level, depths in enumerate(layout.depths):
@@ -90,7 +88,7 @@ def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
     weights |= residual("middle_block.0") | transformer("middle_block.1", layout.depths[-1][-1])
     weights |= residual("middle_block.2")
 
-    # The way up has one residual block more on each level, since it takes in the level's first input too.
+    # The decoder has one more residual block per level, for the skip from the level's first input.
     block = 0
     for level, depth in reversed([*enumerate(layout.depths_up)]):
         for _ in range(len(layout.depths[level]) + 1):
@@ -105,14 +103,14 @@ def unet(make: Maker, layout: UNet, in_channels: int) -> Weights:
 
 
 def _predict_the_input(unet: Weights, last: str) -> None:
-    """Lay the noisy latent x through the UNet to its output, beside the random part.
+    """Route the noisy latent x through the UNet to its output, next to the random part.
 
-    The first of the 32 groups of the last norm carries x and -x in eight of its ten channels, from the first
-    convolution over the outermost skip. There silu(x) - silu(-x) = x, and the norm gives it unit spread.
+    The first of the last norm's 32 groups carries x and -x in eight of its ten channels. They come from the first
+    convolution over the outermost skip. The norm scales x to unit variance, and silu(x) - silu(-x) = x restores it.
 
     Args:
         unet: changed in place.
-        last: its last residual block, which no transformer follows.
+        last: name of its last residual block, which no transformer follows.
     """
     group = slice(0, WIDTH // 32)
     latent = torch.arange(4)
@@ -124,7 +122,7 @@ def _predict_the_input(unet: Weights, last: str) -> None:
     skip[group] = 0
     skip[range(8), range(WIDTH, WIDTH + 8)] = 1
     unet[f"{last}.out_layers.3.weight"][group] = 0
-    unet["out.0.weight"][group] = 0.8**0.5  # eight of ten channels in use
+    unet["out.0.weight"][group] = 0.8**0.5  # eight of ten channels are used
     out *= RANDOM_SHARE / 0.355**0.5  # 0.355: mean square of silu over a unit normal
     out[:, group] = 0
     out[latent, latent, 1, 1] = INPUT_SHARE

@@ -1,7 +1,7 @@
-"""A VAE in TAESD's layout, set by hand.
+"""A VAE in TAESD's layout with weights set by hand.
 
-Encoding takes the mean color of each 8x8 block, decoding paints the block in that color: its convolutions only
-average (encoder) or repeat (decoder), its residual blocks do nothing.
+The encoder takes the mean color of each 8x8 block; the decoder paints the block in that color. The convolutions only
+average (encoder) or repeat (decoder), and the residual blocks are identities.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ VAE_WIDTH = 64
 
 
 def vae(channels: int, scale: float, shift: float = 0.0) -> Weights:
-    """
+    """Return the weights of the VAE.
+
     Args:
-        channels: of the latent, a multiple of 4.
-        scale, shift: the family's: a model is given (latent - shift) * scale, and TAESD works in that very scale.
+        channels: channels of the latent, a multiple of 4.
+        scale, shift: of the family. A model takes (latent - shift) * scale, the scale that TAESD works in.
     """
-    # Three colors in four latents: the columns are orthogonal, so colors come back by the transpose.
+    # Maps 3 colors to 4 latent channels. The columns are orthogonal, so the transpose maps back.
     mix = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=torch.float16).repeat(channels // 4, 1)
     color = torch.arange(3)
 
@@ -39,7 +40,7 @@ def vae(channels: int, scale: float, shift: float = 0.0) -> Weights:
     weights[f"{encoder}.0.weight"][color, color, 1, 1] = 1
     for halve in (2, 6, 10):
         weights |= conv(f"{encoder}.{halve}", VAE_WIDTH, VAE_WIDTH)
-        weights[f"{encoder}.{halve}.weight"][color, color, 1:, 1:] = 0.25  # exactly the 2x2 pixels of this position
+        weights[f"{encoder}.{halve}.weight"][color, color, 1:, 1:] = 0.25  # the 2x2 pixels of this position
     weights |= conv(f"{encoder}.14", channels, VAE_WIDTH, bias=True)
     weights[f"{encoder}.14.weight"][:, :3, 1, 1] = mix
     weights[f"{encoder}.14.bias"] = -mix.sum(1) / 2  # mid grey is latent 0

@@ -1,4 +1,4 @@
-"""Untrained weights: random numbers of a useful spread, the same for the same seed."""
+"""Untrained weights: seeded random numbers that keep the variance of their input."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WithHoles = dict[str, Tensor | Hole]
 
 
 class Maker:
-    """Makes weights of one dtype out of one random sequence.
+    """Makes weights of one dtype from one random sequence.
 
-    Every number is one that float16 can hold, whatever the dtype, so float32 arithmetic sees the same everywhere.
+    float16 holds every number exactly, whatever the dtype, so float32 arithmetic sees the same numbers everywhere.
     """
 
     def __init__(self, seed: int, dtype: torch.dtype = torch.float16) -> None:
@@ -25,7 +25,7 @@ class Maker:
         self._random = torch.Generator().manual_seed(seed)
 
     def normal(self, *shape: int, std: float | None = None) -> Tensor:
-        """Random weights that keep the spread of their input, unless told otherwise."""
+        """Return normal random weights. std defaults to fan_in**-0.5, which keeps the variance of the input."""
         fan_in = math.prod(shape[1:])
         numbers = torch.empty(shape, dtype=torch.float16).normal_(std=std or fan_in**-0.5, generator=self._random)
         return numbers.to(self.dtype)
@@ -40,7 +40,7 @@ class Maker:
         return Hole(shape, TORCH_NAMES[str(self.dtype).removeprefix("torch.")])
 
     def linear(self, name: str, *shape: int, bias: bool = True, std: float | None = None) -> Weights:
-        """A linear layer (outputs, inputs) or a convolution (outputs, inputs, height, width)."""
+        """Return a linear layer (outputs, inputs) or a convolution (outputs, inputs, height, width)."""
         weights = {f"{name}.weight": self.normal(*shape, std=std)}
         return weights | {f"{name}.bias": self.zeros(shape[0])} if bias else weights
 

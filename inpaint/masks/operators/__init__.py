@@ -1,16 +1,19 @@
 """Operators on masks [B, H, W], 0 = keep, 1 = repaint. None of them changes its input.
 
-values       one pixel at a time: threshold, snap, invert, levels
-grow         by a true distance: grow, close, open
+values       per-pixel operations: threshold, snap, invert, levels
+grow         morphology by Euclidean distance: grow, close, open
 edges        the outline: feather, blur, smooth_outline
 components   connected patches: fill_holes, remove_specks, keep_largest, split
-shapes       what encloses a mask: convex_hull, bounding_box
-combine      two masks made one
-select       a mask from pictures: by color, by alpha, by what differs
-video        masks of a film's frames: smooth_over_time
-latent       masks at the resolution of a latent: pool, grow_cells
-per_frame    how operators that use OpenCV or numpy take a batch
+shapes       enclosing shapes: convex_hull, bounding_box
+combine      set operations on two masks
+select       masks from pictures: by color, alpha or difference
+video        masks of video frames: smooth_over_time
+latent       masks at latent resolution: pool, grow_cells
+per_frame    runs operators that use OpenCV or numpy on the frames of a batch
 distance     exact Euclidean distances
+
+Each operator checks what it gets, then calls a function that does not, such as `grown` for `grow`. Other modules of the
+library call the latter with masks that are checked already.
 """
 
 from .combine import combine

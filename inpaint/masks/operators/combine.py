@@ -1,4 +1,4 @@
-"""Two masks made one."""
+"""Set operations on two masks."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ...core.checks import as_bhw, as_mask, check_choice, match_mask
-from .values import invert
+from .values import inverted
 
-# On hard masks the set operations of these names; on soft ones the usual fuzzy ones (Zadeh 1965).
+# On hard masks these are the set operations of the same names; on soft masks, the usual fuzzy ones (Zadeh 1965).
 OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "add": torch.maximum,
     "subtract": lambda mask, other: _without(mask, other),
@@ -22,16 +22,16 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
     """Combine two masks.
 
     Args:
-        mask: anything `as_mask` reads. Its size, dtype and device are the result's.
-        other: another mask; stretched to the first's size. One of either serves many of the other.
-        operation: "add" (what is in either), "subtract" (what is in the first only), "intersect" (what is in both),
-            "exclude" (what is in one but not in both), or "multiply" (one soft mask weakens the other).
+        mask: any mask that `as_mask` takes. The result has its size, dtype and device.
+        other: any mask; stretched to the size of `mask`. A batch of 1, of either, is repeated.
+        operation: "add" (in either), "subtract" (in `mask` only), "intersect" (in both), "exclude" (in exactly one), or
+            "multiply" (the product of the values).
 
     Returns:
         [B, H, W] in 0..1, B the larger of the two batches.
 
     Raises:
-        InpaintError: if either is no mask, neither batch is 1 and they differ, or `operation` is unknown.
+        InpaintError: if either is no mask, the batches differ and neither is 1, or `operation` is unknown.
     """
     check_choice("operation", operation, OPERATIONS)
     mask = as_mask(mask)
@@ -42,5 +42,6 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
 
 
 def _without(mask: Tensor, other: Tensor) -> Tensor:
-    rest = invert(other)
+    """Subtract `other` from `mask`: min(mask, 1 - other)."""
+    rest = inverted(other)
     return torch.minimum(mask, rest, out=rest)

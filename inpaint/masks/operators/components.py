@@ -1,7 +1,7 @@
-"""Connected patches of a mask, and of what it leaves out.
+"""Connected patches of a mask, and the holes in them.
 
-Patches are joined by edges and corners (8-connected), the holes in them by edges only (4-connected): a diagonal line
-of pixels holds together, and closes what it goes round.
+Patches are 8-connected (by edges and corners), holes 4-connected (by edges only). So a diagonal line of pixels is one
+patch, and a closed one separates the inside from the outside.
 """
 
 from __future__ import annotations
@@ -20,26 +20,36 @@ from .per_frame import each_frame
 
 
 def fill_holes(mask: Tensor, max_area: int | None = None) -> Tensor:
-    """Fill what the repainted area encloses.
+    """Fill holes in the repainted area.
 
-    A hole is a region that no path leads out of to the picture's border. A soft mask is filled at each of its grey
-    levels, so a soft rim around a hole is filled with it and soft outer edges stay; levels closer than 1/255 are
-    taken together.
+    A hole is a region from which no path leads to the picture's border. A soft mask is filled at each of its gray
+    levels, so the soft rim of a hole is filled too and soft outer edges stay. Levels closer than 1/255 count as one.
 
     Args:
         mask: [B, H, W] float in 0..1.
-        max_area: holes of more pixels than this are left, soft rim and all; None fills every hole.
+        max_area: holes with more pixels, counted with their soft rim, stay as they are; None fills every hole.
 
     Returns:
-        [B, H, W], same dtype and device; nowhere below the mask.
+        [B, H, W], same dtype and device; no value is below the mask's.
 
     Raises:
         InpaintError: if `mask` is not [B, H, W] or `max_area` is negative.
 
     Source: Soille 2003, Morphological Image Analysis, section 6.3.7 (fill-hole of a grey-scale image).
     """
+    check_max_area(max_area)
+    check_mask(mask)
+    return without_holes(mask, max_area)
+
+
+def check_max_area(max_area: int | None) -> None:
+    """Check the largest area that `fill_holes` fills."""
     if max_area is not None and max_area < 0:
         raise InpaintError(f"max_area: expected 0 or more pixels, got {max_area}.")
+
+
+def without_holes(mask: Tensor, max_area: int | None) -> Tensor:
+    """`fill_holes` without checks."""
 
     def fill(frame: np.ndarray) -> np.ndarray:
         filled = _fill_frame(frame)
@@ -53,36 +63,48 @@ def fill_holes(mask: Tensor, max_area: int | None = None) -> Tensor:
 
 
 def remove_specks(mask: Tensor, area: int) -> Tensor:
-    """Drop patches (mask above 0) of fewer than `area` pixels.
+    """Remove patches (mask above 0) of fewer than `area` pixels.
 
     Args:
         mask: [B, H, W] float.
         area: in pixels; 0 or 1 returns the mask unchanged.
 
     Returns:
-        [B, H, W], same dtype and device; what is kept keeps its values.
+        [B, H, W], same dtype and device. Kept patches keep their values.
 
     Raises:
         InpaintError: if `mask` is not [B, H, W].
     """
+    check_mask(mask)
+    return large_patches(mask, area)
+
+
+def large_patches(mask: Tensor, area: int) -> Tensor:
+    """`remove_specks` without checks."""
     return each_frame(mask, lambda frame: frame * _patches(frame > 0, 8, lambda areas: areas >= area), reach=0)
 
 
 def keep_largest(mask: Tensor, count: int) -> Tensor:
-    """Keep the patches (mask above 0) with the most pixels, in every frame; of equal ones those further up.
+    """Keep the largest patches (mask above 0) of each frame. Of equal ones, those farther up come first.
 
     Args:
         mask: [B, H, W] float.
-        count: how many to keep; 1 or more.
+        count: number of patches to keep in each frame; 1 or more.
 
     Returns:
-        [B, H, W], same dtype and device; what is kept keeps its values.
+        [B, H, W], same dtype and device. Kept patches keep their values.
 
     Raises:
         InpaintError: if `mask` is not [B, H, W] or `count` is below 1.
     """
     if count < 1:
         raise InpaintError(f"count: expected 1 or more, got {count}.")
+    check_mask(mask)
+    return largest_patches(mask, count)
+
+
+def largest_patches(mask: Tensor, count: int) -> Tensor:
+    """`keep_largest` without checks."""
 
     def largest(areas: np.ndarray) -> np.ndarray:
         kept = np.zeros(len(areas), bool)
@@ -94,18 +116,18 @@ def keep_largest(mask: Tensor, count: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Regions:
-    """Patches of a mask, each as a mask of its own.
-
-    masks: [N, H, W], dtype and device of the mask they are from; N may be 0.
-    areas: pixels of each. boxes: the smallest that holds each. frames: the frame each is from.
-    left_out: how many more there were than asked for.
-    """
+    """The patches of a mask, each as a mask of its own."""
 
     masks: Tensor
+    """[N, H, W], dtype and device of the source mask; N may be 0."""
     areas: list[int]
+    """Number of pixels of each patch."""
     boxes: list[Box]
+    """Bounding box of each patch."""
     frames: list[int]
+    """Index of the frame of each patch."""
     left_out: int
+    """Number of patches dropped because of the limit."""
 
 
 ORDERS: dict[str, Callable[[int, Box], tuple]] = {
@@ -116,13 +138,14 @@ ORDERS: dict[str, Callable[[int, Box], tuple]] = {
 
 
 def split(mask: Tensor, order: str = "largest first", limit: int = 64, min_area: int = 1) -> Regions:
-    """Every patch (mask above 0) as a mask of its own, with its values.
+    """Split a mask into its patches (mask above 0). Each becomes a mask of its own and keeps its values.
 
     Args:
-        mask: [B, H, W] float. Frames come one after the other, each in the given order.
-        order: "largest first", "left to right" or "top to bottom" (by the box's first column or row).
-        limit: at most so many of all; the largest stay. Every region takes a whole mask's memory.
-        min_area: patches of fewer pixels are passed over, and not counted as left out.
+        mask: [B, H, W] float.
+        order: order of the patches of a frame: "largest first", "left to right" or "top to bottom" (by the box's first
+            column or row). Patches of earlier frames come first.
+        limit: maximum number of patches over all frames; the largest are kept. Each takes the memory of a whole mask.
+        min_area: patches of fewer pixels are ignored, and not counted as left out.
 
     Raises:
         InpaintError: if `mask` is not [B, H, W], `order` is unknown, or `limit` is below 1.
@@ -161,52 +184,52 @@ def split(mask: Tensor, order: str = "largest first", limit: int = 64, min_area:
     )
 
 
-def _patches(area: np.ndarray, connectivity: int, wanted: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Where [H, W] the connected patches of `area` lie whose numbers of pixels are `wanted`, as bool."""
+def _patches(area: np.ndarray, connectivity: int, select: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the pixels [H, W] bool of those connected patches of `area` that `select` chooses by pixel count."""
     import cv2
 
     _, labels, stats, _ = cv2.connectedComponentsWithStats(area.view(np.uint8), connectivity=connectivity)
     chosen = np.zeros(len(stats), bool)
-    chosen[1:] = wanted(stats[1:, cv2.CC_STAT_AREA])
+    chosen[1:] = select(stats[1:, cv2.CC_STAT_AREA])
     return np.take(chosen, np.asarray(labels, np.int32), mode="clip")
 
 
 def _fill_frame(frame: np.ndarray) -> np.ndarray:
-    """The frame with all holes filled: each pixel at the highest level that shuts it off from the border."""
+    """Fill all holes: each pixel gets the highest level at which it is enclosed."""
     high = frame.max()
     if high == 0:
         return frame
     solid = frame == high
     if np.count_nonzero(solid) + np.count_nonzero(frame == 0) == frame.size:
-        return np.where(_Floods(solid.view(np.uint8)).open_up_to(0), 0, high)
+        return np.where(_Floods(solid.view(np.uint8)).reachable(0), 0, high)
 
     steps = (frame * 255).astype(np.uint8)
-    # Of the values within one step the lowest stands for all.
+    # The lowest value within a step stands for the step.
     lowest = np.full(256, np.inf, frame.dtype)
     np.minimum.at(lowest, steps.ravel(), frame.ravel())
     present = np.flatnonzero(np.isfinite(lowest))
     floods = _Floods(steps)
-    # What is shut off at a level is shut off at all lower ones, so that counting them names the highest.
-    shut = np.zeros(steps.shape, np.uint8)
+    # A pixel enclosed at one level is enclosed at all lower levels too, so their count is the index of the highest.
+    enclosed = np.zeros(steps.shape, np.uint8)
     for below in present[:-1]:
-        shut += ~floods.open_up_to(int(below))
-    return np.maximum(frame, lowest[present][shut])
+        enclosed += ~floods.reachable(int(below))
+    return np.maximum(frame, lowest[present][enclosed])
 
 
 class _Floods:
-    """Floods of a frame from outside the picture, over whatever is low enough. steps: [H, W] uint8."""
+    """Flood fills of a frame [H, W] uint8, from outside the picture over all pixels up to a level."""
 
     def __init__(self, steps: np.ndarray) -> None:
-        # One open ring around the picture joins all that touches the border, so a single flood reaches it.
+        # A ring of 0 around the picture connects all of its border, so that one flood fill reaches everything.
         self.canvas = np.pad(steps, 1)
-        # OpenCV wants another ring for the marks.
+        # OpenCV requires one more ring around the marks.
         self.marks = np.zeros((steps.shape[0] + 4, steps.shape[1] + 4), np.uint8)
 
-    def open_up_to(self, step: int) -> np.ndarray:
-        """Pixels [H, W], as bool, from which a 4-connected path of values up to `step` leads out of the picture."""
+    def reachable(self, step: int) -> np.ndarray:
+        """Return the pixels [H, W] bool that a 4-connected path over values up to `step` joins to the border."""
         import cv2
 
         self.marks[:] = 0
-        how = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | 1 << 8
-        cv2.floodFill(self.canvas, self.marks, (0, 0), 0, 0, step, how)
+        flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | 1 << 8
+        cv2.floodFill(self.canvas, self.marks, (0, 0), 0, 0, step, flags)
         return self.marks[2:-2, 2:-2].view(bool)

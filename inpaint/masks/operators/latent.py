@@ -1,4 +1,4 @@
-"""Masks at the resolution of a latent."""
+"""Masks at latent resolution."""
 
 from collections.abc import Callable
 
@@ -9,30 +9,29 @@ from torch import Tensor
 from ...core.checks import check_choice
 from ...core.errors import InpaintError
 
-# What a latent cell takes of its pixels, and of its frames.
+# How the pixels, and the frames, of a latent cell become one value.
 POOLS: dict[str, Callable[..., Tensor]] = {"max": torch.amax, "area": torch.mean}
 
 
 def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "max") -> Tensor:
-    """A mask at the resolution of a latent, for any ratio of pixels, and of frames, to a cell.
+    """Reduce a mask to latent resolution, for any number of pixels, and of frames, per cell.
 
-    The host would resize bilinearly without antialiasing, which at 8 pixels to a cell looks at 4 pixels of 64, so
-    that thin strokes vanish. The maximum keeps a one-pixel stroke, and 0 stays exactly 0.
+    The host would resize bilinearly without antialiasing. At 8 pixels per cell that reads 4 pixels of 64, so thin
+    strokes vanish. The maximum keeps a one-pixel stroke, and 0 stays exactly 0.
 
     Args:
-        mask: [B, H, W] float, [B, 1, H, W], or [B, 1, T, H, W].
-        latent_shape: of the latent, [B, C, h, w] or [B, C, T, h, w].
-        take: "max", the largest value of a cell's pixels, or "area", their mean.
+        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W] float.
+        latent_shape: shape of the latent, [B, C, h, w] or [B, C, t, h, w].
+        take: "max" for the largest value of a cell's pixels, "area" for their mean.
 
     Returns:
-        [B, 1, h, w], or [B, 1, t, h, w] where the latent has frames: a 4-D mask on a 5-D latent would be read as
-        frames by the host. A mask batch longer than 1 is one mask a frame where the latent is a single film (B = 1),
-        and one a film otherwise. Frames of a film become latent frames as video VAEs make them: the first alone, the
-        others in groups of one length.
+        [B, 1, h, w]; for a video latent [B, 1, t, h, w], because the host would read a 4-D mask on a 5-D latent as
+        frames. A mask batch above 1 holds one mask per frame if the latent is a single video (B = 1), else one mask per
+        video. Frames are grouped into latent frames as video VAEs do: the first alone, the others in groups of equal
+        length.
 
     Raises:
-        InpaintError: if the number of masks fits neither the batch nor the frames of the latent, or `take` is
-            unknown.
+        InpaintError: if the number of masks fits neither the batch nor the frames of the latent, or `take` is unknown.
     """
     check_choice("take", take, POOLS)
     height, width = latent_shape[-2:]
@@ -41,32 +40,35 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "
         shrink = F.adaptive_max_pool2d if take == "max" else F.adaptive_avg_pool2d
         cells = shrink(flat, (height, width)).to(mask.dtype)
     else:
-        # Several times faster, one direction at a time.
+        # One direction at a time is several times faster.
         rows = POOLS[take](flat.unflatten(2, (height, -1)), dim=3)
         cells = POOLS[take](rows.unflatten(3, (width, -1)), dim=4).to(mask.dtype)
     if len(latent_shape) == 4:
         return cells
     batch, frames = latent_shape[0], latent_shape[2]
     if mask.ndim == 5:
-        film = cells.reshape(*mask.shape[:3], height, width)
+        video = cells.reshape(*mask.shape[:3], height, width)
     elif len(cells) == batch or len(cells) == 1:
-        film = cells[:, :, None].expand(-1, -1, frames, -1, -1)
+        video = cells[:, :, None].expand(-1, -1, frames, -1, -1)
     elif batch == 1:
-        film = cells.movedim(0, 1)[None]
+        video = cells.movedim(0, 1)[None]
     else:
         raise InpaintError(
             f"noise mask: expected 1 or {batch} (the batch) masks, got {len(cells)}. "
             "Connect one mask for all, or as many as there are pictures."
         )
-    return _pool_frames(film, frames, take)
+    return _pool_frames(video, frames, take)
 
 
 def grow_cells(cells: Tensor, count: int) -> Tensor:
-    """A mask at a latent's resolution, widened by whole cells in all eight directions; soft values keep their value.
+    """Widen a mask at latent resolution by whole cells in all eight directions. Soft values stay soft.
 
     Args:
         cells: [B, 1, h, w] or [B, 1, T, h, w] float.
-        count: cells; 0 returns the mask unchanged.
+        count: number of cells; 0 returns the mask unchanged.
+
+    Returns:
+        Same shape, dtype and device.
     """
     if not count:
         return cells
@@ -74,19 +76,19 @@ def grow_cells(cells: Tensor, count: int) -> Tensor:
     return F.max_pool2d(frames, 2 * count + 1, stride=1, padding=count).reshape(cells.shape)
 
 
-def _pool_frames(film: Tensor, frames: int, take: str) -> Tensor:
-    """[B, 1, T, h, w] to [B, 1, frames, h, w]."""
-    given = film.shape[2]
+def _pool_frames(video: Tensor, frames: int, take: str) -> Tensor:
+    """Reduce [B, 1, T, h, w] to [B, 1, frames, h, w]."""
+    given = video.shape[2]
     if given == frames:
-        return film
+        return video
     if given == 1:
-        return film.expand(-1, -1, frames, -1, -1)
-    group, left_over = divmod(given - 1, frames - 1) if frames > 1 else (0, 1)
-    if not group or left_over:
-        fitting = f"1 mask, {frames}, or 1 + n x {frames - 1}" if frames > 1 else "1 mask"
+        return video.expand(-1, -1, frames, -1, -1)
+    group, remainder = divmod(given - 1, frames - 1) if frames > 1 else (0, 1)
+    if not group or remainder:
+        expected = f"1 mask, {frames}, or 1 + n x {frames - 1}" if frames > 1 else "1 mask"
         raise InpaintError(
-            f"noise mask: expected {fitting} for a latent of {frames} frames, got {given}. "
-            "Connect one mask for all, or as many as the film has frames."
+            f"noise mask: expected {expected} for a latent of {frames} frames, got {given}. "
+            "Connect one mask for all, or as many as the video has frames."
         )
-    others = POOLS[take](film[:, :, 1:].unflatten(2, (frames - 1, group)), dim=3)
-    return torch.cat([film[:, :, :1], others], dim=2)
+    others = POOLS[take](video[:, :, 1:].unflatten(2, (frames - 1, group)), dim=3)
+    return torch.cat([video[:, :, :1], others], dim=2)

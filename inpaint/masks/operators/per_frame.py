@@ -1,4 +1,4 @@
-"""One frame after the other, on all cores: how operators that lean on OpenCV and numpy take a batch."""
+"""Runs operators that use OpenCV or numpy on each frame of a batch, on all cores."""
 
 import math
 import os
@@ -9,39 +9,36 @@ import torch
 from torch import Tensor
 
 from ...core.alloc import allocate
-from ...core.checks import check_mask
 
 
 def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: float | None = None) -> Tensor:
-    """A mask whose every frame is what `work` makes of it.
+    """Apply `work` to each frame of a mask.
 
     Args:
         mask: [B, H, W] float, on any device.
-        work: takes a frame [H, W], float64 where the mask is and float32 otherwise, which it must not change; gives
-            one of the same size. Runs in several threads at once: OpenCV and numpy let each other run.
-        reach: how many pixels away a value above 0 can matter, where all else is bound to be 0: `work` is then given
-            only the window around such values, this and a pixel more wide on each side. None gives it whole frames.
+        work: takes a frame [H, W], float64 if the mask is float64, else float32, and returns one of the same size. It
+            must not change its input. It runs in several threads at once; OpenCV and numpy release the GIL.
+        reach: the distance in pixels up to which values above 0 affect the result; everything farther away must become
+            0. `work` then gets only the box around these values, with a margin of `reach` + 1 pixels. None passes whole
+            frames.
 
     Returns:
         [B, H, W], dtype and device of `mask`.
-
-    Raises:
-        InpaintError: if `mask` is not [B, H, W].
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    check_mask(mask)
     dtype = torch.float64 if mask.dtype == torch.float64 else torch.float32
     frames = mask.detach().to("cpu", dtype).contiguous().numpy()
     windows = [... if reach is None else _window(frame, reach) for frame in frames]
-    # Not zeros_like, which writes its zeros: here they come with the memory.
+    # np.zeros gets zeroed memory from the system; zeros_like would write the zeros.
     empty = np.empty if reach is None else np.zeros
 
     if len(frames) == 1:
-        # Done before there is room for it: memory that `work` frees on top of that goes back to the system each time.
-        done = work(frames[0][windows[0]])
+        # `work` runs before the results are allocated. Otherwise the memory that it frees lies above them and goes back
+        # to the system each time.
+        result = work(frames[0][windows[0]])
         results = empty(frames.shape, frames.dtype)
-        results[0][windows[0]] = done
+        results[0][windows[0]] = result
     else:
         results = empty(frames.shape, frames.dtype)
 
@@ -54,12 +51,12 @@ def each_frame(mask: Tensor, work: Callable[[np.ndarray], np.ndarray], reach: fl
 
 
 def allocate_like(mask: Tensor) -> Tensor:
-    """An uninitialised tensor like this one, for a result."""
+    """Allocate an uninitialised tensor of the same shape, dtype and device."""
     return allocate(mask.shape, mask)
 
 
 def _window(frame: np.ndarray, reach: float) -> tuple[slice, slice]:
-    """Rows and columns within `reach` of what is above 0; a corner of an empty frame."""
+    """Return the rows and columns within `reach` + 1 pixels of values above 0; a corner if the frame is empty."""
     import cv2
 
     margin = math.ceil(min(reach, max(frame.shape))) + 1

@@ -1,13 +1,14 @@
-"""Simple shapes around all that a mask covers (above 0) in a frame."""
+"""Simple shapes that enclose everything a mask covers (above 0) in a frame."""
 
 import numpy as np
 from torch import Tensor
 
+from ...core.checks import check_mask
 from .per_frame import each_frame
 
 
 def convex_hull(mask: Tensor) -> Tensor:
-    """The smallest convex shape around the mask, patches and all: pixels whose centres lie in it or on its outline.
+    """Replace all patches of a frame by their common convex hull: the pixels whose centres lie in it or on its outline.
 
     Args:
         mask: [B, H, W] float.
@@ -18,11 +19,17 @@ def convex_hull(mask: Tensor) -> Tensor:
     Raises:
         InpaintError: if `mask` is not [B, H, W].
     """
+    check_mask(mask)
+    return hulls(mask)
+
+
+def hulls(mask: Tensor) -> Tensor:
+    """`convex_hull` without checks."""
     return each_frame(mask, lambda frame: _hull(frame > 0))
 
 
 def bounding_box(mask: Tensor) -> Tensor:
-    """The smallest upright rectangle around the mask, patches and all.
+    """Replace all patches of a frame by their common bounding box.
 
     Args:
         mask: [B, H, W] float.
@@ -33,6 +40,12 @@ def bounding_box(mask: Tensor) -> Tensor:
     Raises:
         InpaintError: if `mask` is not [B, H, W].
     """
+    check_mask(mask)
+    return rectangles(mask)
+
+
+def rectangles(mask: Tensor) -> Tensor:
+    """`bounding_box` without checks."""
     import cv2
 
     def box(frame: np.ndarray) -> np.ndarray:
@@ -45,16 +58,17 @@ def bounding_box(mask: Tensor) -> Tensor:
 
 
 def _hull(area: np.ndarray) -> np.ndarray:
+    """Return the convex hull of a bool area [H, W]."""
     rows = np.flatnonzero(area.any(axis=1))
     hull = np.zeros(area.shape, bool)
     if not len(rows):
         return hull
-    # The hull of the area is that of each row's first and last pixel, and cuts every row in one piece.
+    # The hull depends only on the first and last pixel of each row, and covers one interval of each row.
     width = area.shape[1]
     first, last = area[rows].argmax(axis=1), width - 1 - area[rows, ::-1].argmax(axis=1)
     between = np.arange(rows[0], rows[-1] + 1)
     left, right = _lower_chain(rows, first, between), -_lower_chain(rows, -last, between)
-    # The ends are fractions of whole numbers: the margin only forgives their rounding.
+    # The interpolated ends are rounded fractions; the 1e-6 keeps pixels that lie exactly on the outline.
     first_in, last_in = np.ceil(left - 1e-6).astype(np.int32), np.floor(right + 1e-6).astype(np.int32)
     columns = np.arange(width, dtype=np.int32)
     hull[between] = (columns >= first_in[:, None]) & (columns <= last_in[:, None])
@@ -62,7 +76,7 @@ def _hull(area: np.ndarray) -> np.ndarray:
 
 
 def _lower_chain(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The convex curve below the points (x, y), x ascending, at the places `at` (Andrew's monotone chain)."""
+    """Evaluate the lower convex hull of the points (x, y), x ascending, at `at` (Andrew's monotone chain)."""
     chain: list[tuple[int, int]] = []
     for point in zip(x.tolist(), y.tolist(), strict=True):
         while len(chain) > 1 and _turn(chain[-2], chain[-1], point) <= 0:
@@ -73,5 +87,5 @@ def _lower_chain(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
-    """Above 0 if the way from a over b to c turns left."""
+    """Return the cross product of ab and ac; above 0 if the path a, b, c turns left."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

@@ -1,4 +1,4 @@
-"""Masks that are the frames of a film."""
+"""Masks of video frames."""
 
 import math
 
@@ -9,14 +9,14 @@ from ...core.checks import check_amount, check_mask
 
 
 def smooth_over_time(mask: Tensor, frames: float) -> Tensor:
-    """Average each frame with its neighbours, weighted by a Gaussian, so that an edge does not flicker.
+    """Average each frame with its neighbours, weighted by a Gaussian over time, so that edges do not flicker.
 
-    A threshold of 0.5 afterwards makes it hard again: what is missing, or there, in a single frame is then gone
-    (`frames` of 0.8 and more; two in a row from 1.5). The first and last frame go on beyond the ends.
+    Thresholded at 0.5 afterwards, the mask is hard again, and gaps or patches that last a single frame are gone (for
+    `frames` of 0.8 and more; of two frames, from 1.5). The first and last frame are repeated beyond the ends.
 
     Args:
         mask: [B, H, W] float, B frames in order.
-        frames: standard deviation, in frames; 0 returns the mask unchanged. It reaches 4 of them far.
+        frames: standard deviation in frames; 0 returns the mask unchanged. The kernel is truncated at 4 of them.
 
     Returns:
         [B, H, W], same dtype and device.
@@ -26,6 +26,11 @@ def smooth_over_time(mask: Tensor, frames: float) -> Tensor:
     """
     check_mask(mask)
     check_amount("frames", frames, "Use 0 to leave the mask as it is.")
+    return averaged(mask, frames)
+
+
+def averaged(mask: Tensor, frames: float) -> Tensor:
+    """`smooth_over_time` without checks."""
     if frames == 0 or len(mask) == 1:
         return mask
     reach = int(4 * frames + 0.5)
@@ -37,7 +42,7 @@ def smooth_over_time(mask: Tensor, frames: float) -> Tensor:
         share = [0.0] * len(mask)
         for step, weight in zip(steps, weights, strict=True):
             share[min(max(number + step, 0), len(mask) - 1)] += weight
-        # In float64 the shares add up to 1 but for a rounding that vanishes on the way back: what is 1 stays 1.
+        # Summed in float64, the rounding error of the weights vanishes in the conversion back, so 1 stays exactly 1.
         frame = torch.zeros(mask.shape[1:], dtype=torch.float64, device=mask.device)
         for neighbour, weight in enumerate(share):
             if weight:

@@ -240,5 +240,5 @@ def test_settings_out_of_range_are_refused():
     with pytest.raises(InpaintError) as error:
         match_color(*one, ring=-1)
     assert str(error.value) == "ring: expected 0 or more, got -1. Use 0 for none."
-    with pytest.raises(InpaintError, match="expected one size"):
+    with pytest.raises(InpaintError, match="expected equal sizes"):
         match_color(scene(), scene(50, 50), hole_in())

@@ -72,7 +72,8 @@ def test_a_drift_is_found_to_a_few_hundredths_of_a_pixel(name, drift):
     painted[mask[0] > 0] = 0.7
     found = register(tensor(picture), tensor(painted), mask).drifts[0]
     assert found.error < 0.03
-    assert_found(found, *drift, within=0.01 + 2 * found.error)
+    dx, dy, scale = drift
+    assert_found(found, dx, dy, scale, within=0.01 + 2 * found.error)
     assert found.undone
     assert found.confidence > 0.95
 
@@ -122,7 +123,7 @@ def test_nothing_is_done_where_it_is_not_sure(name):
     assert torch.equal(registered.image, tensor(painted))
     assert not registered.drifts[0].undone
     if name in ("another picture", "moved too far"):
-        assert registered.drifts[0].report().startswith("Drift left as it is, for it is not sure: ")
+        assert registered.drifts[0].report().startswith("Drift not undone, the estimate is unreliable: ")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_too_little_to_go_by_is_said(why):
     if why != "a line":
         assert registered.drifts == (Drift(),)
         assert registered.drifts[0].report() == (
-            "No drift was found: too little is known around the mask, or it looks quite different there."
+            "Drift not measured: too few known pixels around the mask, or the pictures differ too much there."
         )
 
 
@@ -288,16 +289,17 @@ def test_dtype_stays_alpha_moves_along_and_inputs_are_not_touched(dtype):
 
 def test_reports_say_what_was_found_and_done():
     assert Drift(1.234, -0.5, 1.00123, 0.987, 0.0123, 1.4, True).report() == (
-        "Drift undone: +1.23 px right, -0.50 px down, 1.0012 times as large (known pixels agree by 99%, to 0.01 px)."
+        "Drift undone: +1.23 px right, -0.50 px down, 1.0012 times as large (correlation of known pixels 99%, "
+        "expected error 0.01 px)."
     )
-    assert Drift(1.234, -0.5, 1.0, 0.3, 0.5, 1.4).report().startswith("Drift left as it is, for it is not sure: ")
-    assert Drift(confidence=0.5, error=0.01).report().startswith("Drift left as it is, for it is not sure: ")
+    assert Drift(1.234, -0.5, 1.0, 0.3, 0.5, 1.4).report().startswith("Drift not undone, the estimate is unreliable: ")
+    assert Drift(confidence=0.5, error=0.01).report().startswith("Drift not undone, the estimate is unreliable: ")
     assert math.isinf(Drift().error)
 
 
 def test_what_does_not_fit_is_refused():
     one, mask = torch.zeros(1, 20, 20, 3), torch.zeros(1, 20, 20)
-    with pytest.raises(InpaintError, match="expected one size"):
+    with pytest.raises(InpaintError, match="expected equal sizes"):
         register(one, torch.zeros(1, 20, 21, 3), mask)
     with pytest.raises(InpaintError) as error:
         register(one, one, mask, ring=math.inf)

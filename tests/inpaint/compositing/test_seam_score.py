@@ -60,10 +60,9 @@ def looped(image: np.ndarray, inside: np.ndarray) -> Seam:
                         continue
                     steps[kind].append(float(np.linalg.norm(here)))
                     steps[f"{kind} jump"].append(float(np.linalg.norm(here - (before + after) / 2)))
-    edge, beside = (np.mean(np.sqrt(steps[f"{kind} jump"])) ** 2 for kind in ("edge", "beside"))
-    return Seam(
-        (edge + UNSEEN) / (beside + UNSEEN), np.mean(steps["edge"]), np.mean(steps["beside"]), len(steps["edge"])
-    )
+    edge, beside = (float(np.mean(np.sqrt(steps[f"{kind} jump"])) ** 2) for kind in ("edge", "beside"))
+    delta_e, own_delta_e = (float(np.mean(steps[kind])) for kind in ("edge", "beside"))
+    return Seam((edge + UNSEEN) / (beside + UNSEEN), delta_e, own_delta_e, len(steps["edge"]))
 
 
 @pytest.mark.parametrize("hole", ["blob", "touching borders", "thin", "one pixel"])
@@ -211,7 +210,7 @@ def test_no_edge_is_no_seam(mask):
     assert seam(torch.rand(1, 5, 4, 3), half) == (Seam(),)
     assert (
         Seam().report()
-        == "No seam to measure: the mask has no edge inside the picture, or the picture nothing beside it."
+        == "No seam to measure: the mask has no edge inside the picture, or no usable pixels lie beside it."
     )
 
 
@@ -252,7 +251,7 @@ def test_other_dtypes_and_alpha_give_the_same_and_nothing_is_touched(dtype):
 
 def test_reports():
     assert Seam(1.03, 4.21, 4.13, 900).report() == (
-        "Seam not to be seen: steps at the mask's edge are 1.03 times the picture's own "
+        "Seam not visible: steps at the mask's edge are 1.03 times the picture's own "
         "(Delta E 4.2 across it, 4.1 beside it)."
     )
     assert Seam(1.4, 5, 4, 900).report().startswith("Seam faint: ")

@@ -5,6 +5,8 @@ clamped; [B, H, W, 1] read as [B, 1, H, W]; no antialiasing; corners aligned; re
 swapped; a mask batch too long, or too short, let through; the image not expanded to the masks.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -82,7 +84,8 @@ def test_what_is_no_mask_is_named(mask, got):
 
 def test_check_mask_takes_only_what_operators_take():
     check_mask(torch.zeros(2, 3, 4, dtype=torch.float16))
-    for wrong in (torch.zeros(3, 4), torch.zeros(2, 3, 4, dtype=torch.uint8), torch.zeros(2, 0, 4), [0.0]):
+    others: list[Any] = [torch.zeros(3, 4), torch.zeros(2, 3, 4, dtype=torch.uint8), torch.zeros(2, 0, 4), [0.0]]
+    for wrong in others:
         with pytest.raises(InpaintError, match=r"mask: expected \[B, H, W\] of floats, got "):
             check_mask(wrong)
 

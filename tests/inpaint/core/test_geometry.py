@@ -8,6 +8,7 @@ or a kept scale not rounded to the multiple; megapixels of 10^6; boxes that touc
 """
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -51,7 +52,7 @@ MASK = Box(40, 30, 20, 10)
 FAR_LEFT, FAR_CORNER = Box(0, 30, 20, 10), Box(90, 75, 10, 5)
 
 # What is asked for; the box; what it is scaled to; what overhangs.
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], Box, Size, Sides]] = {
     "the mask alone": (dict(mask=MASK, multiple=1), Box(40, 30, 20, 10), Size(20, 10), Sides(0, 0, 0, 0)),
     "a factor": (
         dict(mask=MASK, context=Context(1.5), multiple=1),
@@ -266,7 +267,7 @@ def test_a_plan_is_a_value():
     plan = plan_box(MASK, SMALL)
     assert plan == Plan(plan.box, plan.target, SMALL)
     with pytest.raises(AttributeError):
-        plan.box = MASK
+        plan.box = MASK  # type: ignore[misc]
 
 
 def test_what_no_plan_is_made_of():

@@ -6,6 +6,8 @@ moving, one that does not overhanging; bounds of the mask or of the picture miss
 middle's place; rounded down; costs of one sign only; changes of speed for nothing; no plan for a film without a mask.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def film(x: list[int], width: int = 40) -> list[Box]:
     return [Box(left, 150, width, 30) for left in x]
 
 
-def columns(masks: list[Box | None], **asked) -> np.ndarray:
+def columns(masks: Sequence[Box | None], **asked) -> np.ndarray:
     plans = plan_path(masks, PICTURE, **asked)
     assert len({(plan.box.size, plan.target, plan.box.y) for plan in plans}) == 1
     return np.array([plan.box.x for plan in plans])

@@ -279,7 +279,7 @@ def test_the_record_holds_the_picture_itself_and_no_canvas():
     assert record.image.data_ptr() == image.data_ptr()
     assert record.mask.untyped_storage().nbytes() <= 4 * 16 * 16
     with pytest.raises(AttributeError):
-        record.mask = mask
+        record.mask = mask  # type: ignore[misc]
     # A batch that is one picture again and again stays one.
     repeated = crop(image[:1].expand(4, -1, -1, -1), mask.expand(4, -1, -1), record.plans)
     assert len(repeated.stitch.image) == len(repeated.stitch.mask) == 1
@@ -467,7 +467,7 @@ def test_an_empty_mask_crops_all_and_pastes_nothing():
     assert mask_boxes(mask) == [None]
     cropped = crop(image, mask, plan_box(None, Size(30, 21), target=Area.square(64)))
     assert not cropped.mask.any()
-    for blend in (None, lambda original, repainted, weight: repainted):
+    for blend in (None, lambda original, repainted, weight, *, hole: repainted):
         back = stitch(cropped.stitch, torch.ones_like(cropped.image), 8, blend)
         assert torch.equal(back.image, image)
         assert not back.weights.any()

@@ -56,12 +56,13 @@ def test_what_every_padding_promises(shape, sides, fill, dtype, masks, feather):
     assert torch.all(padded.conditioning[:, new] == 1)
     assert set(padded.conditioning.unique().tolist()) <= {0.0, 1.0}
     assert torch.all((padded.conditioning == 0) | (padded.denoise > 0))
+    assert torch.equal(image, before[0])
     if mask is not None:
         # What was masked still is.
         assert torch.all(padded.denoise[inside] >= mask)
         assert torch.all(padded.conditioning[inside] >= mask)
-    assert torch.equal(image, before[0])
-    assert mask is None or torch.equal(mask, before[1])
+        assert before[1] is not None
+        assert torch.equal(mask, before[1])
 
 
 def test_masks_reach_into_the_picture_from_the_new_area_only():

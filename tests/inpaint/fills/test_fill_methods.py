@@ -82,6 +82,7 @@ def plain_blur(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         else:
             larger = F.interpolate(result, scale_factor=2, mode="bilinear", align_corners=False)
             result = torch.lerp(larger, mean, (share / 0.25).clamp(max=1))
+    assert result is not None
     return result.movedim(1, -1)
 
 

@@ -8,6 +8,8 @@ few neighbours, with pixels beyond the row, the wrong border or from the wrong p
 not asked for, or where nothing is reduced.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import skimage.data
@@ -24,7 +26,7 @@ from inpaint.imaging.resample import resample
 MARGIN = 40
 
 
-def pillow(channel: np.ndarray, rows: Span, columns: Span, size: Size, border: str) -> np.ndarray:
+def pillow(channel: np.ndarray, rows: Span, columns: Span, size: Size, border: Any) -> np.ndarray:
     """[H, W] by Pillow, which leaves out what lies beyond the picture: so there is picture enough on all sides."""
     padded = np.pad(channel, MARGIN, mode=border)
     left, top = columns.start + MARGIN, rows.start + MARGIN

@@ -35,7 +35,7 @@ def test_every_step_tells_what_it_changed():
     given = mask.clone()
     cleaned, messages = clean(mask, CleanUp(grow=4))
     assert messages == [
-        "made values from 0.5 up 1, others 0 (399 px)",
+        "set values of 0.5 and above to 1, others to 0 (399 px)",
         "filled holes (1 px)",
         "removed specks under 16 px (1 px)",
         "grew by 4 px (352 px)",
@@ -82,8 +82,8 @@ def test_feather_comes_last():
         ("#+.", {"black": 0.5}, "stretched values from 0.5 to 1 (1 px)", "#.."),
         ("#+.", {"white": 0.5}, "stretched values from 0 to 0.5 (1 px)", "##."),
         ("#+.", {"gamma": 1e-3}, "stretched values from 0 to 1 with gamma 0.001 (1 px)", "#.."),
-        ("#+.", {"threshold": 0.5}, "made values from 0.5 up 1, others 0 (1 px)", "##."),
-        ("#+.", {"threshold": 0.6}, "made values from 0.6 up 1, others 0 (1 px)", "#.."),
+        ("#+.", {"threshold": 0.5}, "set values of 0.5 and above to 1, others to 0 (1 px)", "##."),
+        ("#+.", {"threshold": 0.6}, "set values of 0.6 and above to 1, others to 0 (1 px)", "#.."),
         ("### #.# ###", {"fill_holes": True}, "filled holes (1 px)", "### ### ###"),
         (
             "####### #.##..# #######",
@@ -101,8 +101,8 @@ def test_feather_comes_last():
             "smoothed the outline by 4 px (1 px)",
             "..... ..... ##### #####",
         ),
-        ("#..# .... #...", {"shape": "convex hull"}, "took its convex hull (4 px)", "#### ##.. #..."),
-        ("#..# .... #...", {"shape": "box"}, "took its box (9 px)", "#### #### ####"),
+        ("#..# .... #...", {"shape": "convex hull"}, "replaced the mask by its convex hull (4 px)", "#### ##.. #..."),
+        ("#..# .... #...", {"shape": "box"}, "replaced the mask by its box (9 px)", "#### #### ####"),
         ("..#..", {"grow": 1}, "grew by 1 px (2 px)", ".###."),
         (".###.", {"grow": -1}, "shrank by 1 px (2 px)", "..#.."),
         ("..++#", {"feather": 1}, "feathered over 1 px (2 px)", "..###"),
@@ -122,17 +122,17 @@ def test_a_flicker_goes_before_the_threshold_and_is_told():
     assert cleaned[:, 0, 0].all()
     assert not cleaned[:, 0, 1].any()
     assert messages[0] == "averaged over 1 frames (14 px)"
-    assert messages[1] == "made values from 0.5 up 1, others 0 (14 px)"
+    assert messages[1] == "set values of 0.5 and above to 1, others to 0 (14 px)"
 
 
 def test_snap_is_for_masks_that_no_threshold_makes_hard():
     mask = torch.tensor([[[0.01, 0.02, 0.5, 0.6, 0.98]]])
     cleaned, messages = clean(mask, replace(NOTHING, snap_tolerance=0.02))
     assert torch.equal(cleaned, torch.tensor([[[0.0, 0.0, 0.5, 0.6, 1.0]]]))
-    assert messages == ["made values within 0.02 of 0 and 1 exact (3 px)"]
+    assert messages == ["rounded values within 0.02 of 0 or 1 (3 px)"]
     cleaned, messages = clean(mask, replace(NOTHING, snap_tolerance=0.1, threshold=0.99))
     assert not cleaned.any()
-    assert messages == ["made values from 0.99 up 1, others 0 (5 px)"]
+    assert messages == ["set values of 0.99 and above to 1, others to 0 (5 px)"]
 
 
 def test_the_largest_are_chosen_before_the_mask_grows():
@@ -171,8 +171,8 @@ def test_the_steps_run_in_the_order_in_which_they_are_listed():
             feather=5,
         ),
     )
-    verbs = ["inverted", "stretched", "averaged", "made", "filled", "removed specks", "kept", "closed"]
-    verbs += ["removed strokes", "smoothed", "took", "grew", "feathered"]
+    verbs = ["inverted", "stretched", "averaged", "set values", "filled", "removed specks", "kept", "closed"]
+    verbs += ["removed strokes", "smoothed", "replaced the mask", "grew", "feathered"]
     assert len(messages) == len(verbs)
     assert all(sentence.startswith(verb) for sentence, verb in zip(messages, verbs, strict=True))
     expected = masks.smooth_over_time(masks.levels(masks.invert(film), 0.1, 0.9, 1.5), 0.6)

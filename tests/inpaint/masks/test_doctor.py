@@ -49,7 +49,7 @@ def names(mask: torch.Tensor, **how) -> list[str]:
 
 def mended_by(mask: torch.Tensor, **how) -> list[str]:
     """Names of what the doctor did something about."""
-    return [finding.name for finding in examine(mask, **how).findings if finding.done]
+    return [finding.name for finding in examine(mask, **how).findings if finding.repair]
 
 
 DISC = disc()
@@ -90,10 +90,10 @@ READ = [
     Matter("not finite", ODD, "4 values are NaN or infinite.", "NaN and -infinity became 0, infinity 1.", DISC),
     Matter("range", DISC * 255, "Its values go from 0 to 255 instead of 0 to 1.", "Divided by 255.", DISC),
     Matter("range", DISC * 51, "Its values go from 0 to 51 instead of 0 to 1.", "Divided by 255.", DISC * 51 / 255),
-    Matter("range", DISC * 1.2, "Its values go from 0 to 1.2 instead of 0 to 1.", "Cut off at 0 and 1.", DISC),
-    Matter("range", DISC * 3, "Its values go from 0 to 3 instead of 0 to 1.", "Cut off at 0 and 1.", DISC),
-    Matter("range", DISC * 256, "Its values go from 0 to 256 instead of 0 to 1.", "Cut off at 0 and 1.", DISC),
-    Matter("range", DISC * 99 - 9, "Its values go from -9 to 90 instead of 0 to 1.", "Cut off at 0 and 1.", DISC),
+    Matter("range", DISC * 1.2, "Its values go from 0 to 1.2 instead of 0 to 1.", "Clamped to 0..1.", DISC),
+    Matter("range", DISC * 3, "Its values go from 0 to 3 instead of 0 to 1.", "Clamped to 0..1.", DISC),
+    Matter("range", DISC * 256, "Its values go from 0 to 256 instead of 0 to 1.", "Clamped to 0..1.", DISC),
+    Matter("range", DISC * 99 - 9, "Its values go from -9 to 90 instead of 0 to 1.", "Clamped to 0..1.", DISC),
 ]
 MENDED = [
     Matter(
@@ -115,22 +115,22 @@ MENDED = [
     Matter(
         "nearly binary",
         DISC * 0.98,
-        f"{AREA:,} pixels are nearly 0 or nearly 1, by 0.02 or less.",
-        "Made exactly that.",
+        f"{AREA:,} pixels are nearly 0 or nearly 1 (within 0.02).",
+        "Rounded to 0 or 1.",
         DISC,
     ),
     Matter(
         "nearly binary",
         block(0, 1, 0, 1, 0.01, on=DISC),
-        "1 pixel is nearly 0 or nearly 1, by 0.02 or less.",
-        "Made exactly that.",
+        "1 pixel is nearly 0 or nearly 1 (within 0.02).",
+        "Rounded to 0 or 1.",
         DISC,
     ),
     Matter(
         "soft",
         block(44, 48, 60, 64, 0.5, on=block(10, 20, 20, 30, 0.49, on=DISC)),
         "116 pixels are soft where a hard mask is needed.",
-        "Cut at 0.5.",
+        "Thresholded at 0.5.",
         DISC,
         {"binary": True},
     ),
@@ -186,7 +186,7 @@ SAID = [
     Matter(
         "soft",
         block(10, 20, 20, 30, 0.4, on=DISC),
-        "100 pixels are soft. Models with inpainting inputs see 0.5 and more as masked.",
+        "100 pixels are soft. Models with inpainting inputs take 0.5 and above as masked.",
         "",
         block(10, 20, 20, 30, 0.4, on=DISC),
     ),
@@ -224,7 +224,7 @@ def each(*matters: Matter):
 def test_it_is_found_and_mended(matter):
     examined = examine(matter.mask, **matter.how)
     first = examined.findings[0]
-    assert (first.name, first.said, first.done) == (matter.name, matter.said, matter.done)
+    assert (first.name, first.problem, first.repair) == (matter.name, matter.said, matter.done)
     assert examined.report().startswith(f"{matter.said} {matter.done}".strip())
     torch.testing.assert_close(examined.mask, matter.mended, rtol=0, atol=1e-6)
     assert mended_by(matter.mask, **matter.how) == ([matter.name] if matter.done else [])
@@ -233,7 +233,7 @@ def test_it_is_found_and_mended(matter):
 @each(*MENDED)
 def test_it_is_only_said_where_no_repair_is_asked_for(matter):
     examined = examine(matter.mask, **matter.how, repair=False)
-    said = [(finding.name, finding.said, finding.done) for finding in examined.findings]
+    said = [(finding.name, finding.problem, finding.repair) for finding in examined.findings]
     assert (matter.name, matter.said, "") in said
     assert torch.equal(examined.mask, matter.mask)
 
@@ -241,7 +241,7 @@ def test_it_is_only_said_where_no_repair_is_asked_for(matter):
 @each(*READ)
 def test_what_is_no_mask_is_made_one_though_no_repair_is_asked_for(matter):
     examined = examine(matter.mask, repair=False)
-    assert (examined.findings[0].name, examined.findings[0].done) == (matter.name, matter.done)
+    assert (examined.findings[0].name, examined.findings[0].repair) == (matter.name, matter.done)
     assert torch.equal(examined.mask, matter.mended)
 
 
@@ -309,8 +309,8 @@ def test_nothing_is_odd_about_a_clean_mask(dtype, how):
 def test_load_images_mask_of_a_picture_without_transparency_is_known():
     examined = examine(torch.zeros(1, 64, 64), picture())
     assert [finding.name for finding in examined.findings] == ["placeholder", "empty or full"]
-    assert "Load Image gives that for a picture without transparency" in examined.findings[0].said
-    assert examined.findings[0].done == "Given the picture's size."
+    assert "Load Image gives that for a picture without transparency" in examined.findings[0].problem
+    assert examined.findings[0].repair == "Replaced by an empty mask of the picture's size."
     assert torch.equal(examined.mask, torch.zeros(1, 96, 128))
     examined = examine(torch.zeros(1, 64, 64), picture(), repair=False)
     assert [finding.name for finding in examined.findings] == ["placeholder", "empty or full"]
@@ -330,7 +330,7 @@ def test_a_lone_speck_is_a_touch_up():
 def test_only_the_inverted_of_a_batch_are_inverted():
     batch = torch.cat([1 - DISC, DISC, DISC])
     examined = examine(batch)
-    assert examined.findings[0].said.startswith("1 of 3 masks cover the border all round and most of the picture")
+    assert examined.findings[0].problem.startswith("1 of 3 masks cover the border all round and most of the picture")
     assert torch.equal(examined.mask, DISC.expand(3, -1, -1))
 
 
@@ -338,17 +338,21 @@ def test_a_mask_of_another_size_is_stretched():
     small = torch.zeros(2, 48, 64)
     small[:, 10:30, 10:40] = 1
     size = examine(small, picture(2), binary=True).findings[0]
-    assert (size.name, size.said, size.done) == ("size", "It is 64x48, the picture 128x96.", "Stretched to it.")
+    assert (size.name, size.problem, size.repair) == (
+        "size",
+        "It is 64x48, the picture is 128x96.",
+        "Stretched to the picture's size.",
+    )
     assert torch.equal(examine(small, picture(2), binary=True).mask, threshold(match_mask(small, 96, 128, 2), 0.5))
     assert torch.equal(examine(small, picture(2), repair=False).mask, small)
-    (said,) = [finding.said for finding in examine(small, picture(1, 128, 96)).findings if finding.name == "size"]
-    assert said == "It is 64x48, the picture 96x128. Their proportions differ: is it the mask of this picture?"
+    (said,) = [finding.problem for finding in examine(small, picture(1, 128, 96)).findings if finding.name == "size"]
+    assert said == "It is 64x48, the picture is 96x128. Their proportions differ: is it the mask of this picture?"
 
 
 @pytest.mark.parametrize(("width", "pointed_out"), [(101, False), (103, True), (97, True)])
 def test_other_proportions_are_pointed_out(width, pointed_out):
     size = examine(torch.zeros(1, 50, 50), picture(1, 100, width)).findings[0]
-    assert size.said.endswith("is it the mask of this picture?") == pointed_out
+    assert size.problem.endswith("is it the mask of this picture?") == pointed_out
 
 
 @pytest.mark.parametrize("repair", [True, False])
@@ -410,7 +414,9 @@ def vanishes(mask: torch.Tensor, cell: int) -> bool:
 
 def vanished(mask: torch.Tensor, cell: int) -> int:
     """How many strokes the doctor says would vanish."""
-    said = " ".join(one.said for one in examine(mask, repair=False, cell=cell).findings if one.name == "thin strokes")
+    said = " ".join(
+        one.problem for one in examine(mask, repair=False, cell=cell).findings if one.name == "thin strokes"
+    )
     counted = re.search(r"(It|\d+)( of them)? would vanish", said)
     return 0 if counted is None else 1 if counted[1] == "It" else int(counted[1])
 

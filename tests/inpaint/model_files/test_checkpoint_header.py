@@ -16,6 +16,7 @@ import struct
 import tracemalloc
 import weakref
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from ..work import counted
 UNET = "model.diffusion_model."
 
 
-def entries(shapes: dict[str, tuple[int, ...]], dtype: str = "F16") -> dict[str, dict]:
+def entries(shapes: Mapping[str, tuple[int, ...]], dtype: str = "F16") -> dict[str, dict]:
     """Header entries for tensors that lie one after another."""
     header, position = {}, 0
     for name, shape in shapes.items():

@@ -6,6 +6,7 @@ tensor's padding demanded; names twice accepted; nesting or counts unbounded.
 
 import io
 import struct
+from collections.abc import Sequence
 
 import pytest
 
@@ -48,7 +49,9 @@ def header(keys: list[bytes], entries: list[bytes], version: int = 3) -> bytes:
     return b"GGUF" + struct.pack("<IQQ", version, len(entries), len(keys)) + b"".join(keys + entries)
 
 
-def gguf(keys: list[bytes] = (), entries: list[bytes] = (), data: int = 0, version: int = 3, align: int = 32) -> bytes:
+def gguf(
+    keys: Sequence[bytes] = (), entries: Sequence[bytes] = (), data: int = 0, version: int = 3, align: int = 32
+) -> bytes:
     start = header(list(keys), list(entries), version)
     return start + bytes(-len(start) % align) + bytes(data)
 
@@ -193,15 +196,15 @@ WRONG = {
     ),
     "many texts in two": (
         gguf([key(name, ARRAY, (STRING, [""] * 500_001)) for name in "ab"]),
-        "expected at most 1,000,000 texts in arrays, got 1,000,002",
+        "expected at most 1,000,000 strings in arrays, got 1,000,002",
     ),
     "many texts": (
         start(0, 1, text("k") + struct.pack("<IIQ", ARRAY, STRING, BIG)),
-        "expected at most 1,000,000 texts in arrays, got 9,2",
+        "expected at most 1,000,000 strings in arrays, got 9,2",
     ),
     "many arrays": (
         start(0, 1, text("k") + struct.pack("<IIQ", ARRAY, ARRAY, BIG)),
-        "expected at most 1,000,000 texts",
+        "expected at most 1,000,000 strings",
     ),
     "long text": (start(0, 1, text("k") + struct.pack("<IQ", STRING, BIG)), "truncated: header describes"),
     "long header": (
@@ -272,7 +275,7 @@ def test_a_damaged_header(content, message):
 class Counted(io.BytesIO):
     taken = 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         data = super().read(size)
         self.taken += len(data)
         return data

@@ -14,6 +14,8 @@ import random
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -181,7 +183,7 @@ def test_damaged_pickle_in_a_good_zip(pickled):
     check(read_pickle, zipped(pickled, _0=bytes(24), _1=bytes(12), _2=bytes(4)), shared=True)
 
 
-LEAVES = st.none() | st.booleans() | NUMBERS | st.integers() | st.floats() | st.text(max_size=5)
+LEAVES: st.SearchStrategy[Any] = st.none() | st.booleans() | NUMBERS | st.integers() | st.floats() | st.text(max_size=5)
 LEAVES |= st.sampled_from(["F16", "F8_E4M3", "F4", "I64"]) | st.lists(NUMBERS, max_size=4)
 FIELDS = st.sampled_from(["dtype", "shape", "data_offsets", "x"]) | st.text(max_size=3)
 ENTRIES = st.fixed_dictionaries({"dtype": LEAVES, "shape": LEAVES, "data_offsets": LEAVES}) | st.dictionaries(
@@ -336,6 +338,10 @@ def many_entries(count: int, claimed_bytes: int | None = None) -> bytes:
     return b"PK\x03\x04" + entry * count + b"PK\x05\x06" + end
 
 
+def in_a_zip(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    return lambda: zipped(make() + b".", _0=bytes(24))
+
+
 HOSTILE = {
     "json nested": (read_safetensors, lambda: safetensors(b"[" * 3 * MB)),
     "json dictionaries nested": (read_safetensors, lambda: safetensors(b'{"a":' * MB)),
@@ -359,7 +365,7 @@ HOSTILE = {
     "zip of many entries": (read_pickle, lambda: many_entries(42_000)),
     "zip of too many entries": (read_pickle, lambda: many_entries(400_000)),
     "zip that claims many entries": (read_pickle, lambda: many_entries(1, 2**32 - 2)),
-    **{name: (read_pickle, lambda make=make: zipped(make() + b".", _0=bytes(24))) for name, make in BOMBS.items()},
+    **{name: (read_pickle, in_a_zip(make)) for name, make in BOMBS.items()},
 }
 
 

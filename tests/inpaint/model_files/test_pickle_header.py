@@ -11,6 +11,7 @@ import pickle
 import pickletools
 import zipfile
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def named(value: bytes) -> bytes:
 
 def many() -> dict[str, torch.Tensor]:
     base = torch.arange(24.0)
-    attributed = torch.zeros(2, 2)
+    attributed: Any = torch.zeros(2, 2)
     attributed.note = "kept"
     return {
         **{f"a {dtype}": torch.zeros(2, 3).to(dtype) for dtype in NAMES},
@@ -267,8 +268,8 @@ WRONG = {
     "no memo": (archive(b"h\x05."), "expected a pickle, got KeyError: 5"),
     "odd items": (archive(b"}(K\x01u."), "expected a pickle, got ValueError"),
     "text cut off": (archive(b"X\xff\xff\xff\x7fabc"), "expected a pickle, got ValueError: expected 2147483647 bytes"),
-    "class of numbers": (archive(b"K\x01K\x02\x93."), "expected a class named in at most 1,000 characters"),
-    "too many steps": (archive(b"N0" * 250_001 + b"N."), "expected a pickle of at most 500,000 steps, got more"),
+    "class of numbers": (archive(b"K\x01K\x02\x93."), "expected a class name of at most 1,000 characters"),
+    "too many steps": (archive(b"N0" * 250_001 + b"N."), "expected a pickle of at most 500,000 opcodes, got more"),
     "data.pkl too long": (
         archive(b"}." + bytes(8_000_000)),
         "expected a data.pkl of at most 8,000,000 bytes, got 8,000,002",

@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def written(folder: Path, content: bytes, name: str = "net.pt") -> Path:
     return path
 
 
-def rezipped(content: bytes, changed: dict[str, bytes | None], compressed: tuple[str, ...] = ()) -> bytes:
+def rezipped(content: bytes, changed: Mapping[str, bytes | None], compressed: tuple[str, ...] = ()) -> bytes:
     """An archive with other contents of these entries, by the end of their names; None leaves one out."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(file, "w") as new:
@@ -91,8 +92,9 @@ def rezipped(content: bytes, changed: dict[str, bytes | None], compressed: tuple
             if held is not None:
                 kind = zipfile.ZIP_DEFLATED if ending in compressed else zipfile.ZIP_STORED
                 new.writestr(entry.filename, held, kind)
-        for ending, held in left.items():
-            new.writestr(f"{root}/{ending}", held)
+        for ending, added in left.items():
+            assert added is not None, f"{ending} is not there to be left out"
+            new.writestr(f"{root}/{ending}", added)
     return file.getvalue()
 
 
@@ -128,8 +130,8 @@ def test_only_what_is_asked_for_is_read(tmp_path):
     content = scripted(Tied())
     data = read_archive(written(tmp_path, content)).tensors["inner.0.weight"].storage.key
     broken = bytearray(content)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        held = archive.read(f"{archive.namelist()[0].split('/')[0]}/data/{data}")
+    with zipfile.ZipFile(io.BytesIO(content)) as zipped:
+        held = zipped.read(f"{zipped.namelist()[0].split('/')[0]}/data/{data}")
     place = broken.index(held)
     broken[place] ^= 1
     archive = read_archive(written(tmp_path, bytes(broken)))
@@ -141,9 +143,9 @@ def test_only_what_is_asked_for_is_read(tmp_path):
 def test_numbers_with_their_greatest_byte_first(tmp_path):
     module = Tied()
     content = scripted(module)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        root = archive.namelist()[0].split("/")[0]
-        storages = {name: archive.read(name) for name in archive.namelist() if name.startswith(f"{root}/data/")}
+    with zipfile.ZipFile(io.BytesIO(content)) as zipped:
+        root = zipped.namelist()[0].split("/")[0]
+        storages = {name: zipped.read(name) for name in zipped.namelist() if name.startswith(f"{root}/data/")}
     known = read_archive(written(tmp_path, content))
     sizes = {tensor.storage.key: module.state_dict()[name].itemsize for name, tensor in known.tensors.items()}
     swapped: dict[str, bytes | None] = {"byteorder": b"big"}
@@ -254,11 +256,11 @@ def test_calls_in_a_pickle_are_not_made(tmp_path, name, protocol):
     sentinel = tmp_path / "harm"
     pickled = pickle.dumps({"weight": harms(str(sentinel))[name]}, protocol)
     script = written(tmp_path, rezipped(scripted(nn.Linear(2, 2)), {"data.pkl": pickled}))
-    with pytest.raises(InpaintError, match=r"^net\.pt: expected nothing but containers and tensors, got a file that"):
+    with pytest.raises(InpaintError, match=r"^net\.pt: expected only containers and tensors, got a file that"):
         read_archive(script)
     plain = rezipped(script.read_bytes(), {"constants.pkl": None})
-    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
-        code = {entry.split("/", 1)[1]: None for entry in archive.namelist() if "/code/" in entry}
+    with zipfile.ZipFile(io.BytesIO(plain)) as zipped:
+        code = {entry.split("/", 1)[1]: None for entry in zipped.namelist() if "/code/" in entry}
     archive = read_archive(written(tmp_path, rezipped(plain, code)))
     assert not archive.script
     assert archive.tensors == {}
@@ -379,7 +381,7 @@ def test_a_compressed_storage(tmp_path):
 def test_a_file_that_changes_meanwhile(tmp_path):
     found = read_archive(written(tmp_path, archive(module(short("w"), tensor()))))
     written(tmp_path, archive(module(), size=20))
-    with pytest.raises(InpaintError, match="expected 24 bytes of storage '0', got others: the file has changed"):
+    with pytest.raises(InpaintError, match="expected 24 bytes of storage '0', got another size: the file has changed"):
         found.load(found.tensors)
 
 

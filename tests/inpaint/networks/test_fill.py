@@ -8,6 +8,8 @@ brought to the network; a crop not made smaller where memory runs out, or only t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from inpaint.core.geometry import Box
 from inpaint.networks import Filled, Grid, fill_with
 
 ANY, FIXED = Grid(native=64, multiple=8, fixed=False), Grid(native=64, multiple=64, fixed=True)
-HARD = {"grow": 0.0, "feather": 0.0}
+HARD: dict[str, Any] = {"grow": 0.0, "feather": 0.0}
 
 
 class Painter:
@@ -136,7 +138,7 @@ def test_what_is_erased_never_shows_in_a_reduced_crop():
         reduction = filled.plans[0].target.width / filled.plans[0].box.width
         assert reduction < 0.3
         assert there.sum() == pytest.approx(300 * 200 * reduction**2, rel=0.05)
-        assert "1 crop reduced, the most to" in filled.messages()[1]
+        assert "1 crop reduced to fit the network (lowest scale:" in filled.messages()[1]
         untouched(filled, image)
         assert (filled.image[0, 230:370, 180:420] - 10).abs().max() < 1e-3
         assert filled.image[hole > 0].min() >= 0  # nothing of what the network made of the known
@@ -243,7 +245,7 @@ def test_crops_are_smaller_where_memory_runs_out():
     assert [max(shown.shape) for shown, _ in network.shown] == [176, 176]  # half of 352, and kept to
     assert filled.most == 176
     assert filled.messages()[0] == "2 holes filled in 2 crops."
-    assert filled.messages()[-1] == "Memory ran out: crops were made smaller, 176 pixels at most."
+    assert filled.messages()[-1] == "Memory ran out: crops were reduced to 176 pixels at most."
     untouched(filled, image)
     assert (filled.image[0, 100:150, 100:200] - 10).abs().max() < 1e-3
     assert (filled.image[0, 430:530, 430:530] - 20).abs().max() < 1e-3
@@ -251,7 +253,9 @@ def test_crops_are_smaller_where_memory_runs_out():
 
 @pytest.mark.parametrize(("grid", "crop"), [(ANY, "64x64"), (FIXED, "64x64")])
 def test_no_room_for_the_smallest_crop(grid, crop):
-    with pytest.raises(InpaintError, match=rf"^memory ran out while a crop of {crop} pixels was filled, with nothing"):
+    with pytest.raises(
+        InpaintError, match=rf"^memory ran out while filling a crop of {crop} pixels, with no other model"
+    ):
         fill_with(lambda image, hole: None, grid, picture(), mask(Box(100, 60, 20, 10)))
 
 

@@ -18,6 +18,7 @@ import sys
 import types
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,8 @@ LAMA_FILES = {
 
 @pytest.mark.parametrize("name", LAMA_FILES)
 def test_lama_gives_what_spandrel_gives(tmp_path, lama_weights, by_spandrel, name):
-    path, weights = tmp_path / name, under(LAMA_FILES[name], lama_weights)
+    path = tmp_path / name
+    weights: dict[str, Any] = under(LAMA_FILES[name], lama_weights)
     if name == "best.ckpt":
         # As its authors saved it: beside a discriminator, and objects of the trainer.
         weights["discriminator.model0.0.weight"] = torch.zeros(64, 3, 4, 4)
@@ -160,7 +162,7 @@ class Plain(nn.Module):
             for step in path:
                 if step not in module._modules:
                     module.add_module(step, nn.Module())
-                module = module._modules[step]
+                module = module.get_submodule(step)
             module.register_buffer(leaf, weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -201,7 +203,7 @@ def halved(x: Tensor) -> Tensor:
     for dim in (2, 3):
         x = F.pad(x, (1, 1, 0, 0) if dim == 3 else (0, 0, 1, 1))
         count = x.shape[dim] - 3
-        x = sum(share / 8 * x.narrow(dim, at, count) for at, share in enumerate((1, 3, 3, 1)))
+        x = sum((share / 8 * x.narrow(dim, at, count) for at, share in enumerate((1, 3, 3, 1))), start=torch.zeros(()))
         x = x.index_select(dim, torch.arange(0, count, 2))
     return x
 
@@ -314,7 +316,7 @@ class Generator(nn.Module):
 
 @pytest.fixture
 def mat_package(monkeypatch):
-    module = types.ModuleType("spandrel_extra_arches.architectures.MAT")
+    module: Any = types.ModuleType("spandrel_extra_arches.architectures.MAT")
     module.MAT = lambda: types.SimpleNamespace(model=Generator())
     for name in ("spandrel_extra_arches", "spandrel_extra_arches.architectures"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -391,7 +393,7 @@ def test_files_without_tensors_by_name(tmp_path, held, zipped):
 def test_a_frozen_torchscript(tmp_path):
     frozen = torch.jit.freeze(torch.jit.script(nn.Conv2d(3, 3, 1).eval()))
     frozen.save(str(tmp_path / "net.pt"))
-    with pytest.raises(InpaintError, match=r"got a file without tensors by name, such as .* a frozen TorchScript"):
+    with pytest.raises(InpaintError, match=r"got a file without named tensors, such as .* a frozen TorchScript"):
         load(tmp_path / "net.pt")
 
 

@@ -135,7 +135,8 @@ def test_every_plan(width, height, data, grid, context, most):
 def test_every_pixel_of_every_hole_is_in_one_part(seed, share, coarse, grid):
     random = np.random.default_rng(seed)
     made = np.kron(random.random((30, 50)) < share, np.ones((coarse, coarse))) > 0
-    parts = parts_of(torch.from_numpy(made), windows(*made.shape[::-1], grid))
+    height, width = made.shape
+    parts = parts_of(torch.from_numpy(made), windows(width, height, grid))
     numbers = parts.numbers.numpy()
     assert ((numbers > 0) == made).all()
     assert parts.holes == ndimage.label(made, np.ones((3, 3)))[1]

@@ -394,7 +394,7 @@ def test_what_does_not_fit_is_refused():
         fill_patchmatch(image, mask, torch.zeros(1, 8, 9))
     assert str(error.value) == (
         "source: expected [2, 8, 9] to fit the image, got [1, 8, 9]. "
-        "Resize it to the image, and give as many as pictures."
+        "Resize it to the image, and give one mask per picture."
     )
     for patch in (2, 16):
         with pytest.raises(InpaintError) as error:
@@ -450,7 +450,7 @@ def test_progress_is_told_and_can_end_the_work():
     class CancelledError(Exception):
         pass
 
-    def cancel(done: int, total: int) -> None:
+    def cancel(done: float, total: int) -> None:
         if done > 20:
             raise CancelledError
 

@@ -79,7 +79,9 @@ def test_a_pixel_of_one_half_is_under_the_mask():
 
 @pytest.mark.parametrize("full", [torch.ones(1, 4, 4), torch.stack([torch.zeros(4, 4), torch.full((4, 4), 0.5)])])
 def test_a_full_mask_is_refused(full):
-    with pytest.raises(InpaintError, match=r"^mask: expected one that leaves something of the picture, got a full one"):
+    with pytest.raises(
+        InpaintError, match=r"^mask: expected a mask that leaves part of the picture unmasked, got a full one"
+    ):
         eraser.hard_mask(full)
 
 
@@ -116,7 +118,7 @@ def test_no_cell_left_is_refused():
     corner[:, :16, :16] = True
     for hard, window in ((everywhere, None), (corner, Box(0, 0, 2, 2)), (torch.cat([corner, everywhere]), None)):
         with pytest.raises(
-            InpaintError, match=r"^mask: expected one that leaves a latent cell \(8 x 8 pixels\) of what"
+            InpaintError, match=r"^mask: expected at least one latent cell \(8 x 8 pixels\) without a mask"
         ):
             eraser.cells_under(hard, (4, 4), window)
     assert eraser.cells_under(corner, (4, 4)).sum() == 4
@@ -139,6 +141,7 @@ def test_every_place_stands_for_the_cells_that_it_covers(height, width, level, s
         if expected.all() or not expected.any():
             assert places is None
         else:
+            assert places is not None
             assert places.under[:, 0].numpy().tolist() == expected.ravel().tolist()
             assert places.kept.tolist() == np.flatnonzero(~expected).tolist()
 
@@ -180,7 +183,8 @@ def test_a_batch_is_each_picture_alone():
     batch = eraser.redirected_attention(attend, q, k, v, eraser.places_under(cells, (3, 4)), 0.3)
     for row in range(4):
         alone = eraser.places_under(cells[row % 2 :][:1], (3, 4))
-        result = eraser.redirected_attention(attend, *(given[row : row + 1] for given in (q, k, v)), alone, 0.3)
+        here = slice(row, row + 1)
+        result = eraser.redirected_attention(attend, q[here], k[here], v[here], alone, 0.3)
         torch.testing.assert_close(batch[row : row + 1], result, rtol=0, atol=1e-6)
 
 
@@ -196,11 +200,11 @@ def test_attention_is_left_as_it_is_where_no_place_or_every_one_is_under_the_mas
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_dtype_is_kept_and_inputs_are_untouched(dtype):
-    given = tensors(2, dtype=dtype)
+    q, k, v = given = tensors(2, dtype=dtype)
     before = [tensor.clone() for tensor in given]
-    result = eraser.redirected_attention(attend, *given, eraser.places_under(cells_of(CORNER), (3, 4)), 0.3)
+    result = eraser.redirected_attention(attend, q, k, v, eraser.places_under(cells_of(CORNER), (3, 4)), 0.3)
     assert result.dtype == dtype
     assert result.shape == given[0].shape
     assert all(torch.equal(*pair) for pair in zip(given, before, strict=True))
-    exact = masked_attention(*(tensor.double() for tensor in given), cells_of(CORNER).flatten(1), 0.3)
+    exact = masked_attention(q.double(), k.double(), v.double(), cells_of(CORNER).flatten(1), 0.3)
     torch.testing.assert_close(result.double(), exact, rtol=0, atol=16 * torch.finfo(dtype).eps)

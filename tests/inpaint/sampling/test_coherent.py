@@ -8,6 +8,7 @@ picture; half precision inside; RePaint without new noise; models and true fills
 """
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -191,7 +192,7 @@ def test_dtypes(dtype):
     for wanted in (dtype, torch.float64):
         drawn = iter(noises)
         results.append(
-            coherent(_squash, x.to(wanted), FLOW, reference.to(wanted), keep.to(wanted), lambda d=drawn: next(d))
+            coherent(_squash, x.to(wanted), FLOW, reference.to(wanted), keep.to(wanted), partial(next, drawn))
         )
     assert results[0].dtype == dtype
     torch.testing.assert_close(results[0].double(), results[1], rtol=0, atol=4 * torch.finfo(dtype).eps)
@@ -204,9 +205,9 @@ def test_one_mask_and_one_picture_serve_a_batch():
     keep = (torch.rand(1, 1, 6, 7, generator=random) > 0.5).float()
     noises = [torch.randn(x.shape, generator=random) for _ in range(2)]
 
-    def run(*inputs):
+    def run(reference, keep):
         drawn = iter(noises)
-        return coherent(_squash, x, FLOW, *inputs, lambda: next(drawn))
+        return coherent(_squash, x, FLOW, reference, keep, lambda: next(drawn))
 
     assert torch.equal(run(reference, keep), run(reference.expand_as(x), keep.expand_as(x)))
 
@@ -376,7 +377,7 @@ def test_repaint_asks_as_often_as_it_says_and_improves_with_it():
 def test_calls_of_all_ways_are_those_allowed():
     toy, asked = waves(), []
     exact = toy.denoise
-    toy.denoise = lambda x, level: asked.append(level) or exact(x, level)
+    toy.denoise = lambda x, level: asked.append(level) or exact(x, level)  # type: ignore[method-assign]
     for name, filler in FILLERS.items():
         for calls in (10, 40, 41):
             asked.clear()

@@ -72,5 +72,5 @@ def test_one_for_all_or_one_for_each(pictures, positive, negative, most):
     ("pictures", "positive", "named"), [(2, _prompt(1, 3), "image and mask"), (3, _prompt(3, 2), "positive")]
 )
 def test_other_numbers_are_refused(pictures, positive, named):
-    with pytest.raises(InpaintError, match=f"^{named}: expected 1 or 3, .*, got 2"):
+    with pytest.raises(InpaintError, match=f"^{named}: expected a batch of 1 or 3 .*, got 2"):
         conditioning.common_batch(pictures, positive=positive, negative=_prompt(1))

@@ -108,10 +108,18 @@ def test_each_latent_gets_the_feature_of_its_picture(pictures, latents, conditio
 @pytest.mark.parametrize(
     ("shape", "conditionings", "message"),
     [
-        ((2, 4, 3, 4), 1, r"^Fooocus inpaint: expected a latent of 5 x 3 cells, as its picture gives, got 4 x 3\. Con"),
-        ((2, 4, 3, 5), 2, r"^Fooocus inpaint: expected 2 latents, as many as pictures, or a multiple, got 1\. Connect"),
-        ((3, 4, 3, 5), 1, r"expected 2 latents, .* got 3\."),
-        ((1, 4, 3, 5), 2, r"expected 2 latents, .* got 0\."),
+        (
+            (2, 4, 3, 4),
+            1,
+            r"^Fooocus inpaint: expected a latent of 5 x 3 cells, the size of its picture, got 4 x 3\. Con",
+        ),
+        (
+            (2, 4, 3, 5),
+            2,
+            r"^Fooocus inpaint: expected 2 latents \(one per picture\) or a multiple of that, got 1\. Connect",
+        ),
+        ((3, 4, 3, 5), 1, r"expected 2 latents .* got 3\."),
+        ((1, 4, 3, 5), 2, r"expected 2 latents .* got 0\."),
     ],
 )
 def test_what_is_sampled_has_to_fit(shape, conditionings, message):
@@ -131,7 +139,9 @@ def test_reads_what_the_files_hold():
     assert list(patch.deltas) == [KEY, "diffusion_model.out.2.weight"]
     first, second = patch.deltas.values()
     assert torch.equal(first.steps, entry(320, 4, 3, 3)[0])
-    assert (first.low, first.high) == (pytest.approx(-0.01), pytest.approx(0.02))
+    assert [first.low, first.high] == [pytest.approx(-0.01), pytest.approx(0.02)]
+    assert isinstance(second.low, torch.Tensor)
+    assert isinstance(second.high, torch.Tensor)
     assert (second.low.dtype, second.high.dtype) == (torch.float32, torch.float32)
     assert change(*second, CPU).shape == (2, 3)
 
@@ -139,7 +149,7 @@ def test_reads_what_the_files_hold():
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ({KEY: entry(2)}, head(), r"^head, patch: h\.pth and p\.patch are swapped\. Choose each for the other\.$"),
+        ({KEY: entry(2)}, head(), r"^head, patch: h\.pth and p\.patch are swapped\. Exchange the two\.$"),
         ({KEY: entry(2)}, {KEY: entry(2)}, r"^h\.pth: expected Fooocus' inpaint head, got 1 entries, such as 'diffusi"),
         (torch.zeros(3), {KEY: entry(2)}, r"^h\.pth: expected Fooocus' inpaint head, got \[3\] of float32\. Download "),
         ({}, {KEY: entry(2)}, r"^h\.pth: expected Fooocus' inpaint head, got 0 entries, such as 'none'\."),
@@ -201,7 +211,5 @@ def test_a_model_that_it_does_not_fit():
         InpaintError, match=r"^model: expected an SDXL model, got one that has none of the 1 weights that"
     ):
         check_fits(patch, {"diffusion_model.other.weight": (2,)})
-    with pytest.raises(
-        InpaintError, match=r"^model: expected .* of \[320, 4, 3, 3\], as the patch has it, got \[320, 9"
-    ):
+    with pytest.raises(InpaintError, match=r"^model: expected .* of \[320, 4, 3, 3\], as in the patch, got \[320, 9"):
         check_fits(patch, {KEY: (320, 9, 3, 3)})

@@ -111,7 +111,7 @@ def test_the_peak_that_is_told_is_of_what_will_run(gib, name, safe):
     plan = make_plan([sdxl], Job(1024, 1024, 8), replace(CARD, free=gib * GIB))
     assert plan.strategy == "all resident"
     assert plan.batched_cfg == (name == BATCHED_CFG)
-    assert sentences(plan)[1].startswith(f"At 1024x1024, batch 8 the most it needs is {safe} GiB ({name}), ")
+    assert sentences(plan)[1].startswith(f"At 1024x1024, batch 8 it needs up to {safe} GiB (in {name}), ")
 
 
 def test_where_the_host_brings_weights_in_on_demand_it_is_said_so():
@@ -122,8 +122,8 @@ def test_where_the_host_brings_weights_in_on_demand_it_is_said_so():
     share = by_name(legacy)[SAMPLING].weights / large.model
     messages = [" ".join(sentences(plan)) for plan in (legacy, dynamic)]
     assert f"{share:.0%} of the diffusion model stay on the card, " in messages[0]
-    assert f"The host brings weights in as they are used: {share:.0%} of the diffusion model can stay" in messages[1]
-    assert all("all of it stays" not in text for text in messages)
+    assert f"{share:.0%} of the diffusion model can stay on the card. The host loads the other " in messages[1]
+    assert all("no weights are offloaded" not in text for text in messages)
 
 
 T5 = 9082 * MIB
@@ -140,9 +140,9 @@ def test_a_text_encoder_too_large_for_the_card_takes_nothing_from_the_diffusion_
         assert plan.text_offloaded == T5 - (card.free - card.reserve - LEAST_WORK)
         assert by_name(plan)["text encode"].weights == T5 - plan.text_offloaded
         messages = " ".join(sentences(plan))
-        assert "2.64 GiB of the text encoder are brought in for each text: about 0.2 s more." in messages
+        assert "2.64 GiB of the text encoder are offloaded: about 0.2 s more per prompt." in messages
         assert "fp8" not in messages
-        assert "every step" not in messages
+        assert "per step" not in messages
 
 
 def test_fp8_with_a_large_text_encoder_where_sampling_needs_it():
@@ -162,7 +162,7 @@ def test_a_text_encoder_on_the_cpu_needs_nothing_of_the_card():
     plan = make_plan([SD3], Job(512, 512), replace(CARD, text_on_card=False, free=6 * GIB))
     assert (plan.strategy, plan.text_offloaded) == ("all resident", 0)
     assert by_name(plan)["text encode"][1:4] == (0, 0, 0)
-    assert "The text encoder works on the CPU." in sentences(plan)
+    assert "The text encoder runs on the CPU." in sentences(plan)
 
 
 def test_nothing_is_offloaded_where_there_is_no_elsewhere():
@@ -186,8 +186,8 @@ def test_no_fp8_where_there_is_none():
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ({"text": 0, "vae": 0}, "Without text encoder and VAE: none in this file. Load them from files of their own."),
-        ({"vae": 0}, "Without VAE: none in this file. Load one from a file of its own."),
+        ({"text": 0, "vae": 0}, "No text encoder and no VAE in this file. Load them from separate files."),
+        ({"vae": 0}, "No VAE in this file. Load one from a separate file."),
     ],
 )
 def test_parts_that_were_not_counted_are_said(parts, said):
@@ -198,15 +198,13 @@ def test_parts_that_were_not_counted_are_said(parts, said):
 def test_what_can_be_mapped_is_a_matter_of_the_largest_file():
     ram = Ram(total=32 * GIB, available=30 * GIB, swap=0)
     assert ram_trouble([23 * GIB, 6 * GIB], ram) is None
-    refused, said = ram_trouble([23 * GIB, 10 * GIB], ram)
-    assert (refused, said) == (
+    assert ram_trouble([23 * GIB, 10 * GIB], ram) == (
         False,
-        "The files take 33.00 GiB of RAM, 30.00 GiB are available: loading will be slow.",
+        "The files need 33.00 GiB of RAM, 30.00 GiB are available: loading will be slow.",
     )
-    refused, said = ram_trouble([33 * GIB, GIB], ram)
-    assert (refused, said) == (
+    assert ram_trouble([33 * GIB, GIB], ram) == (
         True,
-        "A file takes 33.00 GiB, RAM and swap together are 32.00 GiB: it cannot be opened.",
+        "A file needs 33.00 GiB, RAM and swap together are 32.00 GiB: it cannot be opened.",
     )
 
 
@@ -278,8 +276,10 @@ def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
     assert plan.job.batch == job.batch
     for side in range(longest + model.grid, max(job.width, job.height), model.grid):
         scale = side / max(job.width, job.height)
-        sides = (max(model.grid, round(length * scale / model.grid) * model.grid) for length in (job.width, job.height))
-        larger = make_plan([plan.needs], Job(*sides, job.batch), machine)
+        width, height = (
+            max(model.grid, round(length * scale / model.grid) * model.grid) for length in (job.width, job.height)
+        )
+        larger = make_plan([plan.needs], Job(width, height, job.batch), machine)
         assert larger.strategy in ("lower resolution", "refused")
 
 
@@ -302,12 +302,12 @@ def ladder(gib: float) -> Plan:
 
 
 STEPS = {
-    30: ("all resident", "stays on the card"),
-    20: ("another file", "Fits with another of the files: Q6_K.gguf."),
-    11: ("partial offload", "are brought in at every step"),
-    8: ("tiled VAE", "tiles of 1024 px"),
-    2.5: ("lower resolution", "The largest that does is"),
-    1: ("refused", "have to be free at the least, 1.00 GiB are free. At 512x512"),
+    30: ("all resident", "no weights are offloaded"),
+    20: ("another file", "Fits with another file: Q6_K.gguf."),
+    11: ("partial offload", "s more per step."),
+    8: ("tiled VAE", "tiles of 1024 pixels"),
+    2.5: ("lower resolution", "The largest size that fits is"),
+    1: ("refused", " GiB, 1.00 GiB are free. At 512x512 it needs at least "),
 }
 
 
@@ -376,7 +376,7 @@ def test_fp8_is_said_and_told_wherever_it_is_taken():
     """Too large for the card even so: fp8, and a part of it brought in."""
     plan = make_plan([replace(SD15, model=20 * GIB, model_fp8=10 * GIB)], Job(512, 512), CARD)
     assert (plan.strategy, plan.needs.in_fp8, plan.needs.model) == ("partial offload", True, 10 * GIB)
-    assert "Its weights are kept in fp8: half the memory, a little less exact." in sentences(plan)
+    assert "The weights are kept in fp8: half the memory, slightly less precise." in sentences(plan)
     assert not make_plan([SD15], Job(512, 512), CARD).needs.in_fp8
 
 

@@ -137,7 +137,7 @@ def test_what_is_told_of_a_crop_is_of_the_crop(run, photo):
         in run("MendCropForInpaint", mask=_mask(photo, width=64, height=64), **settings).text
     )
     messages = run("MendCropForInpaint", mask=torch.zeros(1, 64, 64), **settings).text
-    assert messages.startswith("The mask is empty: the whole picture is taken, and nothing will be repainted.")
+    assert messages.startswith("The mask is empty: the crop is the whole picture, and nothing will be repainted.")
     assert messages.count("empty") == 1
 
 
@@ -208,7 +208,7 @@ def test_an_empty_mask_takes_the_whole_picture_and_changes_nothing(run, photo):
 
 def test_a_crop_of_another_aspect_is_refused_in_words(run, photo, InpaintError):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
-    with pytest.raises(InpaintError, match="What changed its aspect may have cut it"):
+    with pytest.raises(InpaintError, match="The step that changed its aspect may have cut it"):
         run("MendStitchCrop", stitch=stitch, image=crop[:, :, : crop.shape[2] // 2])
 
 
@@ -285,7 +285,7 @@ def test_a_seam_is_scored_by_the_worst_picture(run):
     mask[:, 16:48, 24:72] = 1
     seamless = run("MendSeamScore", image=smooth, mask=mask)
     assert seamless.outputs[0] == pytest.approx(1, abs=0.05)
-    assert seamless.text.startswith("Seam not to be seen")
+    assert seamless.text.startswith("Seam not visible")
     smooth[1] = torch.where(mask[0, ..., None] > 0, smooth[1] + 0.1, smooth[1])
     visible = run("MendSeamScore", image=smooth, mask=mask)
     assert visible.outputs[0] > 5
@@ -358,7 +358,7 @@ def test_what_is_told_of_a_film(run, photo):
     drifted = crops.clone()
     drifted[2] = crops[2].roll((2, 3), (0, 1))
     messages = run("MendStitchCrop", stitch=stitch, image=drifted, align=True, ring_width=64).text.splitlines()
-    assert messages[1] == "Drift undone in 1 of 2 crops, by 3.61 px at the most; not sure in 0."
+    assert messages[1] == "Drift undone in 1 of 2 crops, by at most 3.61 px; estimate unreliable in 0."
     assert messages[2].startswith("Color fitted on ")
     assert messages[3].startswith("Seam ")
     assert len(messages) == 4

@@ -7,6 +7,7 @@ for a whole batch.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def control_net(host_nodes):
     import comfy.latent_formats
 
     def make(masked_latent=False):
-        settings = {"load_device": torch.device("cpu")}
+        settings: dict[str, Any] = {"load_device": torch.device("cpu")}
         if masked_latent:
             latent_format = comfy.latent_formats.SD3()
             latent_format.shift_factor = 0  # as the host's loader sets it

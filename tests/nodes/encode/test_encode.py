@@ -242,16 +242,17 @@ def test_one_picture_for_many_prompts(request, run, fixture):
 
     together = sample(torch.cat(prompts))
     assert len(together) == 3
-    # The first picture of a batch has the noise that a picture alone has.
-    torch.testing.assert_close(together[:1], sample(prompts[0]), rtol=0, atol=1e-3)
+    # The first picture of a batch has the noise that a picture alone has. Values are around 8, another prompt changes
+    # them by 20; by how much a batch of another size rounds otherwise depends on the processor, 2e-3 was the most seen.
+    torch.testing.assert_close(together[:1], sample(prompts[0]), rtol=0, atol=1e-2)
     assert (together[0] - together[1]).abs().mean() > 1e-3
 
 
 @pytest.mark.parametrize(
     ("images", "prompts", "message"),
     [
-        (2, 3, "image and mask: expected 1 or 3, as many as there are of the others, got 2"),
-        (3, 2, "positive: expected 1 or 3, as many as there are of the others, got 2"),
+        (2, 3, r"image and mask: expected a batch of 1 or 3 \(the largest batch given\), got 2"),
+        (3, 2, r"positive: expected a batch of 1 or 3 \(the largest batch given\), got 2"),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused_in_words(run, inpaint_model, InpaintError, images, prompts, message):

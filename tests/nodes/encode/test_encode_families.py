@@ -9,6 +9,7 @@ latent; VAEs compared by channels alone; the VAE's scale for empty latents.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -35,10 +36,10 @@ class Latents:
 
 SD, SIXTEEN, WAN = Latents(4, 8), Latents(16, 8), Latents(16, 8, frames=True)
 # Latents, and what the node says of a model.
-GENERAL = "general model, it inpaints through the noise mask alone."
-CHANNELS = "inpainting model with 9 channels, it is given the mask and the picture without the masked area."
-FILL = "it is given the mask in full resolution and the picture without the masked area."
-OWN = "its own picture and mask inputs are not for inpainting, so it inpaints through the noise mask alone."
+GENERAL = "general model. It inpaints through the noise mask alone."
+CHANNELS = "inpainting model with 9 channels. It receives the mask and the picture without the masked area."
+FILL = "it receives the mask in full resolution and the picture without the masked area."
+OWN = "its picture and mask inputs are not for inpainting. It inpaints through the noise mask alone."
 TRUE_SIZE = {
     "SD 1.5": (SD, f"SD 1.5: {GENERAL}"),
     "SD 1.5 inpainting": (SD, f"SD 1.5: {CHANNELS}"),
@@ -62,7 +63,7 @@ HUNYUAN_SETTINGS = HUNYUAN_IMAGE | {
     **{"depth_single_blocks": 1, "axes_dim": [16, 56, 56], "vec_in_dim": 768, "byt5": False},
 }
 # Class and settings of the host's models that are not in `MODELS`: small, since their size tells nothing.
-SMALL = {
+SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "Wan 2.1 text to video": ("WAN21_T2V", WAN_SETTINGS | {"model_type": "t2v", "in_dim": 16}),
     "Wan 2.1 image to video": ("WAN21_I2V", WAN_SETTINGS | {"model_type": "i2v", "in_dim": 36}),
     "Wan 2.1 Fun control": ("WAN21_FunControl2V", WAN_SETTINGS | {"model_type": "i2v", "in_dim": 48}),
@@ -190,7 +191,7 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     positive, negative, latent = ran.outputs
     print(f"{name}: {ran.text.splitlines()[0]}")
     assert ran.text.splitlines()[0] == messages
-    assert ("how noisy a frame is" in ran.text) == (name == "Wan 2.2 5B")
+    assert ("noise level of a frame" in ran.text) == (name == "Wan 2.2 5B")
     height, width = -(-75 // latents.ratio), -(-109 // latents.ratio)
     frames = (1,) if latents.frames else ()
     assert latent["samples"].shape == (batch, latents.channels, *frames, height, width)
@@ -253,12 +254,12 @@ def test_latent_contents_are_in_the_models_own_scale(encode, make_vae, model, na
         (
             "SDXL",
             SIXTEEN,
-            "SDXL works on latents of 4 channels, this VAE makes 16 channels, as those of SD 3",
+            r"expected latents of 4 channels for SDXL, got 16 channels \(those of SD 3",
         ),
-        ("Flux Fill", SD, "FLUX.1 Fill works on latents of 16 channels, .* Connect ae.safetensors."),
-        ("Qwen-Image", SIXTEEN, "16 channels with frames, this VAE makes 16 channels, .* qwen_image_vae.safetensors"),
-        ("Flux 2", SIXTEEN, "FLUX.2 works on latents of 128 channels, .* Connect flux2-vae.safetensors."),
-        ("Z-Image", WAN, "Z-Image works on latents of 16 channels, this VAE makes 16 channels with frames, .* ae.safe"),
+        ("Flux Fill", SD, "expected latents of 16 channels for FLUX.1 Fill, got .* Connect ae.safetensors."),
+        ("Qwen-Image", SIXTEEN, r"16 channels with frames for Qwen-Image.*, got 16 channels \(.* qwen_image_vae.safe"),
+        ("Flux 2", SIXTEEN, "expected latents of 128 channels for FLUX.2, got .* Connect flux2-vae.safetensors."),
+        ("Z-Image", WAN, r"latents of 16 channels for Z-Image, got 16 channels with frames \(.* ae.safe"),
     ],
     ids=str,
 )

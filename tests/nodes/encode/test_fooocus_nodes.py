@@ -9,6 +9,7 @@ once; the host's list not read anew; errors of a broken file let through; no wor
 
 import copy
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,10 +48,18 @@ def content(bare_sdxl):
 
 
 @pytest.fixture(scope="module")
-def folder(base, host_nodes):
-    path = base / "models" / "inpaint"
-    path.mkdir(exist_ok=True)
-    return path
+def folder(host_nodes, tmp_path_factory):
+    """A models/inpaint of this file's own, since the nodes list what lies in it."""
+    import folder_paths
+
+    path = tmp_path_factory.mktemp("models") / "inpaint"
+    path.mkdir()
+    _, suffixes = folder_paths.folder_names_and_paths["inpaint"]
+    with pytest.MonkeyPatch.context() as paths:
+        paths.setattr(folder_paths, "models_dir", str(path.parent))
+        paths.setitem(folder_paths.folder_names_and_paths, "inpaint", ([str(path)], set(suffixes)))
+        paths.setattr(folder_paths, "filename_list_cache", {})
+        yield path
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +167,9 @@ def test_weights_are_patched_and_given_back(apply, bare_sdxl, content):
     before = bits(bare_sdxl.model)
     ran = apply()
     (patched,) = ran.outputs
-    assert f"{len(content):,} weights of the model are patched. 1 that the patch changes are not in" in ran.text
+    assert (
+        f"{len(content):,} weights of the model are patched. Weights of the patch that this model lacks: 1" in ran.text
+    )
     assert "The mask covers 16.3% of the picture." in ran.text
     assert same_bits(bits(bare_sdxl.model), before), "nothing happens before the host loads it"
     load_in_full(patched)
@@ -215,7 +226,7 @@ def test_newer_hosts_copy_what_a_patch_holds_ahead(pack, content):
         each.calculate_weight(weight.clone(), name, 1.0, 1.0, None, lambda value: value) for each in (adapter, copied)
     )
     assert torch.equal(again, expected)
-    lowvram = comfy.model_patcher.LowVramPatch(name, {name: [(1.0, adapter, 1.0, None, None)]})
+    lowvram: Any = comfy.model_patcher.LowVramPatch(name, {name: [(1.0, adapter, 1.0, None, None)]})
     if hasattr(lowvram, "prepare"):
         room = lowvram.memory_required()
         assert steps.numel() <= room < steps.numel() + 1024
@@ -284,7 +295,9 @@ def feature_of(patch, vae, image, mask):
 @pytest.mark.parametrize(("pictures", "latents"), [(1, 1), (1, 2), (2, 2), (2, 4)])
 def test_the_head_is_added_to_the_first_block_alone(apply, sample, bare_sdxl, head_alone, vae, pictures, latents):
     """With CFG: both conditionings of a latent get the feature of its picture."""
-    image, mask, before, after = picture(pictures), block().expand(pictures, -1, -1), [], []
+    image, mask = picture(pictures), block().expand(pictures, -1, -1)
+    before: list[Any] = []
+    after: list[Any] = []
     (patched,) = apply(model=record(bare_sdxl.model, before), patch=head_alone, image=image, mask=mask).outputs
     sample(record(patched, after), latents)
     expected = feature_of(head_alone, vae, image, mask)
@@ -355,17 +368,17 @@ def test_an_empty_mask_is_no_error(apply, sample):
         (
             1,
             (8, 12),
-            r"^Fooocus inpaint: expected 2 latents, as many as pictures, or a multiple, got 1\. Connect the pi",
+            r"^Fooocus inpaint: expected 2 latents \(one per picture\) or a multiple of that, got 1\. Connect the pi",
         ),
         (
             3,
             (8, 12),
-            r"^Fooocus inpaint: expected 2 latents, as many as pictures, or a multiple, got 3\. Connect the pi",
+            r"^Fooocus inpaint: expected 2 latents \(one per picture\) or a multiple of that, got 3\. Connect the pi",
         ),
         (
             2,
             (8, 8),
-            r"^Fooocus inpaint: expected a latent of 12 x 8 cells, as its picture gives, got 8 x 8\. Connect t",
+            r"^Fooocus inpaint: expected a latent of 12 x 8 cells, the size of its picture, got 8 x 8\. Connect t",
         ),
     ],
 )
@@ -393,29 +406,29 @@ def test_the_feature_goes_where_the_host_wants_it_in_its_own_dtype(pack, bare_sd
 
 def test_models_it_is_not_made_for(apply, general_model, inpaint_model, build_sdxl, InpaintError):
     for model in (general_model.model, inpaint_model.model, build_sdxl(in_channels=9)):
-        with pytest.raises(InpaintError, match=r"^model: expected an SDXL model with 4 input channels, which the Foo"):
+        with pytest.raises(InpaintError, match=r"^model: expected an SDXL model with 4 input channels, got another\. "):
             apply(model=model)
 
 
 def test_it_is_applied_once(apply, InpaintError):
     (patched,) = apply().outputs
-    with pytest.raises(InpaintError, match=r"^model: expected one without a Fooocus patch, got one that has it\. Appl"):
+    with pytest.raises(
+        InpaintError, match=r"^model: expected a model without a Fooocus patch, got one with a patch\. A"
+    ):
         apply(model=patched.clone())
 
 
 def test_a_vae_of_another_family(apply, vae, InpaintError):
     wide = copy.copy(vae)
     wide.latent_channels = 16
-    with pytest.raises(InpaintError, match=r"^vae: SDXL works on latents of 4 channels, this VAE makes 16 channels"):
+    with pytest.raises(InpaintError, match=r"^vae: expected latents of 4 channels for SDXL, got 16 channels"):
         apply(vae=wide)
 
 
 def test_a_patch_for_other_shapes_or_none_of_the_weights(apply, pack, patch, InpaintError):
     fooocus = pack("inpaint.sampling.fooocus")
     name = "diffusion_model.out.2.weight"
-    with pytest.raises(
-        InpaintError, match=rf"^model: expected {name} of \[9, 9\], as the patch has it, got \[4, 320, 3"
-    ):
+    with pytest.raises(InpaintError, match=rf"^model: expected {name} of \[9, 9\], as in the patch, got \[4, 320, 3"):
         apply(patch=fooocus.Patch(patch.head, {name: fooocus.Delta(torch.zeros(9, 9).byte(), 0.0, 1.0)}))
     with pytest.raises(InpaintError, match=r"^model: expected an SDXL model, got one that has none of the 1 weights"):
         apply(patch=fooocus.Patch(patch.head, {"diffusion_model.x": fooocus.Delta(torch.zeros(9).byte(), 0.0, 1.0)}))
@@ -450,12 +463,12 @@ def test_files_that_are_something_else(run, files, folder, InpaintError, capsys)
     (folder / "empty.patch").write_bytes(b"")
     for name in ("harm.pth", "page.pth"):
         with pytest.raises(
-            InpaintError, match=rf"^{name}: expected a file of weights, got one that cannot be read as t"
+            InpaintError, match=rf"^{name}: expected a weights file, got one that cannot be read as weights"
         ):
             run("MendLoadFooocusPatch", **files | {"head": name})
     for name in ("short.patch", "empty.patch"):
         with pytest.raises(
-            InpaintError, match=rf"^{name}: expected a file of weights, got one that cannot be read as t"
+            InpaintError, match=rf"^{name}: expected a weights file, got one that cannot be read as weights"
         ):
             run("MendLoadFooocusPatch", **files | {"patch": name})
     assert "harm" not in capsys.readouterr().out
@@ -496,7 +509,7 @@ def test_the_likely_files_are_chosen_and_a_new_one_is_noticed(host_nodes, files,
     assert node.validate_inputs(head=None, patch=None) is True
     assert (
         node.validate_inputs(head="x", patch=None)
-        == f"head: expected one of {HEAD}, {PATCH}, got x. Choose one of the list."
+        == f"head: expected one of {HEAD}, {PATCH}, got x. Choose an option of the list."
     )
     before = node.fingerprint_inputs(**files)
     assert node.fingerprint_inputs(head=None, patch=PATCH) is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -204,7 +205,7 @@ def crowded(pack, monkeypatch):
     """Lets memory run out at crops of more pixels than this, whatever else is on the card; counts what was put off."""
     import comfy.model_management as management
 
-    messages = {"most": 10**9, "unloaded": 0, "tried": []}
+    messages: dict[str, Any] = {"most": 10**9, "unloaded": 0, "tried": []}
     load, unload = management.load_models_gpu, management.unload_all_models
 
     def full(models, memory_required, **settings):
@@ -225,17 +226,18 @@ def crowded(pack, monkeypatch):
 def test_a_crop_is_made_smaller_where_memory_runs_out(run, lama, crowded):
     crowded["most"] = 120 * 90
     ran = run("MendInpaintWithNetwork", network=lama.outputs[0], image=picture(150, 200), mask=block(150, 200))
-    assert "Memory ran out: crops were made smaller, " in ran.text
+    assert "Memory ran out: crops were reduced to " in ran.text
     assert crowded["unloaded"] == 1
     assert len(crowded["tried"]) == 3  # as planned, with nothing else on the card, and smaller
     assert crowded["tried"][0] == crowded["tried"][1] > crowded["tried"][2]
-    untouched(*ran.outputs, picture(150, 200))
+    made, weight = ran.outputs
+    untouched(made, weight, picture(150, 200))
 
 
 def test_no_room_at_all(run, lama, crowded, InpaintError):
     crowded["most"] = 0
     with pytest.raises(
-        InpaintError, match=r"^memory ran out while a crop of 64x\d+ pixels was filled, with nothing else"
+        InpaintError, match=r"^memory ran out while filling a crop of 64x\d+ pixels, with no other model"
     ):
         run("MendInpaintWithNetwork", network=lama.outputs[0], image=picture(), mask=block())
 
@@ -294,10 +296,10 @@ def test_files_that_are_no_networks(run, base, network_file, InpaintError):
         (folder / name).write_bytes(content)
     torch.save({"w": torch.zeros(3)}, folder / "other.pth")
     refused = {
-        "page.pt": "expected a file of weights, got one that cannot be read as that",
+        "page.pt": "expected a weights file, got one that cannot be read as weights",
         "short.pt": "the file is truncated: its end is missing",
-        "empty.pth": "expected a file of weights, got one that cannot be read as that",
-        "short.safetensors": "expected a file of weights, got one that cannot be read as that",
+        "empty.pth": "expected a weights file, got one that cannot be read as weights",
+        "short.safetensors": "expected a weights file, got one that cannot be read as weights",
         "other.pth": "expected a network that fills holes, got 1 tensors, named 'w'",
         "gone.pt": "no such file in models/inpaint",
     }

@@ -17,7 +17,7 @@ from inpaint.model_files.safetensors_header import DTYPE_BITS
 
 UNET = "model.diffusion_model."
 # Each has the tensor by which a family is told, and little else of it.
-SIGNS = {
+SIGNS: dict[str, dict[str, tuple[int, ...]]] = {
     "SD 3": {"joint_blocks.0.context_block.attn.qkv.weight": (8, 8)},
     "SD 3 with an input": {
         "joint_blocks.0.context_block.attn.qkv.weight": (8, 8),

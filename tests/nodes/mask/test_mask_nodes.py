@@ -108,7 +108,7 @@ def test_each_width_of_inpaint_masks_counts(run):
 
 def test_a_paste_that_has_no_room_is_told(run):
     ran = run("MendInpaintMasks", mask=_block(), grow=1.0, feather=2.5)
-    assert "The composite's soft edge is 3.5 px wide: grow and feather leave no room for 8." in ran.text
+    assert "The composite's soft edge is 3.5 px wide: grow and feather leave too little space for 8." in ran.text
     assert torch.equal(
         ran.outputs[2], run("MendInpaintMasks", mask=_block(), grow=1.0, feather=2.5, composite_feather=3.5).outputs[2]
     )
@@ -149,7 +149,7 @@ def test_regions_come_out_one_by_one(run, pictures):
     assert few.text.splitlines() == [
         "1 region:",
         "0 of mask 0: 200 px, 10x20 at 2, 20",
-        "2 smaller ones were left out.",
+        "2 smaller regions were left out.",
     ]
 
 
@@ -253,7 +253,7 @@ def test_a_mask_is_mended_and_reported(run, pictures):
     assert report == ran.text
     lines = report.splitlines()
     assert lines[0] == "1 value is NaN or infinite. NaN and -infinity became 0, infinity 1."
-    assert "nearly 1, by 0.02 or less. Made exactly that." in lines[1]
+    assert "nearly 1 (within 0.02). Rounded to 0 or 1." in lines[1]
     assert lines[2].endswith("so it looks inverted. Inverted.")
     assert len(lines) == 3
     _alike(pictures(ran)[0], _veiled(mended[0]))
@@ -294,7 +294,7 @@ def test_a_picture_of_another_size_or_batch(run, pictures, pictures_given, size,
     ran = run("MendInspectMask", mask=_block(), image=torch.zeros(pictures_given, *size, 3), repair=repair)
     mended, report = ran.outputs
     assert mended.shape == masks
-    assert ("It is 64x48, the picture 128x96." in report) == (size == (96, 128))
+    assert ("It is 64x48, the picture is 128x96." in report) == (size == (96, 128))
     looks = pictures(ran)
     assert len(looks) == (pictures_given if shown == "veiled" else 1)
     _alike(looks[-1], _veiled(mended[0]) if shown == "veiled" else mended[0, ..., None].expand(-1, -1, 3))

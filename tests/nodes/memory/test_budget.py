@@ -57,7 +57,7 @@ def test_the_host_brings_over_what_the_budget_leaves(sample, as_a_card, general_
         assert loaded == pytest.approx(expected, abs=35), "a layer more would be too much"
         messages = f"{min(budget or 4096, 4096) / 1024:.2f} GiB are free."
         assert messages in text
-        assert (" of the model are brought in at every step." in text) == (expected < whole)
+        assert (" of the model are offloaded and loaded at every step." in text) == (expected < whole)
         assert as_a_card.EXTRA_RESERVED_VRAM == 400 * MIB
 
 
@@ -93,7 +93,7 @@ def test_no_budget_holds_on_a_cpu_and_none_is_claimed(sample, general_model):
     assert loaded == pytest.approx(general_model.model.model_size() / MIB)
     assert text.startswith("Sampling needs up to 1.")
     assert "1.07 GiB are free" not in text
-    assert "brought in" not in text
+    assert "offloaded" not in text
 
 
 def test_where_the_host_brings_weights_in_by_itself_it_is_said_so(sample, as_a_card, pack, monkeypatch):
@@ -103,4 +103,4 @@ def test_where_the_host_brings_weights_in_by_itself_it_is_said_so(sample, as_a_c
     assert loaded == pytest.approx(140, abs=10)
     assert text == "Sampling needs up to 1.33 GiB, 4.00 GiB are free."
     monkeypatch.setattr(as_a_card, "get_free_memory", lambda *arguments, **named: 1150 * MIB)
-    assert sample(None)[0].endswith(" of the model are brought in as they are used.")
+    assert sample(None)[0].endswith(" of the model are offloaded and loaded when they are used.")

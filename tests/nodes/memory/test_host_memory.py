@@ -7,6 +7,7 @@ asked for its size; one on another device counted; weights offloaded on a CPU; t
 
 import gc
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def test_a_cpu(pack, management):
 def patcher_of(bytes_count):
     import comfy.model_patcher
 
-    linear = torch.nn.Linear(1, bytes_count // 4, bias=False)
+    linear: Any = torch.nn.Linear(1, bytes_count // 4, bias=False)
     linear.device, linear.current_weight_patches_uuid = torch.device("cpu"), None
     return comfy.model_patcher.ModelPatcher(linear, torch.device("cpu"), torch.device("cpu"))
 

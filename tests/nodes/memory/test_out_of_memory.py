@@ -26,6 +26,9 @@ def _inference():
 class Allocator:
     """Stands in front of a function of the host: raises what it is told to, call by call, then lets calls through."""
 
+    # That in front of the same work in tiles, where there is such.
+    tiled: "Allocator"
+
     def __init__(self, real, errors):
         self.real, self.errors, self.calls = real, list(errors), []
 
@@ -150,7 +153,8 @@ def test_a_batch_is_sampled_in_halves(run, inpaint_model, allocate, film, number
     ran = run("MendMaskedSampler", **film, **settings)
     (halved,) = ran.outputs
     assert [len(call["latent"]["samples"]) for call in stand_in.calls] == [3, 2, 1]
-    torch.testing.assert_close(halved["samples"], whole["samples"], rtol=0, atol=1e-3)
+    # Of values around 8: how a batch of another size is rounded depends on the processor.
+    torch.testing.assert_close(halved["samples"], whole["samples"], rtol=0, atol=1e-2)
     assert {key: halved[key] for key in halved if key != "samples"} == {
         key: whole[key] for key in whole if key != "samples"
     }
@@ -237,7 +241,7 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
     reserved.clear()
     tiled = go(limited)
     assert "in tiles" not in whole.text
-    assert f"To stay within the memory that is free, it was {phase}d in tiles of {tile} pixels." in tiled.text
+    assert f"To stay within the free memory, it was {phase}d in tiles of {tile} pixels." in tiled.text
     assert max(reserved) == each * tile * tile
     place = 2 if phase == "encode" else 0
     results = [out["samples"] if phase == "encode" else out for out in (whole.outputs[place], tiled.outputs[place])]
@@ -255,5 +259,5 @@ def test_the_sampler_says_what_it_needs(run, pack, general_model, picture):
     for ran in (plain, limited):
         assert ran.text.startswith("Sampling needs up to 1.")
         # A CPU has no elsewhere for weights, whatever the budget.
-        assert "brought in" not in ran.text
+        assert "offloaded" not in ran.text
         assert "1.00 GiB are free" not in ran.text

@@ -25,8 +25,10 @@ def narrow() -> tuple[VAE, UNet]:
 @pytest.fixture(scope="module")
 def loaded(base, run, tmp_path_factory):
     """MODEL, CLIP and VAE by the host's own loader."""
-    write_demo_model(base / "models" / "checkpoints" / "demo.safetensors")
-    return run("CheckpointLoaderSimple", ckpt_name="demo.safetensors").outputs
+    path = base / "models" / "checkpoints" / "demo.safetensors"
+    write_demo_model(path)
+    yield run("CheckpointLoaderSimple", ckpt_name=path.name).outputs
+    path.unlink()
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
@@ -85,7 +87,7 @@ def test_it_is_judged_by_what_the_nodes_make_with_it(run, narrow, loaded, denois
     sampling |= {"positive": positive, "negative": negative, "latent": latent, "denoise": denoise}
     sampled = run("MendMaskedSampler", model=model, **sampling).outputs[0]
     theirs, _ = run("MendDecodeComposite", vae=vae, latent=sampled, image=picture, mask=mask).outputs
-    ours = pasted(picture, mask, painted(*narrow, picture, mask, filled, denoise))
+    ours = pasted(picture, mask, painted(narrow[0], narrow[1], picture, mask, filled, denoise))
     assert float((theirs - ours).abs().max()) < 1e-3
     assert float((ours - picture).abs().max()) > 0.1
 

@@ -52,7 +52,7 @@ class Odd:
     """
 
     mask: Any
-    means: Tensor | None = None
+    means: Any = None
     alone: Tensor | None = None
     error: str = ""
     image: Tensor | None = None
@@ -341,7 +341,7 @@ def remove_object(run, odd):
         remove()
     hard = odd.by_itself >= 0.5
     if hard.flatten(1).all(dim=1).any():
-        with pytest.raises(ValueError, match="leaves something of the picture, got a full one"):
+        with pytest.raises(ValueError, match="leaves part of the picture unmasked, got a full one"):
             remove()
         return
     (patched,) = remove().outputs

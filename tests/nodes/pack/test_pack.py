@@ -11,43 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.node_ids import NODES
+
 ROOT = Path(__file__).resolve().parents[3]
-NODES = [
-    "MendCleanMask",
-    "MendInspectMask",
-    "MendGrowFeatherMask",
-    "MendInpaintMasks",
-    "MendSplitMask",
-    "MendCombineMasks",
-    "MendMaskFromColor",
-    "MendMaskFromAlpha",
-    "MendMaskFromDifference",
-    "MendPreviewMask",
-    "MendCropForInpaint",
-    "MendCropByBox",
-    "MendStitchCrop",
-    "MendCropRegions",
-    "MendStitchRegions",
-    "MendPadForOutpaint",
-    "MendLoadCheckpoint",
-    "MendLoadModel",
-    "MendLoadFooocusPatch",
-    "MendLoadNetwork",
-    "MendEstimateVram",
-    "MendEncodeInpaint",
-    "MendInpaintControlImage",
-    "MendApplyFooocusInpaint",
-    "MendMaskedSampler",
-    "MendSoftInpaint",
-    "MendCoherentSampler",
-    "MendRemoveObject",
-    "MendDecodeComposite",
-    "MendComposite",
-    "MendSoftCompositeMask",
-    "MendSeamScore",
-    "MendFillMasked",
-    "MendInpaintWithNetwork",
-]
 
 
 @pytest.fixture(params=NODES)

@@ -133,8 +133,9 @@ def assert_same_inputs(report: Report, ours: Tensor, theirs: Tensor, parts: Mapp
     assert ours.shape == theirs.shape
     axis = 1 if ours.ndim == 4 else 2
     for name, channels in parts.items():
-        difference = (ours.index_select(axis, channels) - theirs.index_select(axis, channels)).abs().max()
-        assert report(f"{name}, max", float(difference)) <= LATENT_TOLERANCE, name
+        difference = float((ours.index_select(axis, channels) - theirs.index_select(axis, channels)).abs().max())
+        report(f"{name}, max", difference)
+        assert difference <= LATENT_TOLERANCE, name
 
 
 def read(path: Path, prefix: str = "") -> dict[str, Tensor]:

@@ -57,7 +57,7 @@ NONE_OF_SDXL = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 def pipeline(path: Path, sdxl: bool = False) -> Any:
     """diffusers' pipeline on the weights of a small checkpoint, without text encoders."""
     weights = read(path, UNET)
-    settings = {"sample_size": 64, "in_channels": weights[f"{UNET}input_blocks.0.0.weight"].shape[1]}
+    settings: dict[str, Any] = {"sample_size": 64, "in_channels": weights[f"{UNET}input_blocks.0.0.weight"].shape[1]}
     settings |= SDXL_UNET if sdxl else SD15_UNET
     unet = filled(
         lambda: UNet2DConditionModel(**settings), lambda made: convert_ldm_unet_checkpoint(weights, made.config)

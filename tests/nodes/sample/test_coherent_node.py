@@ -121,7 +121,8 @@ def sample(run):
 
         guider.model_options = {**guider.model_options, "model_function_wrapper": messages}
         outputs = run("SamplerCustomAdvanced", **inputs).outputs
-        return Sampled(*(model.model.process_latent_in(output["samples"]) for output in outputs), asked)
+        result, picture = (model.model.process_latent_in(output["samples"]) for output in outputs)
+        return Sampled(result, picture, asked)
 
     return sample
 
@@ -353,7 +354,7 @@ def test_other_ways_with_noise_are_refused_in_words(sample, model, latent, way, 
     kind = WithoutNoise if way == "WithoutNoise" else getattr(ways, way)
     model.model.model_sampling = type("Other", (ways.ModelSamplingDiscrete, kind), {})()
     with pytest.raises(
-        InpaintError, match=rf"expected one that takes noise as .* got .*{way}.* Choose another sampler"
+        InpaintError, match=rf"expected one that adds noise like .* got .*{way}.* Choose another sampler"
     ):
         sample(model, latent)
 
@@ -375,7 +376,7 @@ def test_a_model_with_its_own_way_to_keep_is_refused_in_words_where_there_is_a_m
 ):
     base = type(model.model)
     model.model.__class__ = type("Own", (base,), {"scale_latent_inpaint": lambda self, latent_image, **_: latent_image})
-    with pytest.raises(InpaintError, match=r"expected one without a way of its own to keep .* got Own"):
+    with pytest.raises(InpaintError, match=r"expected one without its own method to keep .* got Own"):
         sample(model, latent)
     del latent["noise_mask"]
     assert sample(model, latent).result.isfinite().all()

@@ -369,7 +369,7 @@ def test_other_numbers_of_latents_are_refused(deep, removing, sample, InpaintErr
 def test_an_empty_mask_changes_nothing(deep, run, sample):
     for mask in (torch.zeros(1, 64, 64), torch.full((2, *SIZE), 0.49), torch.full(SIZE, torch.nan)):
         ran = run("MendRemoveObject", model=deep, mask=mask)
-        assert ran.text == "The mask is empty: the model is left as it is."
+        assert ran.text == "The mask is empty: the model is not changed."
         assert torch.equal(sample(ran.outputs[0], cfg=7.0, steps=2), sample(deep, cfg=7.0, steps=2))
 
 
@@ -378,7 +378,7 @@ def test_an_empty_mask_changes_nothing(deep, run, sample):
 )
 def test_a_full_mask_is_refused(deep, run, InpaintError, full):
     with pytest.raises(
-        InpaintError, match=r"^mask: expected one that leaves something of the picture, got a full one\."
+        InpaintError, match=r"^mask: expected a mask that leaves part of the picture unmasked, got a full one\."
     ):
         run("MendRemoveObject", model=deep, mask=full)
 
@@ -387,7 +387,7 @@ def test_a_mask_with_a_pixel_in_every_cell_is_refused(deep, removing, sample, In
     mask = torch.zeros(1, *SIZE)
     mask[:, ::8, ::8] = 1
     with pytest.raises(
-        InpaintError, match=r"^mask: expected one that leaves a latent cell \(8 x 8 pixels\) of what is"
+        InpaintError, match=r"^mask: expected at least one latent cell \(8 x 8 pixels\) without a masked"
     ):
         sample(removing(deep, mask))
 
@@ -447,7 +447,7 @@ def test_a_window_that_is_all_masked_is_refused(deep, removing, sample, pack, In
     windowed = removing(deep, block(8, 16, 64, 96, size=(128, 160)))
     box = pack("inpaint.core.geometry").Box(x=2, y=1, width=12, height=8)
     windowed.model_options["transformer_options"] |= {"mend_window": (box, (16, 20))}
-    with pytest.raises(InpaintError, match=r"leave more around it where a part is sampled"):
+    with pytest.raises(InpaintError, match=r"in the sampled area, got none\. .* sample a larger area around it"):
         sample(windowed)
 
 
@@ -545,14 +545,14 @@ def test_a_model_of_films(removing, host_nodes, InpaintError):
 
 
 def test_it_is_applied_once(deep, removing, InpaintError):
-    with pytest.raises(InpaintError, match=r"^model: expected one whose steps no other node predicts, got one where"):
+    with pytest.raises(InpaintError, match=r"^model: expected a model whose prediction no other node replaces, got on"):
         removing(removing(deep, block()).clone(), block())
 
 
 def test_areas_of_the_conditioning_are_refused(deep, removing, run, sample, bare_sdxl, InpaintError):
     area = {"width": 64, "height": 64, "x": 8, "y": 0, "strength": 1.0}
     (positive,) = run("ConditioningSetArea", conditioning=bare_sdxl.positive, **area).outputs
-    with pytest.raises(InpaintError, match=r"^Remove Object: expected a latent of 12 x 8 cells, got 8 x 8 of them\."):
+    with pytest.raises(InpaintError, match=r"^Remove Object: expected a latent of 12 x 8 cells, got 8 x 8 cells\."):
         sample(removing(deep, block()), (positive, bare_sdxl.negative))
 
 
@@ -567,6 +567,6 @@ def test_nodes_that_merge_or_tile_places(deep, removing, other_node, sample, Inp
     other = other_node(module, name, model=deep, **settings)
     assert sample(other, cells=(64, 64)).isfinite().all()
     with pytest.raises(
-        InpaintError, match=r"^Remove Object: expected 4096 places in a self-attention, got \d+\. Anoth"
+        InpaintError, match=r"^Remove Object: expected 4096 tokens in a self-attention, got \d+\. Anoth"
     ):
         sample(removing(other, block()), cells=(64, 64))

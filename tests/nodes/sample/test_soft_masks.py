@@ -6,6 +6,7 @@ reading of masks replaced; the given model patched instead of a clone.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def _sigmas(sampling, scheduler, steps, denoise):
     """As the host's KSampler makes them."""
     import comfy.samplers
 
-    model = SimpleNamespace(get_model_object=lambda name: sampling)
+    model: Any = SimpleNamespace(get_model_object=lambda name: sampling)
     made = comfy.samplers.KSampler(model, steps, "cpu", sampler="euler", scheduler=scheduler, denoise=denoise)
     return made.sigmas
 

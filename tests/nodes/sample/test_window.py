@@ -5,6 +5,8 @@ the Fooocus feature left whole; an area outside the window kept; the picture's s
 ControlNet copied twice; the window put back a cell off; the model's own pictures cut as if they lay on the latent.
 """
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -54,7 +56,7 @@ def _stand_in(model, calls):
 
 def _sampled(run, model, positive, negative, latent, sampled, cfg=1.0, sampler_name="euler"):
     """The latent, and what the model was given at the first step."""
-    calls = []
+    calls: list[Any] = []
     model = _stand_in(model, calls)
     result = run(
         "MendMaskedSampler",
@@ -260,10 +262,10 @@ def test_a_model_with_pictures_of_its_own_is_refused(run, general_model, Inpaint
     texts = general_model.positive, general_model.negative
     patched = general_model.model.clone()
     patched.set_model_attn1_patch(PicturePatch())
-    with pytest.raises(InpaintError, match="pictures of its own"):
+    with pytest.raises(InpaintError, match="picture inputs of its own"):
         _sampled(run, patched, *texts, _latent(), "around the mask")
     monkeypatch.setattr(general_model.model.model, "concat_keys", ("concat_image",))
-    with pytest.raises(InpaintError, match="pictures of its own"):
+    with pytest.raises(InpaintError, match="picture inputs of its own"):
         _sampled(run, general_model.model, *texts, _latent(), "around the mask")
 
 

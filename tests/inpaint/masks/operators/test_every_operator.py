@@ -4,6 +4,9 @@ Mutations seen to fail here: an input changed in place; float16 given back as fl
 around a mask one pixel too small; a border that feeds or eats the mask.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +16,7 @@ from inpaint.core.errors import InpaintError
 from inpaint.masks.operators.edges import CURVES, SIDES
 from tests.inpaint.masks.operators.drawing import scene
 
-OPERATORS = {
+OPERATORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "threshold": lambda mask: masks.threshold(mask, 0.5),
     "snap": lambda mask: masks.snap(mask, 0.05),
     "invert": masks.invert,
@@ -22,8 +25,8 @@ OPERATORS = {
     "shrink": lambda mask: masks.grow(mask, -1.5),
     "close": lambda mask: masks.close(mask, 2),
     "open": lambda mask: masks.open(mask, 2),
-    **{f"feather {side}": lambda mask, side=side: masks.feather(mask, 4, side) for side in SIDES},
-    **{f"feather {kind}": lambda mask, kind=kind: masks.feather(mask, 5, curve=kind) for kind in CURVES},
+    **{f"feather {side}": partial(masks.feather, pixels=4, side=side) for side in SIDES},
+    **{f"feather {kind}": partial(masks.feather, pixels=5, curve=kind) for kind in CURVES},
     "blur": lambda mask: masks.blur(mask, 1.5),
     "smooth_outline": lambda mask: masks.smooth_outline(mask, 3),
     "fill_holes": masks.fill_holes,
