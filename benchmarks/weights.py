@@ -83,7 +83,9 @@ def main() -> None:
         f"those that would be over {LARGEST_FILE / GB:.0f} GB fp8. What would take more than {MOST_RAM / GB:.0f} GB, "
         "the mapped file included, is not loaded."
     )
-    report.table(family=17, file_GB=7, in_file=7, asked=7, host_chose=20, predicted_MiB=8, host_MiB=8, difference_percent=18)
+    report.table(
+        family=17, file_GB=7, in_file=7, asked=7, host_chose=20, predicted_MiB=8, host_MiB=8, difference_percent=18
+    )
     rows = []
     for name in (name for name in MODELS if options.only in name):
         for as_stored in (True, False):
