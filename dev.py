@@ -1,6 +1,7 @@
-"""The door for developers: set-up and every command. Standard library only; `python dev.py --help` lists them.
+"""Set up the developer environment and run its commands; `python dev.py --help` lists them.
 
-The syntax stays old enough for any Python 3 to read, so that a wrong one gets one line instead of a SyntaxError.
+Uses only the standard library. The syntax works in any Python 3, so an unsupported one gets an error line instead of a
+SyntaxError.
 """
 
 import argparse
@@ -12,7 +13,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 
 def refusal(version):
     # type: (tuple[int, ...]) -> str | None
-    """One line that says why this Python will not do; None if it will."""
+    """Return an error line if this Python version is unsupported, else None."""
     if OLDEST <= version[:2] <= NEWEST:
         return None
     return "Mend's developer environment needs Python 3.11, 3.12 or 3.13; this is Python {}.{} ({}).".format(
@@ -35,7 +36,7 @@ def parser():
     lint = command("lint", "check style and types")
     bench = command("bench", "run benchmarks; arguments that are not listed here go to the benchmark")
     command("resolve", "show that the pinned versions resolve for each supported Python")
-    command("clean", "remove all that dev.py made here")
+    command("clean", "remove everything that dev.py created here")
 
     for existing in (demo, test, serve, lint, bench):
         existing.add_argument(
@@ -48,10 +49,10 @@ def parser():
     demo.add_argument("--prompt", metavar="TEXT", help="what should be there instead, for a checkpoint of yours")
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
     kind = test.add_mutually_exclusive_group()
-    kind.add_argument("--web", action="store_true", help="the tests in a real browser, and only they")
-    kind.add_argument("--fast", action="store_true", help="neither slow tests nor those that start a host")
+    kind.add_argument("--web", action="store_true", help="run only the tests in a real browser")
+    kind.add_argument("--fast", action="store_true", help="skip slow tests and tests that start a server")
     serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")
-    bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; without it, each of them but those in gpu/")
+    bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; default: all except those in gpu/")
     top.set_defaults(comfyui=None)
     return top
 
@@ -69,7 +70,7 @@ def main(arguments=None):
 
     from devtools import commands
 
-    # A plain kill ends with the same clean-up as Ctrl-C: no host process stays behind.
+    # SIGTERM cleans up like Ctrl-C, so that no host process is left running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return commands.run(options, extra)

@@ -18,15 +18,15 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks._shared.host import host_folder
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import host_folder
+from benchmarks.shared.tables import Report, machine
 from devtools.hosts.in_process import import_host
 from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import make_model, make_vae
 from devtools.setup.environment import ROOT
 from inpaint.vram.host_dtypes import MIB
+from inpaint.vram.memory_plan import Work
 from inpaint.vram.needs import FAMILIES, VAES
-from inpaint.vram.plan import Work
 
 
 class Case(NamedTuple):

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._shared import photos
-from benchmarks._shared.host import host_folder
-from benchmarks._shared.pairs import Pairs, measure
-from benchmarks._shared.photos import Case
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared import photos
+from benchmarks.shared.host import host_folder
+from benchmarks.shared.photos import Case
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import Pairs, measure
 from inpaint.compositing import METHODS, blend, composite_mask
 from inpaint.compositing import color as color
 from inpaint.compositing.color import match_color

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks._shared.fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
-from benchmarks._shared.report import Report
-from benchmarks._shared.toys import TOYS, Toy
-from devtools.pictures.chart import Panel, draw_chart
+from benchmarks.shared.fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
+from benchmarks.shared.tables import Report
+from benchmarks.shared.toys import TOYS, Toy
+from devtools.pictures.line_chart import Panel, draw_chart
 
 CALLS = (10, 20, 40, 80, 160)
 CALLS_QUICKLY = (10, 40)
@@ -79,8 +79,8 @@ def main() -> None:
                 for filler in FILLERS.values():
                     found = fill(toy, filler, spaced(filler.steps(count)), known, fills, SEED)
                     scores[name, levels, count, filler.name] = found
-                row = (said(scores[name, levels, count, filler]) for filler in FILLERS)
-                report.row(name, levels, count, *row, said(floors[name]))
+                row = (score_text(scores[name, levels, count, filler]) for filler in FILLERS)
+                report.row(name, levels, count, *row, score_text(floors[name]))
     sum_up(report, scores, calls)
     if options.plot:
         plot(options.plot, scores, calls)
@@ -97,7 +97,7 @@ def by_chance(toy: Toy, pictures: int, fills: int) -> Score:
     return score(toy, known, torch.stack([toy.fills(picture, fills, random) for picture in known]), random)
 
 
-def said(found: Score) -> str:
+def score_text(found: Score) -> str:
     # The estimated distance of true fills is around 0, so it may be negative.
     return f"{found.mean:.2f} / {found.covariance:.2f} / {max(found.distance, 0.0):.3f}"
 

@@ -24,10 +24,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks._shared.host import extra_nodes, host_folder
-from benchmarks._shared.pairs import PAIRS, SLOW_PAIRS, measure
-from benchmarks._shared.peak import peak_bytes
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import extra_nodes, host_folder
+from benchmarks.shared.peak import peak_bytes
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import PAIRS, SLOW_PAIRS, measure
 from inpaint.compositing import max_change
 from inpaint.compositing.finish import Finish
 from inpaint.compositing.seam_score import seam, worst
@@ -37,7 +37,7 @@ from inpaint.core.geometry import Area, Size, join
 from inpaint.core.threads import one_thread
 from inpaint.crops.box_path import plan_path
 from inpaint.crops.crop import Cropped, crop
-from inpaint.crops.plan import Context, Plan, plan_box
+from inpaint.crops.crop_plan import Context, Plan, plan_box
 from inpaint.crops.regions import CroppedRegions, crop_regions, stitch_regions
 from inpaint.crops.stitch import Stitched, on_picture, stitch
 from inpaint.imaging.kernels import Span
@@ -178,7 +178,7 @@ def main() -> None:
         _beside_host(report, cases, host)
         missed = _beside_bound(report, cases)
         _beside_resize(report, cases)
-        _films(report, cases)
+        _videos(report, cases)
         _nodes(report, cases)
         over = _memory(report, cases, host)
         _quality(report)
@@ -270,14 +270,14 @@ def _beside_resize(report: Report, cases: list[Case]) -> None:
         report.row(case, box.size, target, pairs.our_ms, pairs.faster, measure(ours, opencvs).faster)
 
 
-def _films(report: Report, cases: list[Case]) -> None:
-    films = [case for case in cases if case.frames > 1]
-    if not films:
+def _videos(report: Report, cases: list[Case]) -> None:
+    videos = [case for case in cases if case.frames > 1]
+    if not videos:
         return
     report.heading("A box that follows, and several regions")
-    report.say("The mask wanders through the film; a ninth of it lies in each of nine regions of the picture.")
+    report.say("The mask wanders through the video; a ninth of it lies in each of nine regions of the picture.")
     report.table(what=16, picture=13, ours_ms=22)
-    for case in films:
+    for case in videos:
         shifts = [round(200 * math.sin(frame / 3)) for frame in range(case.frames)]
         masks = torch.cat([case.mask.roll(shift, 2) for shift in shifts])
         boxes = mask_boxes(masks)

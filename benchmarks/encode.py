@@ -22,9 +22,9 @@ import skimage.data
 import torch
 from scipy.ndimage import distance_transform_cdt
 
-from benchmarks._shared.host import HostWithPack, host_folder
-from benchmarks._shared.pairs import Pairs, Quartiles, measure
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import HostWithPack, host_folder
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import Pairs, Quartiles, measure
 from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import make_patcher, make_vae
 from devtools.setup.environment import ROOT

@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
-from benchmarks._shared.host import HostWithPack, host_folder
-from benchmarks._shared.pairs import Pairs, Quartiles, measure
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import HostWithPack, host_folder
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import Pairs, Quartiles, measure
 from devtools.hosts.process import prepare_base
 from devtools.models.checkpoints import write_sd15_inpaint
 from devtools.models.model_shapes import model_shapes, vae_shapes, write_sparse
@@ -135,7 +135,7 @@ def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
 def plan(host: Host, path: str, detect: bool = True) -> Any:
     """Make a memory plan from an uncached file. detect: also run the host's model detection."""
     host.forget()
-    needs, memory = host.pack("inpaint.vram.needs"), host.pack("inpaint.vram.plan")
+    needs, memory = host.pack("inpaint.vram.needs"), host.pack("inpaint.vram.memory_plan")
     cards = host.pack("inpaint.vram.cards")
     header = host.pack("inpaint.model_files.checkpoint").read_header(path)
     facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None

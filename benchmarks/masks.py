@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._shared import bare
-from benchmarks._shared.drawn import Drawn
-from benchmarks._shared.host import extra_nodes, host_folder
-from benchmarks._shared.pairs import PAIRS, SLOW_PAIRS, Quartiles, measure
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared import bare
+from benchmarks.shared.drawn import Drawn
+from benchmarks.shared.host import extra_nodes, host_folder
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import PAIRS, SLOW_PAIRS, Quartiles, measure
 from inpaint import masks
 
 GROW_REACH, BOUND_REACH = 50, 2
@@ -157,8 +157,8 @@ SQUARE = {"grow beside GrowMask, square"}
 TAPERED = {"grow beside GrowMask, tapered"}
 EVERY = {operator.name for operator in (*ROUND, *OTHERS)}
 SOFT = {name for name in EVERY if "soft" in name}
-FILM = {"smooth_over_time"}
-LARGE = EVERY - SOFT - FILM
+VIDEO = {"smooth_over_time"}
+LARGE = EVERY - SOFT - VIDEO
 # Operators that take the same time as another row at every size.
 ALIKE = {"open", "grow, shrinking", "feather, inside", "feather, gaussian", "smooth_outline"}
 CORE = {"grow", "feather, centre", "blur, sigma px/4", "remove_specks", "fill_holes", "threshold", "combine, subtract"}
@@ -181,17 +181,17 @@ BESIDE_HOST: Cases = (
 BESIDE_HOST_QUICKLY: Cases = ((512, 1, 8, NODES), (1024, 1, 64, NODES - SQUARE))
 BESIDE_BOUND: Cases = (
     (512, 1, 8, LARGE | SOFT),
-    (512, 16, 32, LARGE | FILM),
+    (512, 16, 32, LARGE | VIDEO),
     (1024, 1, 8, RADII | {"grow, soft 8 bit"}),
     (1024, 1, 64, LARGE | SOFT),
     (1024, 1, 128, RADII),
-    (1024, 16, 32, CORE | FILM),
+    (1024, 16, 32, CORE | VIDEO),
     (2048, 1, 64, LARGE - ALIKE),
     (2048, 16, 32, {"grow", "remove_specks", "threshold", "combine, subtract"}),
     (4096, 1, 64, LARGE - ALIKE),
     (4096, 16, 8, {"grow"}),
 )
-BESIDE_BOUND_QUICKLY: Cases = ((512, 1, 8, SOFT), (512, 16, 32, CORE | FILM), (1024, 1, 64, LARGE))
+BESIDE_BOUND_QUICKLY: Cases = ((512, 1, 8, SOFT), (512, 16, 32, CORE | VIDEO), (1024, 1, 64, LARGE))
 SMALL_RADIUS = 8
 LARGE_RADIUS_QUICKLY: Cases = ((1024, 1, 128, {"grow", "close", "feather, centre"}),)
 LARGE_RADIUS: Cases = (*LARGE_RADIUS_QUICKLY, (4096, 1, 128, {"grow", "feather, centre"}))

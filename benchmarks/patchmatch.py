@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._shared.host import host_folder
-from benchmarks._shared.peak import peak_bytes
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import host_folder
+from benchmarks.shared.peak import peak_bytes
+from benchmarks.shared.tables import Report, machine
 from devtools.pictures.photographs import photographs
 from inpaint.patchmatch import fill_patchmatch
 from inpaint.patchmatch.nearest import NearestPatches

@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from benchmarks._shared.host import HostWithPack, host_folder
-from benchmarks._shared.pairs import Quartiles, seconds_of
-from benchmarks._shared.report import Report, machine
+from benchmarks.shared.host import HostWithPack, host_folder
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import Quartiles, seconds_of
 from devtools.hosts.process import prepare_base
 from devtools.models.checkpoints import write_sd15_inpaint
 from devtools.models.model_shapes import SD15

@@ -20,7 +20,7 @@ from demo.pairs import pairs
 from demo.train_unet import UNetLoss
 from demo.train_vae import VAELoss
 from demo.trainer import Trainer
-from devtools.pictures.chart import Panel, draw_chart
+from devtools.pictures.line_chart import Panel, draw_chart
 from devtools.setup.environment import Environment
 
 PAIRS = 4000

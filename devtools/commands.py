@@ -1,4 +1,4 @@
-"""What each command of dev.py does, once its arguments are read."""
+"""The commands of dev.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from devtools.setup import existing_host
 from devtools.setup.environment import ROOT, Environment
 from devtools.setup.steps import StepFailed
 
-# Requirement files of ours that a command needs beyond the host's and the pack's own.
+# Files in devtools/requirements that a command needs besides the host's and the pack's requirements.
 DEVELOPER_FILES = {
     "serve": (),
     "demo": ("demo",),
@@ -25,18 +25,18 @@ DEVELOPER_FILES = {
 }
 
 
-# The pack's name as a Python package, for type checking.
+# The pack's package name for type checking.
 PACK = "mend_inpaint"
 
-# The rules of imports; the package has no `python -m`.
+# Checks the import rules. import-linter does not support `python -m`.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
-# Whole files, since their fixtures are dear; tests/conftest.py says in how many processes.
+# Distribute by file: module fixtures are expensive. tests/conftest.py sets the number of processes.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
 
 
 class Refused(Exception):
-    """A command cannot be carried out; the message says why, and what to do."""
+    """A command cannot run. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,12 @@ class Workplace:
     """The interpreter and the host that a command uses."""
 
     python: Path
+    """The interpreter."""
     host: Path
+    """ComfyUI's folder."""
 
     def call(self, *arguments: str | Path, folder: Path = ROOT) -> int:
-        """Run this interpreter in a folder, with the host's folder in MEND_COMFYUI; returns the exit status."""
+        """Run the interpreter in `folder`, with MEND_COMFYUI set to the host's folder. Return the exit status."""
         environment = {**os.environ, "MEND_COMFYUI": str(self.host), "PYTHONUTF8": "1"}
         command = [str(part) for part in (self.python, *arguments)]
         process = subprocess.Popen(command, cwd=folder, env=environment)
@@ -56,7 +58,7 @@ class Workplace:
                 try:
                     return process.wait()
                 except KeyboardInterrupt:
-                    # Ctrl-C reached the child as well, which is cleaning up.
+                    # The child got Ctrl-C too and is cleaning up.
                     continue
         finally:
             if process.poll() is None:
@@ -65,14 +67,14 @@ class Workplace:
 
 
 def run(options: argparse.Namespace, extra: list[str]) -> int:
-    """Carry out one command and return its exit status.
+    """Run one command and return its exit status.
 
     Args:
-        options: as dev.py's parser gives them.
+        options: from dev.py's parser.
         extra: arguments for the program that the command starts.
 
     Raises:
-        Refused: if the command cannot be carried out.
+        Refused: if the command cannot run.
     """
     try:
         if options.command == "clean":
@@ -84,10 +86,10 @@ def run(options: argparse.Namespace, extra: list[str]) -> int:
 
 
 def workplace(options: argparse.Namespace) -> Workplace:
-    """The checkout's own environment, made whole, or the person's host with this interpreter.
+    """Return the private environment, installed or repaired; with --comfyui, that ComfyUI and this interpreter.
 
     Raises:
-        Refused: listing what the person's host or interpreter lacks.
+        Refused: if that ComfyUI or this interpreter lacks something. The message lists it.
         StepFailed: if the set-up fails.
     """
     if options.comfyui is None:
@@ -114,7 +116,7 @@ def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
     for name in ("checkpoint", "image", "mask", "output"):
         value = getattr(options, name)
         if value is not None:
-            # A relative path is the person's, and the demo runs in the checkout.
+            # Resolve against the user's working directory; the demo runs in the checkout.
             arguments += [f"--{name}", os.path.abspath(Path(value).expanduser())]
     if options.prompt is not None:
         arguments += ["--prompt", options.prompt]
@@ -128,12 +130,12 @@ def test(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 
 
 def pytest_arguments(options: argparse.Namespace, extra: list[str]) -> list[str]:
-    """Which tests pytest runs, and whether side by side. What the person gave comes last, and so it wins."""
+    """Build pytest's arguments. User arguments come last, so they override ours."""
     places = [ROOT / argument.split("::")[0] for argument in extra]
-    # Words of -k may be names of other folders here.
+    # An argument of -k may also be the name of a folder outside tests/.
     chosen = [place for place in places if place.exists() and place.is_relative_to(ROOT / "tests")]
     ours = ["-m", "not slow"] if options.fast else []
-    # One browser at a time; and a single file has ended before a second process would have started.
+    # No parallel run for browser tests (one browser) or for a single file (start-up costs more than it saves).
     if not options.web and not any(place.is_file() for place in chosen):
         ours += SIDE_BY_SIDE
     if not chosen:
@@ -160,7 +162,7 @@ def serve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> in
 
 
 def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
-    # The pack is checked as the host imports it: as a package, and from a folder where `nodes` is not the pack's own.
+    # Check the pack as the host imports it: as a package, from a folder where `nodes` is not the pack's `nodes`.
     folder = ROOT / ".host" / "typing"
     folder.mkdir(parents=True, exist_ok=True)
     place_pack(ROOT, folder / PACK)
@@ -177,7 +179,7 @@ def lint(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 
 def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
     names = _benchmarks("[!_]*.py") + _benchmarks("fills/[!_]*.py")
-    # These need an NVIDIA card, so they run only by name.
+    # These need an NVIDIA GPU, so they run only by name.
     on_card = _benchmarks("gpu/[!_]*.py")
     if not names:
         raise Refused("There are no benchmarks yet.")

@@ -1,7 +1,7 @@
-"""Rooms, arrows and circles of a package: `python -m devtools.structure [FOLDER]`, inpaint/ by itself without one.
+"""Count rooms, arrows and circles of a package: `python -m devtools.structure [FOLDER]`. The default is inpaint/.
 
-A room is a file or folder on one level, an arrow an import between two rooms of a level, a circle a set of rooms that
-import each other. Run in an older checkout, it measures that.
+A level is a package. A room is a file or folder of a level. An arrow is an import between two rooms of a level.
+A circle is a closed path of arrows. The command measures the checkout that it runs in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import grimp
 
 
 def levels(graph: grimp.ImportGraph, package: str) -> Iterator[str]:
-    """The package and all packages in it, from the outside in."""
+    """Yield the package and all packages in it, outer ones first."""
     yield package
     for child in sorted(graph.find_children(package)):
         if graph.find_children(child):
@@ -21,19 +21,19 @@ def levels(graph: grimp.ImportGraph, package: str) -> Iterator[str]:
 
 
 def arrows(graph: grimp.ImportGraph, rooms: list[str]) -> set[tuple[str, str]]:
+    """Return the arrows between rooms, as (importer, imported)."""
     pairs = ((one, other) for one in rooms for other in rooms if one != other)
     return {pair for pair in pairs if graph.direct_import_exists(importer=pair[0], imported=pair[1], as_packages=True)}
 
 
 def in_circles(found: set[tuple[str, str]]) -> set[str]:
-    """The rooms that lie on a circle: what is left once rooms without arrows in or out are taken away."""
-    left = set(found)
+    """Return the rooms that lie on a circle: those that can reach themselves."""
+    reach = set(found)
     while True:
-        inner = {one for one, _ in left} & {other for _, other in left}
-        kept = {pair for pair in left if pair[0] in inner and pair[1] in inner}
-        if kept == left:
-            return inner
-        left = kept
+        longer = reach | {(start, end) for start, middle in reach for room, end in found if room == middle}
+        if longer == reach:
+            return {start for start, end in reach if start == end}
+        reach = longer
 
 
 def main(package: str = "inpaint") -> None:

@@ -24,8 +24,8 @@ from .models.files import (
     text_encoder_names,
     vae_names,
 )
+from .models.held_network import HeldNetwork, hold_network, runner
 from .models.kept import kept_models
-from .models.networks import HeldNetwork, hold_network, runner
 from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus

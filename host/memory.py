@@ -21,7 +21,7 @@ OUT_OF_MEMORY = (
 
 
 class Computer(NamedTuple):
-    """The device that models run on. Fields and their order are those of `inpaint.vram.plan.Machine`."""
+    """The device that models run on. Fields and their order are those of `inpaint.vram.memory_plan.Machine`."""
 
     name: str
     """Name for users."""
@@ -87,18 +87,18 @@ def tried_twice(work: Callable[[], Result], again: Callable[[], Result]) -> Resu
     return again()
 
 
-def with_room(work: Callable[[], Result], again: Callable[[], Result], messages: Callable[[], str]) -> Result:
+def with_room(work: Callable[[], Result], again: Callable[[], Result], error_text: Callable[[], str]) -> Result:
     """Like `tried_twice`, with an error for the user.
 
     Raises:
-        InpaintError: with the text of `messages`, if memory runs out in `again` too.
+        InpaintError: with the text of `error_text`, if memory runs out in `again` too.
     """
     try:
         return tried_twice(work, again)
     except Exception as error:
         if not is_oom(error):
             raise
-        raise InpaintError(messages()) from None
+        raise InpaintError(error_text()) from None
 
 
 def dynamic_vram() -> bool:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..inpaint.core.errors import InpaintError
 from ..inpaint.core.units import plain_size
-from ..inpaint.model_files.checkpoint import CheckpointHeader, read_header, read_part
+from ..inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header, read_part
 from ..inpaint.vram.cards import as_machine, card_of
+from ..inpaint.vram.memory_plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, requirements_of, stored_dtype
-from ..inpaint.vram.plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.report import sentences, table
 from . import memory
 from .models.budget import budget_holds
@@ -84,7 +84,7 @@ def plan_for(
     first, *rest = (read_header(file) for file in (path, *others))
     for header in (first, *rest):
         if not header.parts:
-            raise InpaintError(f"{header.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+            raise InpaintError(f"{header.path.name}: {LEGACY_PICKLE}")
         if header.label != first.label:
             raise InpaintError(
                 f"{header.path.name}: expected the same model as {first.path.name} ({first.label}), got "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..inpaint.core.errors import InpaintError
-from ..inpaint.vram.plan import TILES
+from ..inpaint.vram.memory_plan import TILES
 from .memory import could_be_free, is_oom, make_room
 
 # Tile sides to retry with after memory ran out, in pixels: the first, and the smallest.

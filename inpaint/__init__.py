@@ -3,17 +3,17 @@
 core          errors, checks, geometry
 imaging       resampling, padding, pyramids, Laplace's equation, color names
 masks         operators on masks, clean-up, the mask doctor
+model_files   headers of model files read as data
 compositing   blends, color correction, registration, the seam score
-crops         crops around masks and their way back, outpainting
+sampling      what sampling with a mask needs, as formulas
+vram          whether a model fits a card
 fills         holes filled without a model
+crops         crops around masks and their way back, outpainting
 patchmatch    holes filled with pieces of the picture
 networks      holes filled by LaMa, MI-GAN, MAT
-sampling      what sampling with a mask needs, as formulas
-model_files   headers of model files read as data
-vram          whether a model fits a card
 
-Imports run up this list only: a folder imports none of those below it, but for networks and patchmatch, which stand
-above crops and fills. The public names are imported when they are first used, so that a program pays for what it uses.
+A folder imports only folders above it in this list. Public names and folders are imported when they are first used, so
+that a program pays for what it uses.
 """
 
 from importlib import import_module
@@ -46,24 +46,29 @@ if TYPE_CHECKING:
     from .networks import load_network as load_network
     from .patchmatch import fill_patchmatch as fill_patchmatch
 
-_FOLDERS = {
+_FOLDERS: dict[str, tuple[str, ...]] = {
     "compositing": ("Finish", "paste", "seam"),
     "core": ("Area", "InpaintError", "Size", "join", "match"),
     "crops": ("Context", "crop", "crop_regions", "pad_for_outpaint", "plan_box", "stitch", "stitch_regions"),
     "fills": ("fill_harmonic",),
+    "imaging": (),
     "masks": ("CleanUp", "clean", "examine", "inpaint_masks", "mask_boxes"),
     "model_files": ("read_header",),
     "networks": ("fill_with", "load_network"),
     "patchmatch": ("fill_patchmatch",),
+    "sampling": (),
+    "vram": (),
 }
 _FOLDER_OF = {name: folder for folder, names in _FOLDERS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FOLDER_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_FOLDER_OF[name]}", __name__), name)
+    if name in _FOLDERS:
+        return import_module(f".{name}", __name__)
+    if name in _FOLDER_OF:
+        return getattr(import_module(f".{_FOLDER_OF[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FOLDER_OF])
+    return sorted([*globals(), *_FOLDERS, *_FOLDER_OF])

@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks._shared import photos
-from benchmarks._shared.host import host_folder
-from benchmarks._shared.report import Report, machine
 from benchmarks.fills import _scenes as scenes
 from benchmarks.fills._methods import ALL, Fill
 from benchmarks.fills._scenes import Scene
+from benchmarks.shared import photos
+from benchmarks.shared.host import host_folder
+from benchmarks.shared.tables import Report, machine
 from devtools.pictures import measures
 from inpaint.fills import fade_in, fill_harmonic
 
@@ -33,7 +33,7 @@ Figures = dict[str, float]
 # A hole counts as textured if the standard deviation of detail finer than 8 pixels is at least this.
 TEXTURED = 0.06
 # A control that leaks on purpose, to show that leakage is detected.
-CONTROL = "harmonic, falloff 16"
+CONTROL = "harmonic, fade_width 16"
 # Photographs of scikit-image in the public domain, so the sheet can be committed.
 SHOWN = ("brick", "grass", "gravel", "astronaut", "coffee", "chelsea", "rocket")
 
@@ -201,7 +201,7 @@ def tell(report: Report, runs: Runs, names: list[str], holes: list[str], methods
         "much of the thing (its difference to the photograph) shows in the fill: what the two fills differ by, "
         "projected on it. Means over the photographs, and the largest. The last row lets some through on purpose."
     )
-    report.table(method=20, PSNR=9, Delta_E=9, correlation=11, by_chance=9, through=9, largest=9)
+    report.table(method=23, PSNR=9, Delta_E=9, correlation=11, by_chance=9, through=9, largest=9)
     for method in (*methods, CONTROL):
         found = {figure: runs.column(figure, method, names, ["object"]) for figure in _REMOVAL}
         cells = [f"{statistics.mean(found['psnr']):.2f}", f"{statistics.mean(found['delta_e']):.2f}"]

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._shared.host import host_folder
-from benchmarks._shared.pairs import Pairs, Quartiles, measure, seconds_of
-from benchmarks._shared.report import Report, machine
 from benchmarks.fills._methods import ALL
+from benchmarks.shared.host import host_folder
+from benchmarks.shared.tables import Report, machine
+from benchmarks.shared.timing import Pairs, Quartiles, measure, seconds_of
 
 SIZES = (512, 1024, 2048, 4096)
 # The rivals of each fill: OpenCV's Telea if no other library has the same fill.

@@ -35,10 +35,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# torch is imported where it is used: in a run's process the host must be imported first.
-from benchmarks._shared.host import HostWithPack, host_folder
 from benchmarks.gpu._meter import Meter
 from benchmarks.gpu._runs import MODELS, RUNS, Run
+
+# torch is imported where it is used: in a run's process the host must be imported first.
+from benchmarks.shared.host import HostWithPack, host_folder
 from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import model_shapes, vae_shapes, write_sparse
 from devtools.setup.environment import ROOT
@@ -102,8 +103,8 @@ def alone(task: dict[str, Any], seconds: float, log: Path) -> str:
             status = subprocess.run(command, cwd=ROOT, stderr=output, timeout=seconds).returncode
         except subprocess.TimeoutExpired:
             return "stopped: the time is up"
-    said = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return f"exit status {status}: {next((line for line in reversed(said) if line), '')}" if status else ""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return f"exit status {status}: {next((line for line in reversed(lines) if line), '')}" if status else ""
 
 
 def write(task: dict[str, Any], **cells: object) -> None:
@@ -148,7 +149,7 @@ class Bench:
 
     def __init__(self, host: HostWithPack, run: Run, models: Path) -> None:
         self.host, self.run, self.model = host, run, MODELS[run.model]
-        self.work, self.memory = host.pack("host"), host.pack("inpaint.vram.plan")
+        self.work, self.memory = host.pack("host"), host.pack("inpaint.vram.memory_plan")
         self.file = models / "diffusion_models" / f"{run.model} {run.stored}.safetensors"
         self.vae_file = models / "vae" / f"{self.model.channels} channels.safetensors"
         if not self.file.exists():
@@ -173,12 +174,12 @@ class Bench:
         model, vae = self.load("F8_E4M3" if plan.needs.in_fp8 else None)
         tiles = f"VAE in tiles of {plan.tile} px" if plan.tile else ""
         size = f"at {plan.job.width} px" if plan.job.width != side else ""
-        said = {"plan": ", ".join(filter(None, (plan.strategy, tiles, size))), "predicted": "runs"}
+        cells = {"plan": ", ".join(filter(None, (plan.strategy, tiles, size))), "predicted": "runs"}
         works = self.works(model, vae, plan.job.width, batch)
         for phase in plan.phases:
             if phase.name in works and (plan.batched_cfg or phase.name != self.memory.BATCHED_CFG):
                 self.make_room()
-                yield {**said, "phase": phase.name, **self.measure(phase, works[phase.name])}
+                yield {**cells, "phase": phase.name, **self.measure(phase, works[phase.name])}
 
     def works(self, model: Any, vae: Any, side: int, batch: int) -> dict[str, Callable[[], Any]]:
         """Return the work of each phase by name."""

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from devtools.models.checkpoints import SD_SCALE, UNET, VAE
+from devtools.models.checkpoints.random_weights import Maker, WithHoles, under
 from devtools.models.checkpoints.text_encoders import hollow_clip
 from devtools.models.checkpoints.unets import WIDTH, UNet, unet
 from devtools.models.checkpoints.vaes import vae
-from devtools.models.checkpoints.weights import Maker, WithHoles, under
 from devtools.models.sparse_file import Hole, write_safetensors
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "weights.safetensors"

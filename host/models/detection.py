@@ -15,7 +15,7 @@ from .dtypes import NAMES, TORCH
 
 if TYPE_CHECKING:
     from ...inpaint.model_files.checkpoint import CheckpointHeader
-    from ...inpaint.vram.plan import Facts
+    from ...inpaint.vram.memory_plan import Facts
 
 # Name of the attachment on a MODEL, and of the attribute on a VAE.
 FACTS = "mend_facts"

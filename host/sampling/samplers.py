@@ -77,7 +77,7 @@ def sample(
         kept = {key: latent[key] for key in sampled[0] if key in latent}
         return {**kept, "samples": torch.cat([half["samples"] for half in sampled])}, True
 
-    def messages() -> str:
+    def error_text() -> str:
         height, width = cells
         batch = latent["samples"].shape[0]
         split = ", even in halves" if parts else ""
@@ -86,7 +86,7 @@ def sample(
             "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
         )
 
-    return with_room(whole, in_halves if parts else whole, messages)
+    return with_room(whole, in_halves if parts else whole, error_text)
 
 
 def _sampled_by(model: Any, sampler: Any) -> Any:

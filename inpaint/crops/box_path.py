@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from ..core.geometry import Box, Size, join
-from .plan import TIGHT, Context, Plan, Target, box_size, place, plan_box, target_size
+from .crop_plan import TIGHT, Context, Plan, Target, box_size, place, plan_box, target_size
 
 # Start and end (exclusive) of a box along one axis of the picture; None if the frame has no mask.
 Ends = tuple[int, int] | None

@@ -18,7 +18,7 @@ from ..core.geometry import Size
 from ..imaging.kernels import Span
 from ..imaging.padding import BORDERS, cut, cut_mask
 from ..imaging.resample import resampled
-from .plan import Plan
+from .crop_plan import Plan
 
 Part = TypeVar("Part")
 

@@ -15,7 +15,7 @@ from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 from ..imaging.padding import BORDERS
 from .crop import check_whole, common_count, pick, scaled, scaled_mask
-from .plan import TIGHT, Context, Plan, Target, box_size, place, target_size
+from .crop_plan import TIGHT, Context, Plan, Target, box_size, place, target_size
 from .stitch import Finishing, blend_of, check_aspect, check_feather, paste_crop, weights_of
 
 

@@ -21,7 +21,7 @@ from ..imaging.padding import cut_mask
 from ..imaging.resample import resampled
 from ..masks.boxes import boxes_of
 from .crop import Stitch, common_count, pick, size_of
-from .plan import Plan
+from .crop_plan import Plan
 
 # (original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1) -> blended [1, h, w, 3].
 # All cover the part of the plan's box inside the picture, at the picture's scale. The inputs are float32 or wider, may

@@ -5,6 +5,7 @@ edge      the nearest known pixel
 smooth    smooth surfaces through the known pixels: harmonic, blur
 noise     the harmonic surface plus noise that matches the surrounding grain
 opencv    OpenCV's two methods, which continue lines: Telea, Navier-Stokes
+surroundings   the known pixels around each hole, and the result back into it
 fade      a soft transition from picture to fill inside the mask's edge
 
 A pixel is filled if its mask value is above 0, however small; blending by a soft mask is left to the composite. All

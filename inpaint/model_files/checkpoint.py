@@ -17,6 +17,7 @@ from .families import UNKNOWN, Inpaint, TensorNames, identify, lookalike
 from .stored_file import Format, StoredFile, read_stored
 from .stored_tensors import Stored
 
+LEGACY_PICKLE = "legacy PyTorch pickle: its contents are unknown until it is loaded."
 PartName = Literal["diffusion model", "text encoder", "vae", "other"]
 PART_PREFIXES: dict[str, PartName] = {
     "first_stage_model.": "vae",
@@ -86,7 +87,7 @@ class CheckpointHeader:
         """Describe the checkpoint to users, in a few lines."""
         lines = [f"{self.label}, {plain_size(self.file_bytes)}"]
         if self.format == "legacy pickle":
-            lines.append("An old PyTorch pickle: what it holds is known only once it is loaded.")
+            lines.append(LEGACY_PICKLE)
         for part in self.parts:
             by_size = sorted(part.dtypes, key=lambda dtype: -part.dtypes[dtype])
             dtypes = " and ".join(plain_dtype(dtype) for dtype in by_size)
@@ -117,7 +118,7 @@ def read_part(path: str | Path, name: PartName) -> Part:
     """
     file = read_stored(path)
     if file.format == "legacy pickle":
-        raise InpaintError(f"{file.path.name}: an old PyTorch pickle, so nothing is known before it is loaded.")
+        raise InpaintError(f"{file.path.name}: {LEGACY_PICKLE}")
     if not file.tensors:
         raise InpaintError(f"{file.path.name}: expected a {name} with weights, got none. Choose another file.")
     return _sum_up(name, file.tensors.values())

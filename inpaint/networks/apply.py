@@ -15,7 +15,7 @@ from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 from ..core.progress import Progress
 from ..crops.crop import pick, scaled
-from ..crops.plan import Context, Plan
+from ..crops.crop_plan import Context, Plan
 from ..crops.stitch import paste_crop
 from ..masks import grow as grow_mask
 from .grouping import LEAST, Windows, parts_of

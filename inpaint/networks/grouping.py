@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.geometry import Box, Size
-from ..crops.plan import Context, Plan, place
+from ..crops.crop_plan import Context, Plan, place
 from .network import Grid
 
 # A hole too large for a crop is cut into cells if its thickness is at most this share of a cell's side.

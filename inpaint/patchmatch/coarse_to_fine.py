@@ -16,7 +16,7 @@ from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
 from ..core.progress import Progress
 from ..core.threads import one_thread
-from ..crops.plan import Context
+from ..crops.crop_plan import Context
 from ..crops.regions import regions_of
 from ..masks.boxes import mask_boxes
 from .first_guess import peeled

@@ -3,13 +3,13 @@
 needs         the memory that a model needs, from the header of its file
 host_dtypes   the dtypes that the host chooses on a card
 cards         graphics cards to plan for without having one
-plan          the plan: the memory of each phase, and the fallback steps
+memory_plan   the plan: the memory of each phase, and the fallback steps
 report        a plan as sentences and as a table
 chart         a plan as a bar chart
 """
 
+from .memory_plan import Job, Plan, make_plan
 from .needs import requirements_of
-from .plan import Job, Plan, make_plan
 from .report import sentences, table
 
 __all__ = ["Job", "Plan", "make_plan", "requirements_of", "sentences", "table"]

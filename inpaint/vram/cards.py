@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from .host_dtypes import GIB, MIB, Card, text_on_card
-from .plan import Machine
+from .memory_plan import Machine
 
 # Share of a card's nominal memory that CUDA reports.
 REPORTED = 0.98

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .plan import BATCHED_CFG, GIB, SAMPLING, Plan
+from .memory_plan import BATCHED_CFG, GIB, SAMPLING, Plan
 
 WIDTH, ROW, TOP, LEFT, RIGHT = 640, 34, 64, 150, 64
 DARK, LINE, GREY, TEXT = (30, 32, 38), (70, 74, 84), (150, 154, 164), (228, 230, 236)

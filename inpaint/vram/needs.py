@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..model_files.checkpoint import CheckpointHeader, Part
 from ..model_files.safetensors_header import DTYPE_BITS
 from .host_dtypes import FP8, MIB, Card, compute_dtype, text_encoder_bytes, vae_dtype, weights_dtype
-from .plan import MemoryRequirements, Work
+from .memory_plan import MemoryRequirements, Work
 
 SD = ("F16", "BF16", "F32")
 DIT = ("BF16", "F32")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from ..core.units import plain_size
-from .plan import Job, MemoryRequirements, Plan, needed
+from .memory_plan import Job, MemoryRequirements, Plan, needed
 
 # Actual throughput of PCIe 3 x16 and PCIe 4 x8.
 BYTES_A_SECOND = 12e9

@@ -10,7 +10,7 @@ from ...inpaint.core.checks import as_mask, match
 from ...inpaint.core.geometry import Size, join
 from ...inpaint.crops.box_path import plan_path
 from ...inpaint.crops.crop import Stitch, crop, crop_like
-from ...inpaint.crops.plan import plan_box
+from ...inpaint.crops.crop_plan import plan_box
 from ...inpaint.crops.regions import RegionStitch, regions_like
 from ...inpaint.crops.stitch import on_picture, stretch_report
 from ...inpaint.crops.stitch import stitch as put_back
@@ -18,7 +18,7 @@ from ...inpaint.imaging.padding import BORDERS
 from ...inpaint.masks.boxes import mask_boxes
 from ...inpaint.masks.clean import coverage
 from ..shared.choices import check_choices
-from ..shared.crops import (
+from ..shared.crop_inputs import (
     context_inputs,
     finish_inputs,
     model_inputs,
@@ -44,7 +44,7 @@ class CropForInpaint(io.ComfyNode):
             description="Crops the picture around the mask, with its surroundings, and scales the crop to the size the "
             "model was trained on: small things are repainted in full detail. Stitch Inpainted Crop puts it back.",
             inputs=[
-                io.Image.Input("image", tooltip="The picture, or a film's frames."),
+                io.Image.Input("image", tooltip="The picture, or a video's frames."),
                 io.Mask.Input("mask", tooltip="What is to be repainted."),
                 *context_inputs(),
                 io.Mask.Input("context_mask", optional=True, tooltip="What the crop is to show as well."),

@@ -10,7 +10,7 @@ from ...inpaint.core.checks import match
 from ...inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
 from ...inpaint.crops.stitch import stretch_report
 from ..shared.choices import check_choices
-from ..shared.crops import (
+from ..shared.crop_inputs import (
     context_inputs,
     finish_inputs,
     model_inputs,

@@ -13,7 +13,7 @@ from ...inpaint.masks import grow_cells, pool
 from ...inpaint.sampling import conditioning
 from ...inpaint.sampling.latent_formats import LatentShape, check_vae
 from ..shared.choices import check_choices
-from ..shared.kinds import KINDS
+from ..shared.family_labels import FAMILY_LABELS
 from ..shared.widgets import all_advanced, count
 
 AUTO = "auto"
@@ -112,7 +112,7 @@ class EncodeInpaint(io.ComfyNode):
         widen_by_cells: int = 1,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
-        kind = KINDS.get(inputs.kind, inputs.kind)
+        kind = FAMILY_LABELS.get(inputs.kind, inputs.kind)
         check_vae(kind, inputs.format, LatentShape(inputs.channels, inputs.frames), LatentShape(*host.vae_latents(vae)))
         if masked_content == AUTO:
             masked_content = "original" if inputs.inpaint is None else "neutral"

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ... import host
 from ...inpaint.core.checks import match
-from ..shared.crops import stitch_outputs, stitched
+from ..shared.crop_inputs import stitch_outputs, stitched
 from ..shared.types import NetworkType
 from ..shared.widgets import all_advanced, pixels
 

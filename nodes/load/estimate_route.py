@@ -14,7 +14,7 @@ from ... import host
 from ...host.planning import HERE, model_path, plan_for
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.vram.cards import CARDS
-from ...inpaint.vram.plan import Job, Plan
+from ...inpaint.vram.memory_plan import Job, Plan
 from ...inpaint.vram.report import sentences
 
 PATH = "/mend/estimate"

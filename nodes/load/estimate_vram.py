@@ -6,7 +6,7 @@ from ... import host
 from ...host.planning import HERE, IN_FILE, model_names, model_path, plan_for, report
 from ...inpaint.vram.cards import CARDS
 from ...inpaint.vram.chart import picture
-from ...inpaint.vram.plan import Job
+from ...inpaint.vram.memory_plan import Job
 from ..shared.choices import check_choices
 from ..shared.widgets import all_advanced, budget_gib
 
@@ -100,11 +100,9 @@ class EstimateVram(io.ComfyNode):
         texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != IN_FILE]
         vae_path = None if vae == IN_FILE else host.model_path("vae", vae)
         plan = plan_for(path, Job(width, height, batch_size), gpu, budget_gb, texts, vae_path)
-        messages = report(plan, [path, *texts, *([vae_path] if vae_path else [])], gpu)
+        text = report(plan, [path, *texts, *([vae_path] if vae_path else [])], gpu)
         shown = picture(plan)
-        return io.NodeOutput(
-            messages, plan.fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (messages,)}
-        )
+        return io.NodeOutput(text, plan.fits, shown, ui={**ui.PreviewImage(shown, cls=cls).as_dict(), "text": (text,)})
 
 
 def _side(name: str, label: str) -> io.Int.Input:

@@ -1,4 +1,4 @@
-"""Menu Mend/Load: models, looked at before they are read."""
+"""Menu Mend/Load: load models after planning from their headers."""
 
 import os
 import re
@@ -11,17 +11,17 @@ from comfy_api.latest import io
 from ... import host
 from ...host.planning import detected, plan_for, trouble_of
 from ...inpaint.core.errors import InpaintError
-from ...inpaint.model_files.checkpoint import CheckpointHeader, read_header
+from ...inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header
 from ...inpaint.model_files.stored_file import read_stored
-from ...inpaint.vram.plan import GIB, Facts, Job
+from ...inpaint.vram.memory_plan import GIB, Facts, Job
 from ...inpaint.vram.report import sentences, without
 from ..shared.choices import check_choices
 from ..shared.file_stamps import stamp, stamps
 from ..shared.widgets import all_advanced, budget_gib
 
-# What the weights of the diffusion model are kept in, by what people call it.
+# Dtypes of the weights, by widget option.
 PRECISIONS = {"auto": None, "fp16": "F16", "bf16": "BF16", "fp32": "F32", "fp8 e4m3": "F8_E4M3"}
-# What the host calls the text encoders of a family, where that is not Stable Diffusion's.
+# CLIP type by family; others use stable_diffusion.
 TEXT_KINDS = {
     "sd3": "sd3",
     "flux": "flux",
@@ -38,7 +38,7 @@ NONE = "none"
 
 
 class _Loader(io.ComfyNode):
-    """A node whose models live as long as the host holds an object of it."""
+    """Base of loaders: models stay cached while ComfyUI keeps the node instance."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ def _outputs() -> list[io.Output]:
 
 
 class _Chosen:
-    """The file that is loaded, the dtype its weights are kept in (None: the host's choice), and why, in sentences."""
+    """The file to load, the dtype of its weights (None: the host's choice), and messages that explain the choice."""
 
     def __init__(self, header: CheckpointHeader, weights: str | None, messages: list[str]) -> None:
         self.header, self.path, self.weights, self.messages = header, str(header.path), weights, messages
@@ -232,11 +232,8 @@ def _choose(
     parts = [*text_encoders, *([vae] if vae else [])]
     old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
     if old or not header.parts:
-        messages = [
-            f"{name}: an old PyTorch pickle, so what it needs is not known before it is loaded." for name in old
-        ]
-        return _Chosen(header, weights, messages)
-    # At the size that the model was trained for; what is sampled in the end is looked at again then.
+        return _Chosen(header, weights, [f"{name}: {LEGACY_PICKLE}" for name in old])
+    # Planned at the native size. The sampler reports again for the actual size.
     side = 512 if header.family == "sd15" else 1024
     plan = plan_for(
         path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights

@@ -76,7 +76,7 @@ class CleanMask(io.ComfyNode):
                         min=0.0,
                         max=10.0,
                         step=0.1,
-                        tooltip="For masks that are the frames of a film: average over this many frames (standard "
+                        tooltip="For masks that are the frames of a video: average over this many frames (standard "
                         "deviation) before the threshold. From 0.8 a flicker of one frame goes, from 1.5 one of two.",
                     ),
                     share(

@@ -10,7 +10,7 @@ from ...inpaint.core.checks import as_mask
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.masks.clean import coverage
 from ...inpaint.sampling.attentive_eraser import hard_mask
-from ..shared.kinds import KINDS
+from ..shared.family_labels import FAMILY_LABELS
 from ..shared.widgets import all_advanced, share
 
 
@@ -62,7 +62,8 @@ class RemoveObject(io.ComfyNode):
             kind = host.model_inputs(model).kind
             raise InpaintError(
                 "model: expected a U-Net of SD 1.5, SD 2 or SDXL, whose self-attention can be redirected, got "
-                f"{KINDS.get(kind, kind)}. Choose such a model. With others, describe the background in the prompt."
+                f"{FAMILY_LABELS.get(kind, kind)}. Choose such a model. "
+                "With others, describe the background in the prompt."
             )
         if host.predicts_by_itself(model):
             raise InpaintError(

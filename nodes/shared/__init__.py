@@ -3,8 +3,8 @@
 choices        check the options that an API client sent
 widgets        inputs that several nodes have
 mask_preview   read a mask, fit it to its picture, and show it in the node
-crops          inputs, outputs and reports of the crop nodes
+crop_inputs    inputs, outputs and reports of the crop nodes
 file_stamps    detect a replaced model file
-kinds          display names of model families
+family_labels  display names of model families
 types          custom link types
 """

@@ -1,4 +1,4 @@
-"""The host in this process, with the pack loaded by the host's own loader, and its nodes called as it would."""
+"""The host in this process. It loads the pack with its own loader; nodes are called as its executor calls them."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory, host_pack) -> Path:
-    """The base directory the host in this process runs with."""
+    """Base directory of the host in this process."""
     folder = tmp_path_factory.mktemp("base")
     prepare_base(folder, ROOT, [host_pack])
     return folder
@@ -39,15 +39,16 @@ def base(tmp_path_factory, host_pack) -> Path:
 
 @pytest.fixture(scope="session")
 def kept_models() -> set[Path]:
-    """Files in the models folder that all files of tests share."""
+    """Files in the models folder that all test modules share."""
     return set()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_models_left(base, kept_models) -> Iterator[None]:
-    """A file of tests takes away the models that it wrote: else what others find listed depends on the order."""
+    """Delete the model files that a test module wrote, so later modules list the same files in any order."""
     before = _files(base / "models")
     yield
+    gc.collect()  # models hold themselves, gigabytes of them in a whole run
     left = _files(base / "models") - before - kept_models
     for path in left:
         path.unlink()
@@ -56,7 +57,7 @@ def _no_models_left(base, kept_models) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def host_nodes(comfyui, base) -> ModuleType:
-    """The host's `nodes` module, imported on the CPU, the pack's nodes and the test pack's among its mappings."""
+    """The host's `nodes` module on the CPU. Its mappings include the nodes of the pack and of the test pack."""
     nodes = import_host(comfyui, base)
     for pack in (base / "custom_nodes").iterdir():
         assert asyncio.run(nodes.load_custom_node(str(pack)))
@@ -65,7 +66,7 @@ def host_nodes(comfyui, base) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pack(host_nodes) -> Callable[[str], ModuleType]:
-    """Modules of the pack as the host loaded it: `pack("host")`, `pack("inpaint.core.errors")`."""
+    """Returns a module of the pack as the host loaded it: `pack("host")`, `pack("inpaint.core.errors")`."""
     root = host_nodes.NODE_CLASS_MAPPINGS["MendCleanMask"].__module__.partition(".nodes.")[0]
     return lambda name: sys.modules[f"{root}.{name}"]
 
@@ -77,10 +78,12 @@ def InpaintError(pack) -> type[ValueError]:
 
 @dataclass(frozen=True)
 class Ran:
-    """outputs: as the node gave them. ui: what it shows, {} where nothing."""
+    """Results of one node run."""
 
     outputs: tuple
+    """The node's outputs, in order."""
     ui: dict[str, Any]
+    """What the node shows; {} if nothing."""
 
     @property
     def text(self) -> str:
@@ -89,9 +92,9 @@ class Ran:
 
 @pytest.fixture(scope="session")
 def run(host_nodes) -> Callable[..., Ran]:
-    """Run a node by its id, as the host's executor does: `run("MendCleanMask", mask=mask, grow=0)`.
+    """Runs a node by its id, as the host's executor does: `run("MendCleanMask", mask=mask, grow=0)`.
 
-    Inputs that are not given take the node's defaults. V1 nodes of the host are run too.
+    Missing inputs get the node's defaults. V1 nodes of the host work too.
     """
 
     def run(node_id: str, **inputs: Any) -> Ran:
@@ -110,7 +113,7 @@ def run(host_nodes) -> Callable[..., Ran]:
     return run
 
 
-# Small untrained models by name, and what writes each.
+# Functions that write small untrained models, by name.
 SMALL_CHECKPOINTS: dict[str, Callable[[Path], object]] = {
     "sd15-inpaint": write_sd15_inpaint,
     "sd15": partial(write_sd15_inpaint, in_channels=4),
@@ -122,7 +125,7 @@ SMALL_SEPARATE = {"flux-fill": write_flux_fill}
 
 @pytest.fixture(scope="session")
 def small_files(base, host_nodes, kept_models) -> Callable[[str], Any]:
-    """Name of a small model's file in models/checkpoints, or its `SeparateFiles`; it is written when first wanted."""
+    """Returns the file name of a small model in models/checkpoints, or its `SeparateFiles`. Written on first use."""
 
     @cache
     def write(name: str) -> str | SeparateFiles:
@@ -147,32 +150,39 @@ def small_checkpoint(small_files) -> str:
 
 @pytest.fixture(scope="session")
 def small_general_checkpoint(small_files) -> str:
-    """The same with the four input channels of a general model."""
+    """Name of a small untrained SD 1.5 checkpoint with the four input channels of a general model."""
     return small_files("sd15")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """positive, negative: of two texts, in the shape that the model wants. told: what the host logged meanwhile."""
+    """A loaded small model, its other parts, and conditioning for it."""
 
     model: Any
+    """MODEL in float32."""
     clip: Any
+    """CLIP."""
     vae: Any
+    """VAE."""
     positive: list
+    """Conditioning of a prompt, in the shape that the model expects."""
     negative: list
+    """Conditioning of a negative prompt, in the shape that the model expects."""
     messages: list[str]
+    """Messages that the host logged while loading."""
 
 
 @pytest.fixture(scope="session")
 def load_small(run, small_files) -> Callable[[str], Loaded]:
-    """Load a small model in float32; the caller holds it.
+    """Loads a small model in float32. It stays in memory as long as the caller holds it.
 
-    The texts of models whose text encoder is too large for tests are those of the test pack's node.
+    For models whose text encoder is too large for tests, the test pack's node makes the conditioning.
     """
 
     def load(name: str) -> Loaded:
         files = small_files(name)
-        gc.collect()  # models hold themselves; those of an earlier test would stay beside this one
+        # Models are reference cycles: collect those of earlier tests first.
+        gc.collect()
         with _logged() as messages:
             if isinstance(files, str):
                 model, clip, vae = run("MendLoadCheckpoint", ckpt_name=files, precision="fp32").outputs
@@ -198,7 +208,7 @@ def general_model(load_small) -> Loaded:
 
 @pytest.fixture(scope="session")
 def network_file(base, kept_models) -> Callable[..., str]:
-    """Writes untrained networks into the host's folder of them: `network_file("big-lama.pt", write_lama)`."""
+    """Writes an untrained network to models/inpaint and returns its name: `network_file("big-lama.pt", write_lama)`."""
 
     def write(name: str, by: Callable[..., object], **sizes: int) -> str:
         path = base / "models" / "inpaint" / name
@@ -213,7 +223,7 @@ def network_file(base, kept_models) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def tiny_network(run, network_file) -> Any:
-    """A MI-GAN for pictures of 16 pixels, held by the host."""
+    """A MI-GAN for pictures of 16x16 pixels, loaded by the host."""
     (network,) = run("MendLoadNetwork", network_name=network_file("tiny.pt", write_migan, side=16, width=16)).outputs
     return network
 
@@ -224,7 +234,7 @@ def _files(folder: Path) -> set[Path]:
 
 @contextlib.contextmanager
 def _logged() -> Iterator[list[str]]:
-    """What is logged meanwhile, whatever its level."""
+    """Collect all messages logged in the `with` block, at any level."""
     messages: list[str] = []
     handler, root = logging.Handler(), logging.getLogger()
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
@@ -240,16 +250,19 @@ def _logged() -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class Bare:
-    """A MODEL without its other parts, and conditioning of noise in their place."""
+    """A MODEL without text encoder and VAE, with random conditioning."""
 
     model: Any
+    """MODEL."""
     positive: list
+    """Random conditioning for the prompt."""
     negative: list
+    """Random conditioning for the negative prompt."""
 
 
 @pytest.fixture(scope="session")
 def build_sdxl(host_nodes) -> Callable[..., Any]:
-    """Makes MODELs: an untrained SDXL of two levels, 45 M parameters, built without a file."""
+    """Builds an untrained SDXL MODEL of two levels and 45 M parameters, without a file."""
     import comfy.model_base
     import comfy.model_patcher
     import comfy.supported_models

@@ -1,4 +1,4 @@
-"""A host of the tests' own, and its canvas in headless Chromium, with nodes drawn both ways."""
+"""A running host and its canvas in headless Chromium, in both node designs."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -23,19 +23,21 @@ MODES = ("classic", "nodes-2")
 
 @dataclass(frozen=True)
 class Photo:
-    """pixels: [H, W, 3] uint8. hole: [H, W] bool, a rectangle."""
+    """A photograph with a rectangular hole."""
 
     pixels: np.ndarray
+    """[H, W, 3] uint8."""
     hole: np.ndarray
+    """[H, W] bool."""
 
     def with_hole(self) -> np.ndarray:
-        """The mask in the alpha channel as the MaskEditor writes it: 0 in the hole, the colors kept."""
+        """Return [H, W, 4] uint8 as the MaskEditor writes it: alpha is 0 in the hole, colors are unchanged."""
         return np.dstack([self.pixels, np.where(self.hole, 0, 255).astype(np.uint8)])
 
 
 @pytest.fixture(scope="session")
 def photo() -> Photo:
-    """256x256, so that sampling is quick."""
+    """A small photograph, 256x256, so that sampling is fast."""
     hole = np.zeros((256, 256), bool)
     hole[80:140, 150:220] = True
     return Photo(np.asarray(Image.fromarray(data.astronaut()).resize(hole.shape)), hole)
@@ -43,32 +45,30 @@ def photo() -> Photo:
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """A node as the host describes it to the page: slots and widgets in their order.
+    """A node as the host describes it to the page. Slots and widgets keep the host's order."""
 
-    Attributes:
-        slots: types by name.
-        widgets: options by name.
-    """
-
-    messages: dict[str, Any]
+    description: dict[str, Any]
+    """The host's description, from /object_info."""
     slots: dict[str, str]
+    """Types of the slots, by name."""
     widgets: dict[str, dict[str, Any]]
+    """Options of the widgets, by name."""
 
     @staticmethod
-    def of(messages: dict[str, Any]) -> "NodeInfo":
+    def of(description: dict[str, Any]) -> "NodeInfo":
         slots, widgets = {}, {}
-        for group, names in messages["input_order"].items():
+        for group, names in description["input_order"].items():
             for name in names if group != "hidden" else ():
-                kind, options = (*messages["input"][group][name], {})[:2]
+                kind, options = (*description["input"][group][name], {})[:2]
                 # Older nodes give the choices of a combo in place of its type.
                 if isinstance(kind, list) or kind in ("BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"):
                     widgets[name] = options
                 else:
                     slots[name] = kind
-        return NodeInfo(messages, slots, widgets)
+        return NodeInfo(description, slots, widgets)
 
     def saved_widgets(self) -> list[str]:
-        """Names of the values in a saved workflow, with those of the widgets that the page adds."""
+        """Return the names of the widget values in a saved workflow, including widgets that the page adds."""
         names = []
         for name, options in self.widgets.items():
             names.append(name)
@@ -81,24 +81,24 @@ class NodeInfo:
 
 @dataclass(frozen=True)
 class Server:
-    """A running host.
-
-    Attributes:
-        nodes: all its nodes by id.
-        pack: the pack's folder name.
-        models: small ones for the workflows.
-        folder: for pictures to upload.
-    """
+    """A running host."""
 
     client: HostClient
+    """Client of the host's API."""
     nodes: dict[str, NodeInfo]
+    """All nodes of the host, by id."""
     pack: str
+    """The pack's folder name."""
     models: SmallModels
+    """Small models for the workflows."""
     folder: Path
+    """Folder for pictures to upload."""
 
     def files(self, workflow: str, mode: str) -> dict[str, str]:
-        """Small models for the loader of a workflow, by widget. The names differ by mode, so that neither finds the
-        other's results in the host's cache."""
+        """Return the small models for a workflow's loader, by widget.
+
+        The names differ by mode, so that no mode gets the other's results from the host's cache.
+        """
         files = self.models.files(workflow)
         return {widget: name if name == "none" else f"{mode}-{name}" for widget, name in files.items()}
 
@@ -107,7 +107,7 @@ class Server:
         return self.client.upload_image(self.folder / name)
 
     def download(self, reference: dict[str, str]) -> np.ndarray:
-        """[H, W, C] uint8 of an output."""
+        """Return the pixels of an output, [H, W, C] uint8."""
         return np.asarray(Image.open(io.BytesIO(self.client.view(reference))))
 
 
@@ -123,8 +123,8 @@ def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
         (base / "models" / "inpaint" / name).touch()
     with HostProcess(comfyui, base, extra_packs=[host_pack]) as host:
         client = HostClient(host.url)
-        nodes = {id: NodeInfo.of(messages) for id, messages in client.object_info().items()}
-        pack = nodes["MendCleanMask"].messages["python_module"].removeprefix("custom_nodes.")
+        nodes = {id: NodeInfo.of(description) for id, description in client.object_info().items()}
+        pack = nodes["MendCleanMask"].description["python_module"].removeprefix("custom_nodes.")
         server = Server(client, nodes, pack, models, tmp_path_factory.mktemp("pictures"))
         # The picture that the shipped workflows name; every ComfyUI has one.
         server.upload(photo.pixels, "example.png")
@@ -133,8 +133,12 @@ def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Opened:
+    """An opened canvas."""
+
     canvas: Canvas
+    """The canvas."""
     mode: str
+    """The node design, one of MODES."""
 
 
 @pytest.fixture(scope="session", params=MODES)
@@ -151,7 +155,7 @@ def mode(opened) -> str:
 
 @pytest.fixture
 def canvas(opened) -> Iterator[Canvas]:
-    """An empty canvas; a test in which the page prints an error fails."""
+    """An empty canvas. The test fails if the page prints an error."""
     opened.canvas.clear()
     opened.canvas.errors.clear()
     yield opened.canvas
@@ -160,12 +164,12 @@ def canvas(opened) -> Iterator[Canvas]:
 
 @pytest.fixture
 def shot(opened, request) -> Callable[[], None]:
-    """Keeps a picture of the page under the test's name in test-output/web."""
+    """Saves a screenshot of the page under the test's name in test-output/web."""
     name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
     return lambda: opened.canvas.screenshot(ROOT / "test-output" / "web" / f"{name}.png")
 
 
 @pytest.fixture(scope="session")
 def workflows() -> dict[str, Path]:
-    """The shipped workflows by name, in UI format; the API form of each lies in api/ beside it."""
+    """The shipped workflows by name, in UI format. The API forms are in workflows/api."""
     return {path.stem: path for path in sorted((ROOT / "workflows").glob("*.json"))}

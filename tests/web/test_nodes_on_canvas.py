@@ -33,7 +33,7 @@ def test_dropped_on_the_canvas(canvas, nodes, shot):
         placed = canvas.add_node(id, 400 * (number % 4), 420 * (number // 4))
         slots, outputs = canvas.page.evaluate(SLOTS, placed)
         assert slots == node.slots
-        assert outputs == dict(zip(node.messages["output_name"], node.messages["output"], strict=True))
+        assert outputs == dict(zip(node.description["output_name"], node.description["output"], strict=True))
         values = canvas.widgets()[placed]
         assert list(values) == node.saved_widgets()
         for name, options in node.widgets.items():
@@ -45,12 +45,12 @@ def test_dropped_on_the_canvas(canvas, nodes, shot):
 
 def test_everything_has_a_tooltip(nodes):
     for id, node in nodes.items():
-        assert node.messages["description"], id
-        groups = (node.messages["input"].get(group, {}) for group in ("required", "optional"))
+        assert node.description["description"], id
+        groups = (node.description["input"].get(group, {}) for group in ("required", "optional"))
         inputs = {name: options for group in groups for name, (_, options) in group.items()}
-        messages = {name: options.get("tooltip") for name, options in inputs.items()}
-        messages |= dict(zip(node.messages["output_name"], node.messages["output_tooltips"], strict=True))
-        assert [name for name, tooltip in messages.items() if not tooltip] == [], id
+        tooltips = {name: options.get("tooltip") for name, options in inputs.items()}
+        tooltips |= dict(zip(node.description["output_name"], node.description["output_tooltips"], strict=True))
+        assert [name for name, tooltip in tooltips.items() if not tooltip] == [], id
 
 
 def test_help_page_is_where_the_page_looks_for_it(server, nodes):

@@ -16,10 +16,10 @@ import torch
 from devtools.models.checkpoints import unets
 from devtools.models.checkpoints.flux_transformer import CHANNELS, FILL_CHANNELS, flux
 from devtools.models.checkpoints.networks import write_lama, write_migan
+from devtools.models.checkpoints.random_weights import Maker, WithHoles, under
 from devtools.models.checkpoints.text_encoders import CLIP_G, CLIP_H, CLIP_L, clip, hollow_clip, hollow_open_clip
 from devtools.models.checkpoints.unets import unet
 from devtools.models.checkpoints.vaes import vae
-from devtools.models.checkpoints.weights import Maker, WithHoles, under
 from devtools.models.sparse_file import write_safetensors
 
 __all__ = [

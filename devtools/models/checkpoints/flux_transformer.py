@@ -6,7 +6,7 @@ weights alone set the velocity's variance, and sampling integrates the velocity 
 
 from __future__ import annotations
 
-from devtools.models.checkpoints.weights import Maker, Weights
+from devtools.models.checkpoints.random_weights import Maker, Weights
 
 HIDDEN = 3072
 HEAD = 128

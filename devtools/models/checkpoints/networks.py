@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from devtools.models.checkpoints.weights import Maker, Weights
+from devtools.models.checkpoints.random_weights import Maker, Weights
 
 
 def write_lama(path: str | Path, seed: int = 0) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devtools.models.checkpoints.weights import Maker, Weights, WithHoles
+from devtools.models.checkpoints.random_weights import Maker, Weights, WithHoles
 
 WORDS = 49408
 PLACES = 77

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from devtools.models.checkpoints.weights import Maker, Weights
+from devtools.models.checkpoints.random_weights import Maker, Weights
 
 WIDTH = 320  # of every level; the host detects the family by the width of the first
 INPUT_SHARE = 0.99  # part of the input in the predicted noise, in standard deviations

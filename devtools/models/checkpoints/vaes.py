@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from devtools.models.checkpoints.weights import Weights
+from devtools.models.checkpoints.random_weights import Weights
 
 VAE_WIDTH = 64
 

@@ -63,7 +63,9 @@ def assert_found(found: Drift, dx: float, dy: float, scale: float, within: float
     assert found.scale == pytest.approx(scale, abs=within / 150)
 
 
-@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "rocket" else pytest.mark.slow) for name in PHOTOS]
+)
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_a_drift_is_found_to_a_few_hundredths_of_a_pixel(name, drift):
     picture = photo(name)
@@ -126,6 +128,7 @@ def test_nothing_is_done_where_it_is_not_sure(name):
         assert registered.drifts[0].report().startswith("Drift not undone, the estimate is unreliable: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limits",
     [{"LARGEST": 0.1}, {"SURE": 1.01}, {"EXACT": 1e-6}, {"ALIKE": 1.2e6, "EXACT": 100.0}],
@@ -149,6 +152,7 @@ def test_a_large_picture_need_not_be_gone_down_to_single_pixels(monkeypatch, lar
     assert found.undone
 
 
+@pytest.mark.slow
 def test_coarse_pixels_that_show_nothing_do_not_lead_astray():
     """Both hold the same fine texture, and each its own large blotches."""
     random = np.random.default_rng(2)
@@ -214,6 +218,7 @@ def test_only_the_ring_is_looked_at():
     assert_found(found_again, 1.4, -0.8, 1.0)
 
 
+@pytest.mark.slow
 def test_each_picture_has_its_own_drift():
     picture, other = photo("astronaut"), photo("coffee")[:400, :500]
     originals = torch.cat([tensor(picture), tensor(other), tensor(picture)])
@@ -229,6 +234,7 @@ def test_each_picture_has_its_own_drift():
     assert alone.drifts == (third,)
 
 
+@pytest.mark.slow
 def test_one_original_serves_many():
     picture = photo("chelsea")
     painted = torch.cat([tensor(drifted(picture, dx, 0, 1)) for dx in (1, -1)])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from inpaint.core.errors import InpaintError
 from inpaint.core.geometry import Area, Box, Sides, Size, ceil_to_multiple, join
-from inpaint.crops.plan import Context, Plan, plan_box
+from inpaint.crops.crop_plan import Context, Plan, plan_box
 
 
 @given(st.integers(0, 5000), st.integers(1, 129))
@@ -217,6 +217,7 @@ def asked(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(asked())
 def test_every_plan(given_):

@@ -3,7 +3,7 @@
 Mutations seen to fail here: the middle worth as much as rest, or rest worth nothing; all of the context kept, or none;
 the context mask left out of what is shown, or of what is kept; the first box for the largest; a box that overhangs set
 moving, one that does not overhanging; bounds of the mask or of the picture missing on either side; the corner in the
-middle's place; rounded down; costs of one sign only; changes of speed for nothing; no plan for a film without a mask.
+middle's place; rounded down; costs of one sign only; changes of speed for nothing; no plan for a video without a mask.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from inpaint.core.geometry import Area, Box, Size, join
 from inpaint.crops.box_path import CHANGE, JERK, OFF_CENTRE, SPEED, plan_path
 from inpaint.crops.crop import crop
-from inpaint.crops.plan import Context, plan_box
+from inpaint.crops.crop_plan import Context, plan_box
 from inpaint.crops.stitch import stitch
 
 PICTURE = Size(640, 360)
 
 
-def film(x: list[int], width: int = 40) -> list[Box]:
+def video(x: list[int], width: int = 40) -> list[Box]:
     return [Box(left, 150, width, 30) for left in x]
 
 
@@ -35,7 +35,7 @@ def columns(masks: Sequence[Box | None], **asked) -> np.ndarray:
 
 def test_a_trembling_mask_gets_a_box_at_rest():
     trembling = [300 + int(step) for step in np.random.default_rng(0).integers(-6, 7, 60)]
-    x = columns(film(trembling), context=Context(2))
+    x = columns(video(trembling), context=Context(2))
     assert len(set(x)) == 1
     assert abs(x[0] + 40 - 320) <= 4  # 40 of context and the box's half, around the middle
 
@@ -43,32 +43,32 @@ def test_a_trembling_mask_gets_a_box_at_rest():
 def test_a_box_pans_evenly_with_a_mask_that_crosses_the_picture():
     steps = np.arange(100)
     trembling = (20 + 5 * steps + np.random.default_rng(0).integers(-3, 4, 100)).tolist()
-    x = columns(film(trembling), context=Context(2, 4))
+    x = columns(video(trembling), context=Context(2, 4))
     moves = np.diff(x)
     assert moves.min() >= 3
     assert moves.max() <= 6
     assert np.abs(np.diff(moves)).max() <= 1
     # While each box on its own would jitter.
-    alone = np.diff([plan_box(box, PICTURE, Context(2, 4)).box.x for box in film(trembling)])
+    alone = np.diff([plan_box(box, PICTURE, Context(2, 4)).box.x for box in video(trembling)])
     assert np.ptp(alone) >= 8
 
 
 def test_a_box_rests_around_the_middle_of_what_it_shows():
-    masks = [Box(200, 150, 200, 30), *film([310] * 30)]
+    masks = [Box(200, 150, 200, 30), *video([310] * 30)]
     plans = plan_path(masks, PICTURE, Context(2))
     assert plans[0].box.width == 400
     assert {plan.box.x for plan in plans} == {130}
 
 
 def test_a_context_mask_is_always_shown():
-    masks = film([100, 150, 200, 250, 300, 350])
+    masks = video([100, 150, 200, 250, 300, 350])
     also = [Box(20 + 60 * step, 140, 10, 10) for step in range(6)]
     for other, plan in zip(also, plan_path(masks, PICTURE, also=also), strict=True):
         assert plan.box.join(other) == plan.box
 
 
 def test_it_looks_ahead():
-    x = columns(film([100] * 20 + [300] * 20), context=Context(3))
+    x = columns(video([100] * 20 + [300] * 20), context=Context(3))
     # The mask jumps within a frame. The box is on its way before and arrives after.
     assert x[19] > x[0] + 20
     assert x[20] < x[-1] - 20
@@ -78,7 +78,7 @@ def test_it_looks_ahead():
 
 
 def test_a_frame_without_a_mask_is_passed_on_the_way():
-    x = columns([*film([100, 110, 120]), None, None, *film([150, 160])], context=Context(1.5))
+    x = columns([*video([100, 110, 120]), None, None, *video([150, 160])], context=Context(1.5))
     assert (np.diff(x) >= 0).all()
     assert x[2] < x[3] < x[5]
 
@@ -106,7 +106,7 @@ def test_no_mask_at_all_takes_the_whole_picture():
 
 
 @st.composite
-def films(draw):
+def videos(draw):
     picture = Size(draw(st.integers(20, 200)), draw(st.integers(20, 200)))
     masks = []
     for _ in range(draw(st.integers(1, 9))):
@@ -117,10 +117,11 @@ def films(draw):
     return masks, picture, Context(draw(st.floats(1, 3)), draw(st.integers(0, 20))), target
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
-@given(films())
-def test_every_path(film_):
-    masks, picture, context, target = film_
+@given(videos())
+def test_every_path(video_):
+    masks, picture, context, target = video_
     plans = plan_path(masks, picture, context, target)
     if join(masks) is None:
         return
@@ -152,7 +153,7 @@ def cost(path: np.ndarray, wanted: np.ndarray) -> float:
 def test_no_other_path_is_smoother(seed):
     random = np.random.default_rng(seed)
     lefts = (200 + random.integers(-60, 60, 12)).tolist()
-    masks = film(lefts)
+    masks = video(lefts)
     x = columns(masks, context=Context(1.6, 5))
     length = plan_path(masks, PICTURE, Context(1.6, 5))[0].box.width
     kept = [Context(1.3, 2).around(mask, PICTURE) for mask in masks]
@@ -170,7 +171,7 @@ def test_no_other_path_is_smoother(seed):
         assert found <= cost(np.full(len(x), level), wanted) + 1e-6
 
 
-def test_a_film_is_cropped_along_its_path_and_stitched_back():
+def test_a_video_is_cropped_along_its_path_and_stitched_back():
     frames, height, width = 6, 60, 90
     image = torch.rand(frames, height, width, 3)
     mask = torch.zeros(frames, height, width)

@@ -4,12 +4,12 @@ Mutations seen to fail here: what is one repeated kept as many, or many as one; 
 picture, mask, plan, crop or weight for all; the edge for reflect; the scale of another picture's size left out, or its
 part rounded to pixels; float32 returned for float16; a mask averaged or interpolated where it shrinks, reduced where it
 grows, faded at the picture's border, a rounding below or above 1, or not cleared beyond the picture; sizes and numbers
-let through; another mask ignored, or its haze taken; a feather cut off by a crop's border, on any side; the window in
-the wrong place; pixels of weight 0 taken; NaN let in from either side, or counted for the last frame only; all of the
-blend pasted, or multiplied; alpha for color; a crop of another aspect; the original not copied; the returned crop
-written into; rows without a last one, columns likewise, boxes of what is 0.5 and more; a mask interpolated where it
-grows by less than twice; another mask of the whole picture squeezed into the crop; a mask's own values taken where the
-crop leaves its soft edge no room.
+let through; another mask ignored, or its near-zero values taken; a feather cut off by a crop's border, on any side; the
+window in the wrong place; pixels of weight 0 taken; NaN let in from either side, or counted for the last frame only;
+all of the blend pasted, or multiplied; alpha for color; a crop of another aspect; the original not copied; the returned
+crop written into; rows without a last one, columns likewise, boxes of what is 0.5 and more; a mask interpolated where
+it grows by less than twice; another mask of the whole picture squeezed into the crop; a mask's own values taken where
+the crop leaves its soft edge no room.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from inpaint.compositing import composite_mask
 from inpaint.core.errors import InpaintError
 from inpaint.core.geometry import Area, Box, Size, join
 from inpaint.crops.crop import crop, crop_like
-from inpaint.crops.plan import Context, Plan, plan_box
+from inpaint.crops.crop_plan import Context, Plan, plan_box
 from inpaint.crops.stitch import on_picture, stitch
 from inpaint.masks.boxes import mask_boxes
 
@@ -78,6 +78,7 @@ def scenes(draw):
     return image, mask, plan
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(scenes(), st.sampled_from(["reflect", "edge"]), FEATHERS)
 def test_there_and_back_at_one_scale_changes_nothing(scene, border, feather):
@@ -391,8 +392,8 @@ def test_another_mask_says_what_is_taken():
     painted[:, 20:40, 24:48] = 1
     back = stitch(record, torch.ones(1, 48, 48, 3), feather=0, mask=painted)
     assert torch.equal(back.image[0, ..., 0] >= 0.5, patch(40, 40, Box(14, 13, 6, 5))[0] > 0)
-    haze = stitch(record, torch.ones(1, 48, 48, 3), feather=4, mask=torch.full((1, 48, 48), 0.004))
-    assert torch.equal(haze.image, image)
+    near_zero = stitch(record, torch.ones(1, 48, 48, 3), feather=4, mask=torch.full((1, 48, 48), 0.004))
+    assert torch.equal(near_zero.image, image)
     # Over a box that overhangs, too.
     plan = plan_box(Box(0, 30, 40, 10), Size(40, 40), target=Size(24, 48))
     assert plan.padding.top == 40

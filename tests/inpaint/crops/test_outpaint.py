@@ -30,6 +30,7 @@ def new_area(height: int, width: int, sides: Sides) -> np.ndarray:
     return np.pad(np.zeros((height, width), bool), (sides[1::2], sides[::2]), constant_values=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.tuples(st.integers(1, 2), st.integers(1, 12), st.integers(1, 12), st.sampled_from([3, 4])),

@@ -22,7 +22,7 @@ from inpaint.compositing import composite_mask
 from inpaint.core.errors import InpaintError
 from inpaint.core.geometry import Area, Box, Size
 from inpaint.crops.crop import crop
-from inpaint.crops.plan import Context
+from inpaint.crops.crop_plan import Context
 from inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
 from inpaint.crops.stitch import stitch
 from inpaint.masks.boxes import mask_boxes
@@ -111,6 +111,7 @@ def scenes(draw):
     return image, mask, context, draw(st.sampled_from([None, Size(24, 24), Area.square(16)]))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(scenes(), st.sampled_from([0.0, 0.5, 3.0, 9.0]))
 def test_what_regions_promise(scene, feather):

@@ -1,11 +1,11 @@
 """Fills one by one: the nearest pixel by brute force, the blur against plain means, the noise against its model,
-OpenCV's against OpenCV in 8 bits, and the falloff against distances by brute force.
+OpenCV's against OpenCV in 8 bits, and fade_width against distances by brute force.
 
 Mutations seen to fail here: rows and columns of the nearest pixel swapped; another metric; a blur that trusts the hole,
 or sees the rim alone; noise of one strength, of independent colors, white, normed by the window, not joined to what is
 around it, the same in every frame; specks not clipped; patches of grain not kept apart, or one for all; no least ring;
 Telea in units of 8 bits; Navier-Stokes in much finer or coarser units, or Telea in its place; values rounded; the
-radius dropped; a window without room for it; the falloff outside or across the edge, twice as far, from a soft mask's
+radius dropped; a window without room for it; the fade outside or across the edge, twice as far, from a soft mask's
 values, or mixed with NaN.
 """
 
@@ -336,7 +336,7 @@ def test_a_larger_radius_looks_further(fill):
         fill(image, mask, -1)
 
 
-# ---- falloff -----------------------------------------------------------------------------------------------------
+# ---- fade_width --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pixels", [0.5, 1, 2.5, 6, 300])
@@ -352,7 +352,7 @@ def test_the_fill_fades_in_by_true_distance_inside_the_mask(pixels):
         torch.testing.assert_close(faded[index][inside], expected, rtol=0, atol=1e-5)
 
 
-def test_no_falloff_is_the_fill_and_no_border_of_the_picture_is_an_edge():
+def test_no_fade_width_is_the_fill_and_no_border_of_the_picture_is_an_edge():
     image, filled, mask = torch.zeros(1, 9, 9, 3), torch.ones(1, 9, 9, 3), torch.ones(1, 9, 9)
     assert fade_in(image, filled, mask, 0) is filled
     assert torch.equal(fade_in(image, filled, mask, 5), filled)
@@ -361,7 +361,7 @@ def test_no_falloff_is_the_fill_and_no_border_of_the_picture_is_an_edge():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
-def test_falloff_leaves_what_is_outside_and_takes_the_fill_where_the_picture_is_no_number(dtype):
+def test_a_fade_leaves_what_is_outside_and_takes_the_fill_where_the_picture_is_no_number(dtype):
     image, mask = torch.rand(1, 20, 20, 4).to(dtype), disc(20, 7)
     image[0, 10, 4] = torch.nan
     before = image.clone()
@@ -374,7 +374,7 @@ def test_falloff_leaves_what_is_outside_and_takes_the_fill_where_the_picture_is_
     torch.testing.assert_close(image, before, rtol=0, atol=0, equal_nan=True)
 
 
-def test_falloffs_that_are_none_are_refused():
+def test_fade_widths_that_are_none_are_refused():
     image, mask = torch.rand(1, 4, 4, 3), torch.ones(1, 4, 4)
     with pytest.raises(
         InpaintError, match=r"^fade_width: expected 0 or more, got -1\. Use 0 to fill the whole mask\.$"

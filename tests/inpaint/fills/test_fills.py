@@ -208,11 +208,11 @@ def test_each_frame_is_filled_as_it_would_be_alone(fill):
 
 @pytest.mark.parametrize("fill", FRAME_BY_FRAME)
 def test_tells_how_far_it_is_and_can_be_stopped(fill):
-    image, mask, messages = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
+    image, mask, progress = torch.rand(4, 9, 9, 3), torch.ones(4, 9, 9), []
     mask[1] = 0
     mask[:, 0, 0] = 0
-    fill(image, mask, progress=lambda *parts: messages.append(parts))
-    assert messages == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    fill(image, mask, progress=lambda *parts: progress.append(parts))
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
     def stop(done, total):
         if done == 2:
@@ -280,6 +280,7 @@ def test_the_border_of_the_picture_is_free():
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.tuples(st.integers(1, 2), st.integers(1, 24), st.integers(1, 24)),
@@ -355,8 +356,8 @@ def test_frames_do_not_see_each_other():
 def test_the_harmonic_fill_of_a_film_goes_on_in_parts(monkeypatch):
     image, mask = torch.rand(7, 20, 30, 3), torch.zeros(7, 20, 30)
     mask[:, 5:12, 8:20] = 1
-    whole, messages = fill_harmonic(image, mask), []
+    whole, progress = fill_harmonic(image, mask), []
     monkeypatch.setattr("inpaint.fills.surroundings.AT_ONCE", 3 * 20 * 30)
-    parts = fill_harmonic(image, mask, progress=lambda *done: messages.append(done))
+    parts = fill_harmonic(image, mask, progress=lambda *done: progress.append(done))
     torch.testing.assert_close(parts, whole, rtol=0, atol=2e-3)
-    assert messages == [(3, 7), (6, 7), (7, 7)]
+    assert progress == [(3, 7), (6, 7), (7, 7)]

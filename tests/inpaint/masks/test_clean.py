@@ -76,7 +76,7 @@ def test_feather_comes_last():
 
 
 @pytest.mark.parametrize(
-    ("mask", "steps", "messages", "cleaned"),
+    ("mask", "steps", "message", "cleaned"),
     [
         ("#.", {"invert": True}, "inverted (2 px)", ".#"),
         ("#+.", {"black": 0.5}, "stretched values from 0.5 to 1 (1 px)", "#.."),
@@ -108,17 +108,17 @@ def test_feather_comes_last():
         ("..++#", {"feather": 1}, "feathered over 1 px (2 px)", "..###"),
     ],
 )
-def test_each_step_alone_does_and_tells_what_it_is_for(mask, steps, messages, cleaned):
-    found, said = clean(drawn(mask), replace(NOTHING, **steps))
-    assert said == [messages]
+def test_each_step_alone_does_and_tells_what_it_is_for(mask, steps, message, cleaned):
+    found, messages = clean(drawn(mask), replace(NOTHING, **steps))
+    assert messages == [message]
     assert torch.equal(found, drawn(cleaned))
 
 
 def test_a_flicker_goes_before_the_threshold_and_is_told():
-    film = torch.zeros(7, 1, 2)
-    film[:, 0, 0] = 1
-    film[3] = 1 - film[3]
-    cleaned, messages = clean(film, replace(NOTHING, smooth_time=1, threshold=0.5))
+    video = torch.zeros(7, 1, 2)
+    video[:, 0, 0] = 1
+    video[3] = 1 - video[3]
+    cleaned, messages = clean(video, replace(NOTHING, smooth_time=1, threshold=0.5))
     assert cleaned[:, 0, 0].all()
     assert not cleaned[:, 0, 1].any()
     assert messages[0] == "averaged over 1 frames (14 px)"
@@ -149,10 +149,10 @@ def test_a_box_grows_round_corners():
 
 
 def test_the_steps_run_in_the_order_in_which_they_are_listed():
-    """Every step changes this film, so that each says so, and any two of them swapped would give another."""
-    film = 1 - masks.blur(torch.cat([scene(90, 120, seed) for seed in range(4)]), 1.5)
+    """Every step changes this video, so that each says so, and any two of them swapped would give another."""
+    video = 1 - masks.blur(torch.cat([scene(90, 120, seed) for seed in range(4)]), 1.5)
     cleaned, messages = clean(
-        film,
+        video,
         CleanUp(
             invert=True,
             black=0.1,
@@ -175,7 +175,7 @@ def test_the_steps_run_in_the_order_in_which_they_are_listed():
     verbs += ["removed strokes", "smoothed", "replaced the mask", "grew", "feathered"]
     assert len(messages) == len(verbs)
     assert all(sentence.startswith(verb) for sentence, verb in zip(messages, verbs, strict=True))
-    expected = masks.smooth_over_time(masks.levels(masks.invert(film), 0.1, 0.9, 1.5), 0.6)
+    expected = masks.smooth_over_time(masks.levels(masks.invert(video), 0.1, 0.9, 1.5), 0.6)
     expected = masks.fill_holes(masks.threshold(expected, 0.6), 100)
     expected = masks.keep_largest(masks.remove_specks(expected, 80), 2)
     expected = masks.smooth_outline(masks.open(masks.close(expected, 2), 3), 6)

@@ -69,7 +69,7 @@ class Matter:
 
     name: str
     mask: torch.Tensor
-    said: str
+    problem: str
     done: str
     mended: torch.Tensor
     how: dict = field(default_factory=dict)
@@ -182,7 +182,7 @@ MENDED = [
         {"cell": 16},
     ),
 ]
-SAID = [
+REPORTED = [
     Matter(
         "soft",
         block(10, 20, 20, 30, 0.4, on=DISC),
@@ -217,15 +217,15 @@ SAID = [
 
 
 def each(*matters: Matter):
-    return pytest.mark.parametrize("matter", matters, ids=lambda matter: matter.said[:40])
+    return pytest.mark.parametrize("matter", matters, ids=lambda matter: matter.problem[:40])
 
 
-@each(*READ, *MENDED, *SAID)
+@each(*READ, *MENDED, *REPORTED)
 def test_it_is_found_and_mended(matter):
     examined = examine(matter.mask, **matter.how)
     first = examined.findings[0]
-    assert (first.name, first.problem, first.repair) == (matter.name, matter.said, matter.done)
-    assert examined.report().startswith(f"{matter.said} {matter.done}".strip())
+    assert (first.name, first.problem, first.repair) == (matter.name, matter.problem, matter.done)
+    assert examined.report().startswith(f"{matter.problem} {matter.done}".strip())
     torch.testing.assert_close(examined.mask, matter.mended, rtol=0, atol=1e-6)
     assert mended_by(matter.mask, **matter.how) == ([matter.name] if matter.done else [])
 
@@ -233,8 +233,8 @@ def test_it_is_found_and_mended(matter):
 @each(*MENDED)
 def test_it_is_only_said_where_no_repair_is_asked_for(matter):
     examined = examine(matter.mask, **matter.how, repair=False)
-    said = [(finding.name, finding.problem, finding.repair) for finding in examined.findings]
-    assert (matter.name, matter.said, "") in said
+    problems = [(finding.name, finding.problem, finding.repair) for finding in examined.findings]
+    assert (matter.name, matter.problem, "") in problems
     assert torch.equal(examined.mask, matter.mask)
 
 
@@ -245,7 +245,7 @@ def test_what_is_no_mask_is_made_one_though_no_repair_is_asked_for(matter):
     assert torch.equal(examined.mask, matter.mended)
 
 
-@each(*READ, *MENDED, *SAID)
+@each(*READ, *MENDED, *REPORTED)
 def test_the_mask_that_was_given_stays_as_it_was(matter):
     given_mask = matter.mask.clone()
     examine(matter.mask, **matter.how)
@@ -345,8 +345,8 @@ def test_a_mask_of_another_size_is_stretched():
     )
     assert torch.equal(examine(small, picture(2), binary=True).mask, threshold(match_mask(small, 96, 128, 2), 0.5))
     assert torch.equal(examine(small, picture(2), repair=False).mask, small)
-    (said,) = [finding.problem for finding in examine(small, picture(1, 128, 96)).findings if finding.name == "size"]
-    assert said == "It is 64x48, the picture is 96x128. Their proportions differ: is it the mask of this picture?"
+    (problem,) = [finding.problem for finding in examine(small, picture(1, 128, 96)).findings if finding.name == "size"]
+    assert problem == "It is 64x48, the picture is 96x128. Their proportions differ: is it the mask of this picture?"
 
 
 @pytest.mark.parametrize(("width", "pointed_out"), [(101, False), (103, True), (97, True)])
@@ -392,7 +392,7 @@ def test_a_batch_is_examined_as_a_whole():
     assert torch.equal(examined.mask, torch.cat([DISC, DISC, DISC, 0 * DISC, 1 + 0 * DISC]))
 
 
-@each(*READ, *MENDED, *SAID)
+@each(*READ, *MENDED, *REPORTED)
 def test_dtype_is_kept_and_no_nan_comes_out(matter):
     for dtype in (torch.float16, torch.float64):
         given_mask = matter.mask.to(dtype) if matter.mask.is_floating_point() else matter.mask
@@ -414,10 +414,10 @@ def vanishes(mask: torch.Tensor, cell: int) -> bool:
 
 def vanished(mask: torch.Tensor, cell: int) -> int:
     """How many strokes the doctor says would vanish."""
-    said = " ".join(
+    text = " ".join(
         one.problem for one in examine(mask, repair=False, cell=cell).findings if one.name == "thin strokes"
     )
-    counted = re.search(r"(It|\d+)( of them)? would vanish", said)
+    counted = re.search(r"(It|\d+)( of them)? would vanish", text)
     return 0 if counted is None else 1 if counted[1] == "It" else int(counted[1])
 
 
@@ -433,6 +433,7 @@ def strokes(draw, cell: int):
     return ((along.abs() <= length / 2) & (across.abs() <= width / 2)).float()[None]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.data(), st.sampled_from([8, 16]))
 def test_the_strokes_said_to_vanish_are_those_that_a_resize_loses(data, cell):
@@ -443,12 +444,14 @@ def test_the_strokes_said_to_vanish_are_those_that_a_resize_loses(data, cell):
     assert not mended.any() or not vanishes(mended, cell)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(masks(soft=False), st.sampled_from([2, 3, 4, 5, 8]))
 def test_the_patches_said_to_vanish_are_those_that_a_resize_loses_at_any_size(mask, cell):
     assert vanished(mask, cell) == sum(vanishes(patch[None], cell) for patch in split(mask, limit=1000).masks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", [8, 16])
 def test_a_stroke_is_thin_below_a_cells_width_in_every_place(cell):
     for top in range(1, 2 * cell):
@@ -463,6 +466,7 @@ def test_a_stroke_is_thin_below_a_cells_width_in_every_place(cell):
 # A mask that was mended
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @example(5555, False, 1.5, {"cell": 16})
 @given(

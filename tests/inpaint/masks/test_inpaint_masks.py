@@ -98,6 +98,7 @@ def test_nothing_fades_where_the_object_runs_off_the_picture():
         assert bool((each[:, :, 6:10] == 1).all())
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     masks(),

@@ -159,24 +159,28 @@ def test_the_files_that_are_damaged_below_are_good(name):
 SIZES = st.none() | st.integers(0, 4_000) | NUMBERS
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(READERS["safetensors"][1]), SIZES)
 def test_damaged_safetensors(content, file_bytes):
     check(read_safetensors, content, file_bytes)
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(READERS["gguf"][1]), SIZES)
 def test_damaged_gguf(content, file_bytes):
     check(read_gguf, content, file_bytes)
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(CHECKPOINT), SIZES)
 def test_damaged_zip(content, file_bytes):
     check(read_pickle, content, file_bytes, shared=True)
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(PICKLED))
 def test_damaged_pickle_in_a_good_zip(pickled):
@@ -191,6 +195,7 @@ ENTRIES = st.fixed_dictionaries({"dtype": LEAVES, "shape": LEAVES, "data_offsets
 )
 
 
+@pytest.mark.slow
 @fuzzed
 @given(st.dictionaries(st.text(max_size=3), ENTRIES | LEAVES) | LEAVES, st.integers(0, 100), SIZES)
 def test_json_that_is_like_a_header(header, data, file_bytes):
@@ -222,6 +227,7 @@ INFOS = st.builds(
 )
 
 
+@pytest.mark.slow
 @fuzzed
 @given(st.lists(KEYS, max_size=3), st.lists(INFOS, max_size=3), NUMBERS | st.none(), st.integers(0, 300), SIZES)
 def test_random_gguf_entries(keys, infos, count, data, file_bytes):
@@ -253,6 +259,7 @@ PIECES += [b"(", b"t", b"Q", b"R", b"}", b"s", STORAGE, b"ctorch._utils\n_rebuil
 PIECES += [STORAGE + b"K\x00K\x02K\x03\x86K\x03K\x01\x86", b"}" + short("w")]
 
 
+@pytest.mark.slow
 @fuzzed
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40).map(b"".join))
 @example(b"}" + short("w") + PIECES[0] + b"(" + STORAGE + b"K\x00K\x02K\x03\x86K\x03K\x01\x86tRs")
@@ -369,6 +376,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_cost_little(name):
     reader, make = HOSTILE[name]

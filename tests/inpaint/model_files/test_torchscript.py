@@ -452,12 +452,14 @@ def test_what_is_damaged_below_is_good(place):
     assert check(place, rezipped(GOOD, {"data.pkl": PICKLED})) == ""
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(GOOD))
 def test_damaged_archives(place, content):
     check(place, content)
 
 
+@pytest.mark.slow
 @fuzzed
 @given(damage(PICKLED))
 def test_damaged_pickles_in_a_good_archive(place, pickled):
@@ -469,6 +471,7 @@ PIECES += [bytes([code]) for code in b"()}]Rbsueoatq\x81\x85\x86\x87Q\x94N\x88\x
 PIECES += [b"ctorch\nFloatStorage\n", b"cposix\nsystem\n", b"ctorch._utils\n_rebuild_tensor_v2\n"]
 
 
+@pytest.mark.slow
 @fuzzed
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=30).map(b"".join))
 @example(module(short("w"), tensor()))
@@ -476,6 +479,7 @@ def test_random_opcodes(place, opcodes):
     check(place, archive(opcodes))
 
 
+@pytest.mark.slow
 def test_many_names_for_one_module_do_not_take_long(tmp_path):
     """A module of 3,000 attributes that is named 3,000 times."""
     inner = module(*(short(f"a{number}") + b"N" for number in range(3000))) + b"q\x01"

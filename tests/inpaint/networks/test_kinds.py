@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from devtools.models.checkpoints.networks import lama, migan, write_lama, write_migan, write_network
-from devtools.models.checkpoints.weights import Maker, under
+from devtools.models.checkpoints.random_weights import Maker, under
 from inpaint.core.errors import InpaintError
 from inpaint.networks import Grid, Network, load_network
 
@@ -92,6 +92,7 @@ LAMA_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAMA_FILES)
 def test_lama_gives_what_spandrel_gives(tmp_path, lama_weights, by_spandrel, name):
     path = tmp_path / name
@@ -111,6 +112,7 @@ class Callback:
     pass
 
 
+@pytest.mark.slow
 def test_lama_in_float16_is_computed_in_float32(tmp_path, lama_weights, by_spandrel):
     halves = {f"model.{name}": weight.half() if weight.ndim else weight for name, weight in lama_weights.items()}
     network = load(write_network(tmp_path / "lama.safetensors", halves))
@@ -118,6 +120,7 @@ def test_lama_in_float16_is_computed_in_float32(tmp_path, lama_weights, by_spand
     assert torch.equal(ran(network, *given(64, height=40)).clamp(0, 1), by_spandrel)
 
 
+@pytest.mark.slow
 def test_what_lama_sees_in_the_hole_plays_no_part(tmp_path, lama_weights):
     network = load(write_network(tmp_path / "lama.pth", lama_weights))
     image, hole = given(64, batch=2)
@@ -126,6 +129,7 @@ def test_what_lama_sees_in_the_hole_plays_no_part(tmp_path, lama_weights):
     torch.testing.assert_close(made[:1], ran(network, image[:1], hole[:1]), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_lama_of_another_size_is_refused(tmp_path, lama_weights):
     fewer = {name: weight for name, weight in lama_weights.items() if not name.startswith("model.22.")}
     with pytest.raises(
@@ -137,6 +141,7 @@ def test_a_lama_of_another_size_is_refused(tmp_path, lama_weights):
         load(write_network(tmp_path / "lama.pth", wider))
 
 
+@pytest.mark.slow
 def test_the_written_file_is_laid_out_as_the_one_people_have(tmp_path):
     path = write_lama(tmp_path / "big-lama.pt")
     names = list(torch.jit.load(str(path)).state_dict())
@@ -223,6 +228,7 @@ def known_planes(image: Tensor, hole: Tensor) -> Tensor:
     return torch.cat([0.5 - hole, (image * 2 - 1) * (1 - hole)], dim=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [16, 64])
 def test_migan_as_it_was_traced(tmp_path, side):
     weights = migan(Maker(3, torch.float32), side, width=16)
@@ -329,6 +335,7 @@ def mat_file(tmp_path) -> Path:
     return write_network(tmp_path / "MAT.pth", Generator().state_dict())
 
 
+@pytest.mark.slow
 def test_mat_draws_the_same_at_every_run(mat_package, mat_file):
     network = load(mat_file)
     assert (network.label, network.grid, network.half) == ("MAT", Grid(512, 512, True), False)

@@ -101,6 +101,7 @@ def unlike(picture: np.ndarray, one: tuple[int, int], other: tuple[int, int], pa
     return (rest + pixels * shades) / (3 * pixels) + AWAY**2 * far
 
 
+@pytest.mark.slow
 def test_found_patches_are_about_as_near_as_the_nearest_of_all():
     """Patches of 2 x 2 pixels have fewer numbers than there are axes: distances are exact but for half precision."""
     rng = np.random.default_rng(0)
@@ -334,6 +335,7 @@ def test_known_pixels_that_are_not_finite_are_kept_and_play_no_part():
     assert torch.equal(fill_patchmatch(other, mask)[mask > 0], filled[mask > 0])
 
 
+@pytest.mark.slow
 def test_known_pixels_far_from_all_holes_play_no_part_unless_they_are_the_only_ones():
     image, mask = noise(1, 20, 600, 3), box((20, 600), 5, 10, 8, 8)
     far = image.clone()
@@ -438,10 +440,10 @@ def test_half_precision_gives_the_same_as_single():
 
 def test_progress_is_told_and_can_end_the_work():
     image, mask = noise(2, 60, 60, 3), disc(60, 15).expand(2, -1, -1)
-    messages = []
-    fill_patchmatch(image, mask, progress=lambda done, total: messages.append((done, total)))
-    assert {total for _, total in messages} == {200}
-    done = [done for done, _ in messages]
+    progress = []
+    fill_patchmatch(image, mask, progress=lambda done, total: progress.append((done, total)))
+    assert {total for _, total in progress} == {200}
+    done = [done for done, _ in progress]
     assert done == sorted(done)
     assert done[-1] == 200
     assert len(set(done)) > 20
@@ -466,10 +468,10 @@ def test_holes_far_apart_are_filled_as_if_each_were_alone():
     both = fill_patchmatch(image, near + far)
     assert torch.equal(both[near > 0], fill_patchmatch(image, near)[near > 0])
     assert torch.equal(both[far > 0], fill_patchmatch(image, far)[far > 0])
-    messages: list[tuple[int, int]] = []
-    fill_patchmatch(image, near + far, progress=lambda *parts: messages.append(parts))
-    assert messages == sorted(messages)
-    assert messages[-1] == (100, 100)
+    progress: list[tuple[int, int]] = []
+    fill_patchmatch(image, near + far, progress=lambda *parts: progress.append(parts))
+    assert progress == sorted(progress)
+    assert progress[-1] == (100, 100)
 
 
 @pytest.mark.parametrize("outlier", [20.0, -3e38, 3e38])

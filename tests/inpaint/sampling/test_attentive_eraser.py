@@ -1,7 +1,7 @@
 """Attentive Eraser by itself: the guided step, which places the mask covers, and attention that does not see them.
 
 Mutations seen to fail here: the predictions swapped, guidance off by one, equal predictions not their own sum; a step
-counted too early, too late, or missed by rounding; 0.5 not masked, or a haze of less; one full mask of several let
+counted too early, too late, or missed by rounding; 0.5 not masked, or less masked; one full mask of several let
 through; padding stretched, strokes between the pixels that are looked at, a place half covered taken for free; a window
 transposed; everything dropped where every place is masked; masked keys taken for zeros, left in, or the wrong ones
 dropped; queries scaled all over, outside the mask, or in place; pictures of a batch in another order.

@@ -13,8 +13,8 @@ from functools import partial
 import pytest
 import torch
 
-from benchmarks._shared.fillers import FILLERS, energy_distance, fill, flow_levels, karras_levels, repaint, score
-from benchmarks._shared.toys import TOYS, Line, spiral, waves
+from benchmarks.shared.fillers import FILLERS, energy_distance, fill, flow_levels, karras_levels, repaint, score
+from benchmarks.shared.toys import TOYS, Line, spiral, waves
 from inpaint.sampling.coherent import Level, coherent, draw, flow_level, next_sample, ratio_level
 
 LEVELS = {"flow": flow_levels, "karras": karras_levels}
@@ -132,14 +132,14 @@ def test_calls(full, calls):
 
 
 def test_steps_are_told():
-    messages, noise = [], _normals(_random())
+    steps, noise = [], _normals(_random())
     x, reference, keep = noise(), noise(), torch.tensor([1.0, 0, 0, 0.25, 1])
-    result = coherent(_squash, x, FLOW, reference, keep, noise, on_step=lambda *step: messages.append(step))
-    assert [i for i, _, _ in messages] == [0, 1, 2]
-    assert torch.equal(messages[0][1], x)
-    assert torch.equal(messages[-1][2], result)
-    expected = keep * reference + (1 - keep) * _squash(messages[1][1], 1)
-    torch.testing.assert_close(messages[1][2], expected)
+    result = coherent(_squash, x, FLOW, reference, keep, noise, on_step=lambda *step: steps.append(step))
+    assert [i for i, _, _ in steps] == [0, 1, 2]
+    assert torch.equal(steps[0][1], x)
+    assert torch.equal(steps[-1][2], result)
+    expected = keep * reference + (1 - keep) * _squash(steps[1][1], 1)
+    torch.testing.assert_close(steps[1][2], expected)
 
 
 def test_what_is_known_is_put_back_exactly():
@@ -242,6 +242,7 @@ def test_true_fills_of_a_line_are_those_of_the_precision_matrix():
     torch.testing.assert_close(inside @ mean, -precision[toy.hole][:, ~toy.hole] @ known[~toy.hole])
 
 
+@pytest.mark.slow
 def test_true_fills_of_clouds_are_pictures_that_have_what_is_known():
     toy, random = spiral(), _random()
     many = toy.pictures(400_000, random)
@@ -255,6 +256,7 @@ def test_true_fills_of_clouds_are_pictures_that_have_what_is_known():
         assert energy_distance(alike[:2000, None], fills) < 0.01
 
 
+@pytest.mark.slow
 def test_true_fills_score_nothing_and_others_do(toy):
     random = _random(1)
     known = toy.pictures(100, random)
@@ -285,6 +287,7 @@ def _fill(toy, name, calls, levels=flow_levels):
     return fill(toy, filler, levels(filler.steps(calls)), known, 60, seed=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", LEVELS)
 def test_replacement_is_biased_and_more_steps_do_not_cure_it(toy, levels):
     few, many = (_fill(toy, "replacement", calls, LEVELS[levels]) for calls in (20, 80))
@@ -293,6 +296,7 @@ def test_replacement_is_biased_and_more_steps_do_not_cure_it(toy, levels):
     assert few.distance > 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "levels", "left", "left_with_twice"),
     [
@@ -315,6 +319,7 @@ def test_coherent_fills_are_nearer_and_more_steps_bring_them_nearer(name, levels
     assert once.covariance < biased.covariance
 
 
+@pytest.mark.slow
 def test_coherent_fills_of_a_line_become_true():
     """Both ways, given the steps; full takes many more."""
     toy = Line()
@@ -327,6 +332,7 @@ def test_coherent_fills_of_a_line_become_true():
     assert full[2].distance < 0.35 * full[1].distance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["line", "waves"])
 def test_the_ways_in_order(name):
     """With 40 calls each: delayed before full and RePaint, which come before replacement."""
@@ -335,6 +341,7 @@ def test_the_ways_in_order(name):
     assert max(of["full"], of["RePaint"]) < 0.6 * of["replacement"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [False, True])
 def test_with_nothing_known_it_samples_the_models_pictures(full):
     toy, random = Line(), _random()
@@ -351,6 +358,7 @@ def test_with_nothing_known_it_samples_the_models_pictures(full):
     assert covariance.trace() / toy.size == pytest.approx(0.92, abs=0.06)  # 1, but for the size of the steps
 
 
+@pytest.mark.slow
 def test_repaint_asks_as_often_as_it_says_and_improves_with_it():
     toy, asked = Line(), []
     levels, random = flow_levels(10), _random()

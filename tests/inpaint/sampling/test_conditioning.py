@@ -34,7 +34,7 @@ def test_replace_masked():
 def test_prepared(images, masks):
     """Padded and never moved; no picture more than was given; each hidden by its own mask."""
     image = torch.rand(images, 13, 9, 4)
-    mask = 0.01 + 0.99 * torch.rand(masks, 13, 9)  # less would be haze
+    mask = 0.01 + 0.99 * torch.rand(masks, 13, 9)  # less would be near zero
     prepared = conditioning.prepare(image, mask, 8)
     assert prepared.pixels.shape == (images, 16, 16, 3)
     assert prepared.hidden.shape == (max(images, masks), 16, 16, 3)

@@ -21,6 +21,7 @@ def test_a_ramp_is_freed_from_its_high_end_on():
     assert steps == [[0, 0, 0, 0, 1], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [0, 1, 1, 1, 1]]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=20), st.integers(1, 100))
 def test_kept_if_and_only_if_one_minus_mask_is_more_than_i_of_n(values, steps):
     mask = torch.tensor(values) / 255

@@ -35,7 +35,7 @@ def _mask(height, width, *cells, batch=1):
 )
 def test_windows(mask, context, window):
     assert plan_window(mask, context) == window
-    assert plan_window(mask[:, :, None], context) == window  # a film
+    assert plan_window(mask[:, :, None], context) == window  # a video
 
 
 @given(st.integers(9, 90), st.integers(9, 90), st.integers(0, 40), st.data())

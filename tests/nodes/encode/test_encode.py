@@ -227,6 +227,7 @@ def test_noise_differs_from_picture_to_picture(run, general_model):
     assert not torch.equal(*samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["inpaint_model", "general_model"])
 def test_one_picture_for_many_prompts(request, run, fixture):
     """Sampled together, each prompt gives what it gives alone."""

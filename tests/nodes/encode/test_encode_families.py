@@ -4,7 +4,7 @@ The models are the host's own classes with true settings and no memory for their
 The VAEs are the host's VAE class around a network that averages blocks, so that its own code brings pictures to it.
 
 Mutations seen to fail here: every model that takes more channels than latents taken for an inpainting one; Fill told by
-its wide input alone; a Fill mask pooled; a ratio of 8 for all; films of a batch taken for one; a 4-D mask on a 5-D
+its wide input alone; a Fill mask pooled; a ratio of 8 for all; videos of a batch taken for one; a 4-D mask on a 5-D
 latent; VAEs compared by channels alone; the VAE's scale for empty latents.
 """
 
@@ -185,22 +185,22 @@ def _mask(batch=1):
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
-    latents, messages = FAMILIES[name]
+    latents, sentence = FAMILIES[name]
     vae = make_vae(latents)
     ran = encode(model, vae, _picture(batch), _mask(batch))
     positive, negative, latent = ran.outputs
     print(f"{name}: {ran.text.splitlines()[0]}")
-    assert ran.text.splitlines()[0] == messages
+    assert ran.text.splitlines()[0] == sentence
     assert ("noise level of a frame" in ran.text) == (name == "Wan 2.2 5B")
     height, width = -(-75 // latents.ratio), -(-109 // latents.ratio)
     frames = (1,) if latents.frames else ()
     assert latent["samples"].shape == (batch, latents.channels, *frames, height, width)
     assert latent["noise_mask"].shape == (batch, 1, *frames, height, width)
-    # A picture of a video VAE is a film of its own, which the host encodes one at a time.
+    # A picture of a video VAE is a video of its own, which the host encodes one at a time.
     assert len(vae.first_stage_model.calls) == (batch if latents.frames else 1)
     for entry in (positive[0][1], negative[0][1]):
-        if messages.endswith((CHANNELS, FILL)):
-            size = (8 * height, 8 * width) if messages.endswith(FILL) else (height, width)
+        if sentence.endswith((CHANNELS, FILL)):
+            size = (8 * height, 8 * width) if sentence.endswith(FILL) else (height, width)
             assert entry["concat_mask"].shape == (batch, 1, *size)
             assert entry["concat_mask"].unique().tolist() == [0, 1]
             assert entry["concat_latent_image"].shape == latent["samples"].shape
@@ -213,7 +213,8 @@ def test_the_mask_of_fill_is_the_painted_one_padded(encode, make_vae, make_model
     assert torch.equal(positive[0][1]["concat_mask"], F.pad(_mask(), (0, 3, 0, 5))[:, None])
 
 
-def test_films_of_a_batch_keep_their_own_masks(encode, make_vae, make_model):
+@pytest.mark.slow
+def test_videos_of_a_batch_keep_their_own_masks(encode, make_vae, make_model):
     latent = encode(make_model("Qwen-Image"), make_vae(WAN), _picture(2), _mask(2)).outputs[2]
     for index in range(2):
         alone = F.adaptive_max_pool2d(F.pad(_mask(2)[index : index + 1], (0, 3, 0, 5)), (10, 14))

@@ -163,6 +163,7 @@ def predicted(model):
 # ---- the weights -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weights_are_patched_and_given_back(apply, bare_sdxl, content):
     before = bits(bare_sdxl.model)
     ran = apply()
@@ -180,6 +181,7 @@ def test_weights_are_patched_and_given_back(apply, bare_sdxl, content):
     assert same_bits(bits(bare_sdxl.model), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_weights_in_half_precision(apply, build_sdxl, content, dtype):
     model = build_sdxl(dtype)
@@ -193,6 +195,7 @@ def test_weights_in_half_precision(apply, build_sdxl, content, dtype):
     assert same_bits(bits(model), before)
 
 
+@pytest.mark.slow
 def test_weights_that_are_brought_in_at_every_step(apply, bare_sdxl, content):
     """As on a card that is too small: the host changes a copy of each weight when its layer is used."""
     import comfy.ops
@@ -292,6 +295,7 @@ def feature_of(patch, vae, image, mask):
     return F.conv2d(F.pad(given, (1, 1, 1, 1), mode="replicate"), patch.head)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pictures", "latents"), [(1, 1), (1, 2), (2, 2), (2, 4)])
 def test_the_head_is_added_to_the_first_block_alone(apply, sample, bare_sdxl, head_alone, vae, pictures, latents):
     """With CFG: both conditionings of a latent get the feature of its picture."""
@@ -312,6 +316,7 @@ def test_the_head_is_added_to_the_first_block_alone(apply, sample, bare_sdxl, he
             torch.testing.assert_close(added[place] - plain[place], expected[place % pictures], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_is_hidden_plays_no_part_but_the_hole_does(apply, sample):
     image, other = picture(), picture()
     other[:, 16:41, 24:64] = torch.nan
@@ -325,6 +330,7 @@ def test_what_is_hidden_plays_no_part_but_the_hole_does(apply, sample):
     assert not torch.equal(sample(apply(mask=hole).outputs[0]), first), "one pixel of a cell"
 
 
+@pytest.mark.slow
 def test_the_model_that_is_given_stays_as_it_is(apply, sample, bare_sdxl, head_alone):
     before = sample(bare_sdxl.model)
     weights = bits(bare_sdxl.model)

@@ -1,8 +1,8 @@
 """Clean Mask, Fill Masked Area and Composite Masked on the host, with every odd input people connect.
 
 Mutations seen to fail here: mask inverted; mask not matched to the picture; alpha dropped; the preview left out; the
-composite fed the unfeathered mask; a fill's radius, seed, color or falloff dropped; its progress not told; a fill that
-cannot be cancelled.
+composite fed the unfeathered mask; a fill's radius, seed, color or fade_width dropped; its progress not told; a fill
+that cannot be cancelled.
 """
 
 import pytest
@@ -96,6 +96,7 @@ def test_fill_needs_no_more_than_its_first_inputs(host_nodes, run):
     assert torch.equal(filled, run("MendFillMasked", image=image, mask=mask).outputs[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "setting"),
     [
@@ -137,7 +138,7 @@ def test_a_source_is_for_patchmatch_alone(run, InpaintError):
 
 @pytest.mark.parametrize("method", ["harmonic", "blur", "patchmatch"])
 def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, method, monkeypatch):
-    host, messages = pack("host.progress").comfy, []
+    host, progress = pack("host.progress").comfy, []
 
     class Bar:
         """In the place of the host's own, which passes some steps by."""
@@ -146,30 +147,30 @@ def test_a_fill_tells_how_far_it_is_and_stops_where_it_is_cancelled(run, pack, m
             pass
 
         def update_absolute(self, value, total):
-            messages.append(value / total)
+            progress.append(value / total)
 
     monkeypatch.setattr(host.utils, "ProgressBar", Bar)
     four = {"image": torch.rand(4, 30, 30, 3), "mask": _disc(30, 30, 8)}
     run("MendFillMasked", **four, method="blur")
-    assert messages == [0.25, 0.5, 0.75, 1]
+    assert progress == [0.25, 0.5, 0.75, 1]
     host.model_management.interrupt_current_processing()
     try:
         with pytest.raises(host.model_management.InterruptProcessingException):
             run("MendFillMasked", **four, method=method)
     finally:
         host.model_management.interrupt_current_processing(False)
-    assert len(messages) == 4
+    assert len(progress) == 4
 
 
 @pytest.mark.parametrize(
-    ("setting", "messages"),
+    ("setting", "error"),
     [
         ({"method": "color", "color": "reddish"}, r"^color: expected #rrggbb"),
         ({"fade_width": -1.0}, r"^fade_width: expected 0 or more, got -1\.0\."),
     ],
 )
-def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, messages):
-    with pytest.raises(InpaintError, match=messages):
+def test_a_setting_that_a_fill_cannot_take_is_refused(run, InpaintError, setting, error):
+    with pytest.raises(InpaintError, match=error):
         run("MendFillMasked", image=torch.rand(1, 8, 8, 3), mask=torch.ones(1, 8, 8), **setting)
 
 

@@ -57,6 +57,7 @@ def test_big_lama_is_loaded_and_fills(run, lama):
     assert "Largest change outside: 0.\nLaMa: 1 hole filled in 1 crop.\nseam" in ran.text.replace("Seam", "seam")
 
 
+@pytest.mark.slow
 def test_it_gives_what_spandrel_gives(run, lama, base):
     from spandrel import ModelLoader
 
@@ -74,6 +75,7 @@ def test_it_gives_what_spandrel_gives(run, lama, base):
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_host_holds_it_and_counts_it(run, lama, pack, monkeypatch):
     import comfy.model_management as management
 
@@ -142,6 +144,7 @@ def test_what_the_host_left_behind_is_brought(run, network_file, monkeypatch):
     assert set(brought) == {(torch.device("cpu"),)}
 
 
+@pytest.mark.slow
 def test_half_where_host_and_network_have_it(run, network_file, monkeypatch):
     import comfy.model_management as management
 
@@ -205,22 +208,22 @@ def crowded(pack, monkeypatch):
     """Lets memory run out at crops of more pixels than this, whatever else is on the card; counts what was put off."""
     import comfy.model_management as management
 
-    messages: dict[str, Any] = {"most": 10**9, "unloaded": 0, "tried": []}
+    state: dict[str, Any] = {"most": 10**9, "unloaded": 0, "tried": []}
     load, unload = management.load_models_gpu, management.unload_all_models
 
     def full(models, memory_required, **settings):
-        messages["tried"].append(memory_required // 1500)
-        if messages["tried"][-1] > messages["most"]:
+        state["tried"].append(memory_required // 1500)
+        if state["tried"][-1] > state["most"]:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return load(models, memory_required=memory_required, **settings)
 
     def counted():
-        messages["unloaded"] += 1
+        state["unloaded"] += 1
         unload()
 
     monkeypatch.setattr(management, "load_models_gpu", full)
     monkeypatch.setattr(management, "unload_all_models", counted)
-    return messages
+    return state
 
 
 def test_a_crop_is_made_smaller_where_memory_runs_out(run, lama, crowded):

@@ -67,9 +67,9 @@ CLAIMS = {
 }
 
 
-@pytest.mark.parametrize(("name", "size", "card", "said"), CLAIMS.values(), ids=CLAIMS.keys())
-def test_what_is_said_of_known_models_on_known_cards(files, run, name, size, card, said):
-    assert said in strategy(run, model_name=name, width=size, height=size, gpu=card)
+@pytest.mark.parametrize(("name", "size", "card", "text"), CLAIMS.values(), ids=CLAIMS.keys())
+def test_what_is_said_of_known_models_on_known_cards(files, run, name, size, card, text):
+    assert text in strategy(run, model_name=name, width=size, height=size, gpu=card)
 
 
 def test_weights_of_flux_fill_and_its_other_files(files, run):
@@ -141,7 +141,7 @@ def test_it_is_never_served_from_the_cache(pack):
 def test_files_that_say_nothing(run, base, InpaintError):
     path = base / "models" / "checkpoints" / "old.ckpt"
     path.write_bytes(b"\x80\x02}q\x00.")
-    with pytest.raises(InpaintError, match=r"^old\.ckpt: an old PyTorch pickle, so nothing is known"):
+    with pytest.raises(InpaintError, match=r"^old\.ckpt: legacy PyTorch pickle: its contents are unknown"):
         run("MendEstimateVram", model_name="old.ckpt")
     path.unlink()
     with pytest.raises(InpaintError, match=r"^old\.ckpt: no such file in models/diffusion_models"):
@@ -150,8 +150,8 @@ def test_files_that_say_nothing(run, base, InpaintError):
 
 def test_parts_that_are_not_counted_are_said(files, run):
     alone = run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", gpu="RTX 4090 24 GB")
-    said = "No text encoder and no VAE in this file. Load them from separate files."
-    assert said in alone.text.splitlines()
+    text = "No text encoder and no VAE in this file. Load them from separate files."
+    assert text in alone.text.splitlines()
     whole = run("MendEstimateVram", model_name="sd15-fp16.safetensors", gpu="RTX 4090 24 GB")
     assert "in this file" not in whole.text
 
@@ -159,7 +159,7 @@ def test_parts_that_are_not_counted_are_said(files, run):
 def test_an_old_pickle_of_a_part(files, run, base, InpaintError):
     path = base / "models" / "vae" / "old.pt"
     torch.save({"decoder.w": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
-    with pytest.raises(InpaintError, match=r"^old\.pt: an old PyTorch pickle, so nothing is known"):
+    with pytest.raises(InpaintError, match=r"^old\.pt: legacy PyTorch pickle: its contents are unknown"):
         run("MendEstimateVram", model_name="flux-fill-fp8.safetensors", vae="old.pt")
     path.unlink()
 

@@ -80,6 +80,7 @@ def test_another_budget_reads_nothing(execute, reads, small_checkpoint):
     assert first() is not None
 
 
+@pytest.mark.slow
 def test_free_memory_frees_the_models(execute, executor, reads, small_checkpoint):
     model = execute(ckpt_name=small_checkpoint)
     executor.reset()  # what the host does when a user frees memory
@@ -89,6 +90,7 @@ def test_free_memory_frees_the_models(execute, executor, reads, small_checkpoint
     assert reads == [small_checkpoint] * 2
 
 
+@pytest.mark.slow
 def test_a_workflow_without_the_loader_frees_its_models(execute, small_checkpoint):
     model = execute(ckpt_name=small_checkpoint)
     other = execute(node_id="2", ckpt_name=small_checkpoint, precision="bf16")

@@ -68,6 +68,7 @@ def copy_of_checkpoint(base, small_checkpoint):
     (folder / "copy.safetensors").unlink()
 
 
+@pytest.mark.slow
 def test_another_budget_reads_nothing_again(run, reads, pack, small_checkpoint):
     first = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
     second = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=6.0)
@@ -80,6 +81,7 @@ def test_another_budget_reads_nothing_again(run, reads, pack, small_checkpoint):
     assert reads == [small_checkpoint] * 2
 
 
+@pytest.mark.slow
 def test_a_file_that_was_replaced_is_read_again(run, reads, base, copy_of_checkpoint):
     run("MendLoadCheckpoint", ckpt_name=copy_of_checkpoint)
     os.utime(base / "models" / "checkpoints" / copy_of_checkpoint, ns=(1, 1))
@@ -87,6 +89,7 @@ def test_a_file_that_was_replaced_is_read_again(run, reads, base, copy_of_checkp
     assert reads == [copy_of_checkpoint] * 2
 
 
+@pytest.mark.slow
 def test_the_last_model_goes_before_the_next_comes(
     run, reads, kept, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
 ):
@@ -113,6 +116,7 @@ def run_as(host_nodes):
     return run_as
 
 
+@pytest.mark.slow
 def test_two_loaders_of_a_workflow_read_once_each(run_as, reads, small_checkpoint, copy_of_checkpoint):
     both, names = {"1", "2"}, {"1": small_checkpoint, "2": copy_of_checkpoint}
     first = {own: run_as(own, both, ckpt_name=name)[0].model for own, name in names.items()}
@@ -123,6 +127,7 @@ def test_two_loaders_of_a_workflow_read_once_each(run_as, reads, small_checkpoin
     assert len(reads) == 2
 
 
+@pytest.mark.slow
 def test_a_loader_that_left_the_workflow_keeps_nothing(
     run_as, reads, kept, pack, small_checkpoint, copy_of_checkpoint, monkeypatch
 ):
@@ -139,7 +144,9 @@ def test_facts_are_facts(run, reads, pack, base, small_checkpoint):
     model, _, vae = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=8.0).outputs
     size = (base / "models" / "checkpoints" / small_checkpoint).stat().st_size
     label = "Stable Diffusion 1.5 inpainting (9-channel)"
-    expected = pack("inpaint.vram.plan").Facts(small_checkpoint, "sd15", label, size, "F32", "F32", "F32", 8 * 2**30)
+    expected = pack("inpaint.vram.memory_plan").Facts(
+        small_checkpoint, "sd15", label, size, "F32", "F32", "F32", 8 * 2**30
+    )
     assert pack("host").facts_of(model) == pack("host").facts_of(vae) == expected
     assert pack("host").facts_of(model.clone()) == expected, "patches keep them"
 
@@ -169,6 +176,7 @@ def as_on_a_card(pack, monkeypatch):
     monkeypatch.setattr(pack("host.memory"), "this_computer", lambda: here()._replace(offloads=True))
 
 
+@pytest.mark.slow
 def test_fp8_where_nothing_else_fits(run, reads, slight_rest, as_on_a_card, small_checkpoint):
     """A budget between the weights in fp32 and in fp8, with the 1.2 GiB that the host keeps free."""
     whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
@@ -251,6 +259,7 @@ def test_short_memory_is_told(run, reads, pack, small_checkpoint, monkeypatch):
     assert ran.text.endswith(" MiB of RAM, 1.0 MiB are available: loading will be slow.")
 
 
+@pytest.mark.slow
 def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpoint, split_files):
     whole = run("MendLoadCheckpoint", ckpt_name=small_checkpoint).outputs
     ran = run("MendLoadModel", **split_files)
@@ -327,7 +336,7 @@ def test_an_old_pickle_among_separate_files_is_loaded(run, reads, base, split_fi
     path = base / "models" / "vae" / "old.pt"
     torch.save(load_file(base / "models" / "vae" / split_files["vae_name"]), path, _use_new_zipfile_serialization=False)
     ran = run("MendLoadModel", **{**split_files, "vae_name": "old.pt"})
-    assert "old.pt: an old PyTorch pickle, so what it needs is not known before it is loaded." in ran.text
+    assert "old.pt: legacy PyTorch pickle: its contents are unknown until it is loaded." in ran.text
     assert "Fits" not in ran.text
     path.unlink()
 
@@ -344,12 +353,14 @@ def pickled(base, small_checkpoint):
     path.unlink()
 
 
+@pytest.mark.slow
 def test_a_pickle_with_a_single_entry(run, reads, pickled, small_checkpoint):
     texts = [run("MendLoadCheckpoint", ckpt_name=name).text for name in (pickled, small_checkpoint)]
     assert texts[0].splitlines()[1:5] == texts[1].splitlines()[1:5]
     assert texts[0].startswith("Stable Diffusion 1.5 inpainting (9-channel)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "refused"), [("2.5.1+cu121", True), ("1.13.0", True), ("2.6.0", False)])
 def test_pickles_are_not_read_by_an_old_pytorch(
     run, reads, InpaintError, pickled, small_checkpoint, monkeypatch, version, refused

@@ -34,7 +34,7 @@ def sample(run, pack, general_model):
     """Samples one step with a budget, in MiB: the text it gives, and MiB of the model that were on the card then."""
 
     def sample(budget):
-        facts = pack("inpaint.vram.plan").Facts(
+        facts = pack("inpaint.vram.memory_plan").Facts(
             "f", "sd15", "SD 1.5", 0, budget=None if budget is None else budget * MIB
         )
         model, _ = pack("host").with_facts(general_model.model, general_model.vae, facts)
@@ -55,8 +55,8 @@ def test_the_host_brings_over_what_the_budget_leaves(sample, as_a_card, general_
         text, loaded = sample(budget)
         assert loaded <= expected
         assert loaded == pytest.approx(expected, abs=35), "a layer more would be too much"
-        messages = f"{min(budget or 4096, 4096) / 1024:.2f} GiB are free."
-        assert messages in text
+        sentence = f"{min(budget or 4096, 4096) / 1024:.2f} GiB are free."
+        assert sentence in text
         assert (" of the model are offloaded and loaded at every step." in text) == (expected < whole)
         assert as_a_card.EXTRA_RESERVED_VRAM == 400 * MIB
 
@@ -79,7 +79,7 @@ def test_the_last_budget_counts_and_what_was_given_has_none(pack, general_model)
     from comfy.patcher_extension import WrappersMP
 
     budget = pack("host.models.budget")
-    Facts = pack("inpaint.vram.plan").Facts
+    Facts = pack("inpaint.vram.memory_plan").Facts
     model = general_model.model
     for limit in (1, 2):
         model, _ = pack("host").with_facts(model, general_model.vae, Facts("f", "sd15", "SD 1.5", 0, budget=limit))

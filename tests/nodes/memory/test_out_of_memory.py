@@ -131,7 +131,7 @@ def test_out_of_memory_to_the_end_is_one_error_in_words(chain, allocate, Inpaint
 
 
 @pytest.fixture
-def film(inpaint_model, run):
+def batch(inpaint_model, run):
     """Three pictures with a mask each, encoded for a model that is given both."""
     pictures = torch.rand(3, 64, 96, 3, generator=torch.Generator().manual_seed(0))
     masks = torch.zeros(3, 64, 96)
@@ -143,14 +143,15 @@ def film(inpaint_model, run):
     return {"positive": positive, "negative": negative, "latent": {**latent, "extra": "carried"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [None, [4, 0, 2]])
-def test_a_batch_is_sampled_in_halves(run, inpaint_model, allocate, film, numbers):
+def test_a_batch_is_sampled_in_halves(run, inpaint_model, allocate, batch, numbers):
     if numbers is not None:
-        film["latent"]["batch_index"] = numbers
+        batch["latent"]["batch_index"] = numbers
     settings = {"model": inpaint_model.model, "steps": 2, "seed": 3}
-    (whole,) = run("MendMaskedSampler", **film, **settings).outputs
+    (whole,) = run("MendMaskedSampler", **batch, **settings).outputs
     stand_in = allocate("sample", OOM["card"]())
-    ran = run("MendMaskedSampler", **film, **settings)
+    ran = run("MendMaskedSampler", **batch, **settings)
     (halved,) = ran.outputs
     assert [len(call["latent"]["samples"]) for call in stand_in.calls] == [3, 2, 1]
     # Of values around 8: how a batch of another size is rounded depends on the processor.
@@ -161,10 +162,10 @@ def test_a_batch_is_sampled_in_halves(run, inpaint_model, allocate, film, number
     assert "Memory ran out, so the batch was sampled in two halves." in ran.text
 
 
-def test_halves_that_run_out_too_are_one_error_in_words(run, inpaint_model, allocate, film, InpaintError):
+def test_halves_that_run_out_too_are_one_error_in_words(run, inpaint_model, allocate, batch, InpaintError):
     stand_in = allocate("sample", *(OOM["card"]() for _ in range(5)))
     with pytest.raises(InpaintError, match=r"sampling 12x8 latent cells, batch 3, even in halves, with no other model"):
-        run("MendMaskedSampler", model=inpaint_model.model, steps=1, **film)
+        run("MendMaskedSampler", model=inpaint_model.model, steps=1, **batch)
     assert len(stand_in.calls) == 2
 
 
@@ -215,6 +216,7 @@ def reserved(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tile", "less"), [(384, 0), (256, 1)], ids=["just fits", "a byte less"])
 @pytest.mark.parametrize("phase", ["encode", "decode"])
 def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, picture, reserved, phase, tile, less):
@@ -227,7 +229,7 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
     import comfy.model_management as management
 
     budget = each * 384 * 384 + vae.model_size() + int(management.extra_reserved_memory()) - less
-    facts = pack("inpaint.vram.plan").Facts("f", "sd15", "SD 1.5", 0, budget=budget)
+    facts = pack("inpaint.vram.memory_plan").Facts("f", "sd15", "SD 1.5", 0, budget=budget)
     model, limited = pack("host").with_facts(general_model.model, vae, facts)
     latent = {"samples": vae.encode(large)}
 
@@ -249,8 +251,9 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
     assert pack("host").facts_of(vae).budget is None, "the VAE that was given is left as it was"
 
 
+@pytest.mark.slow
 def test_the_sampler_says_what_it_needs(run, pack, general_model, picture):
-    facts = pack("inpaint.vram.plan").Facts("f", "sd15", "SD 1.5", 0, budget=2**30)
+    facts = pack("inpaint.vram.memory_plan").Facts("f", "sd15", "SD 1.5", 0, budget=2**30)
     model, vae = pack("host").with_facts(general_model.model, general_model.vae, facts)
     both = {"positive": general_model.positive, "negative": general_model.negative}
     latent = {"samples": vae.encode(picture)}

@@ -68,6 +68,7 @@ def test_the_vae_is_the_narrow_one(narrow, loaded):
     assert back.std() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("denoise", [1.0, 0.6], ids=["from nothing", "over a fill"])
 def test_it_is_judged_by_what_the_nodes_make_with_it(run, narrow, loaded, denoise):
     """demo/figures.md is of `demo.sampling`, which is to do what the workflow does."""
@@ -104,6 +105,7 @@ def test_it_is_small(base, loaded):
     assert stat.st_blocks * 512 < 100e6 < stat.st_size
 
 
+@pytest.mark.slow
 def test_the_hosts_own_nodes_paint_with_it(run, loaded):
     model, clip, vae = loaded
     sky = torch.linspace(0.35, 0.65, 128)[None, :, None, None] * torch.tensor([0.7, 0.85, 1.0]).expand(1, 128, 128, 3)

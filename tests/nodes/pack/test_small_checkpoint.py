@@ -70,7 +70,17 @@ FAMILIES = [
 ]
 
 
-@pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.name)
+# Those of the others are of 0.8 GB and more.
+QUICK = ("sd15-inpaint", "sd15")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(family, id=family.name, marks=[] if family.name in QUICK else pytest.mark.slow)
+        for family in FAMILIES
+    ],
+)
 def family(request) -> Family:
     return request.param
 
@@ -110,11 +120,11 @@ def test_every_weight_arrives(family, loaded, files):
     # The host sets the projection of a CLIP-L that has none to the identity.
     clip_l = "clip_l.transformer.text_projection.weight"
     odd = [
-        messages
-        for messages in loaded.messages
-        if any(word in messages.lower() for word in ("missing", "unexpected", "left"))
+        message
+        for message in loaded.messages
+        if any(word in message.lower() for word in ("missing", "unexpected", "left"))
     ]
-    assert [messages for messages in odd if clip_l not in messages] == []
+    assert [message for message in odd if clip_l not in message] == []
     network, vae = loaded.model.model.diffusion_model.state_dict(), loaded.vae.first_stage_model.state_dict()
     for path, prefix, part in ((files[0], family.prefixes[0], network), (files[2], family.prefixes[1], vae)):
         names = set()
@@ -145,12 +155,14 @@ def test_the_text_encoder_has_its_true_size(family, loaded, files):
         assert sum(math.prod(file.get_slice(name).get_shape()) for name in names) == family.text_parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sd2-inpaint", "sdxl-inpaint"])
 def test_holes_take_no_disk(name, small_files, base):
     stat = (base / "models" / "checkpoints" / small_files(name)).stat()
     assert stat.st_blocks * 512 < stat.st_size / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [write_sd15_inpaint, write_sd2_inpaint, write_sdxl, write_flux_fill])
 def test_the_seed_makes_the_file(write, tmp_path, monkeypatch):
     """With narrower models, for speed: the seed goes the same way."""
@@ -181,6 +193,7 @@ def predicted(model, latent, sigma, text, concat, rest):
     return (latent - denoised) / sigma
 
 
+@pytest.mark.slow
 def test_the_prediction_depends_on_everything(family, loaded, record_property):
     """On the noisy latent, the text, the mask and the masked picture, and what else there is, all along the way."""
     random = torch.Generator().manual_seed(0)

@@ -1,8 +1,9 @@
-"""What every family is compared by: our side run on the host, and the measures.
+"""Shared parts of the comparisons with diffusers: a run of our nodes, and the measures.
 
-Encode for Inpainting and Masked Sampler run on the host; diffusers' pipeline for the family runs on models of its own,
-built from a local configuration and filled with the same file's weights by diffusers' own key conversion. float32 on
-the CPU, weights representable in float16, prompt embeddings passed in, an autoencoder that does not sample, Euler.
+Our nodes, Encode for Inpainting and Masked Sampler, run on the host. The reference is diffusers' pipeline for the
+family. Its models are built from a local configuration. They get the weights of the same file by diffusers' own key
+conversion. Both run in float32 on the CPU with Euler. The weights are representable in float16. Prompt embeddings are
+passed in, and the autoencoder does not sample.
 """
 
 import sys
@@ -20,21 +21,23 @@ from safetensors import safe_open
 from torch import Tensor
 
 LATENT_TOLERANCE = 1e-4
-RESULT_TOLERANCE = 1e-3  # relative
+# Relative.
+RESULT_TOLERANCE = 1e-3
 STEPS = 8
 SEED = 20
-# diffusers and numpy 2
+# diffusers raises this warning with NumPy 2.
 QUIET = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Report = Callable[[str, float | str], float | str]
 
 
 def relative(ours: Tensor, theirs: Tensor) -> float:
+    """Return the norm of the difference, relative to the norm of `theirs`."""
     return float((ours - theirs).norm() / theirs.norm())
 
 
 def peak_memory() -> float:
-    """Most memory that this process has held, in GB, with the files it has mapped."""
+    """Return the peak memory of this process in GB, including mapped files."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / 1e9
     import resource
@@ -45,7 +48,7 @@ def peak_memory() -> float:
 
 @contextmanager
 def first_input_of(module: torch.nn.Module):
-    """A list that gets the inputs of each call of the module meanwhile; they are copies."""
+    """Collect copies of the first input of each call of the module in the `with` block."""
     seen: list[Tensor] = []
     hook = module.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
     try:
@@ -56,26 +59,27 @@ def first_input_of(module: torch.nn.Module):
 
 @dataclass(frozen=True)
 class Ours:
-    """A run of our nodes.
-
-    start: the sampler's first x. network_input: what the network's first layer got of the first picture batch.
-    given: what the host gave the network besides, of the prompt. sigmas: of the steps. result: in the model's scale.
-    """
+    """A run of our nodes."""
 
     start: Tensor
+    """The sampler's first x, [B, C, h, w]."""
     network_input: Tensor
+    """Input of the network's first layer at the first step: [B, C, h, w] of a UNet, [B, N, C] tokens of Flux."""
     given: dict[str, Any]
+    """Other inputs of the network, for the positive prompt."""
     sigmas: list[float]
+    """Sigma of each step."""
     result: Tensor
+    """The sampled latents, in the model's scale."""
 
     @property
     def concat(self) -> Tensor | None:
-        """Of a UNet, mask and masked picture; None where it has no such inputs."""
+        """The channels of mask and masked picture in a UNet's input; None if it has no such channels."""
         return self.network_input[:, 4:] if self.network_input.shape[1] > 4 else None
 
 
 def first_layer(model: Any) -> torch.nn.Module:
-    """The layer that sees the network's input as it is: the convolution of a UNet, Flux' layer for image tokens."""
+    """Return the layer that gets the network's raw input: a UNet's first convolution or Flux' image token layer."""
     network = model.model.diffusion_model
     return network.img_in if hasattr(network, "img_in") else network.input_blocks[0][0]
 
@@ -91,12 +95,13 @@ def run_ours(
     denoise: float = 1.0,
     steps: int = STEPS,
 ) -> Ours:
-    """Encode for Inpainting, then Masked Sampler.
+    """Run Encode for Inpainting, then Masked Sampler.
 
     Args:
         run: the fixture that runs nodes.
         loaded: model, VAE and conditioning.
-        picture: [B, H, W, 3]. mask: [B, H, W].
+        picture: [B, H, W, 3] in 0..1.
+        mask: [B, H, W] in 0..1; 1 = repaint.
     """
     calls = []
 
@@ -124,11 +129,11 @@ def run_ours(
 
 
 def assert_same_inputs(report: Report, ours: Tensor, theirs: Tensor, parts: Mapping[str, Tensor]) -> None:
-    """Hold the two networks' inputs against each other.
+    """Assert that both networks got equal inputs.
 
     Args:
-        ours, theirs: of any one shape.
-        parts: by name, which channels (of axis 1 of a picture, of the last axis of tokens).
+        ours, theirs: [B, C, h, w], or tokens [B, N, C]; both of the same shape.
+        parts: the channels to compare, by name. Indices of axis C.
     """
     assert ours.shape == theirs.shape
     axis = 1 if ours.ndim == 4 else 2
@@ -139,17 +144,17 @@ def assert_same_inputs(report: Report, ours: Tensor, theirs: Tensor, parts: Mapp
 
 
 def read(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a file whose names begin so, as they are stored."""
+    """Return the tensors of a safetensors file whose names start with `prefix`, in their stored dtype."""
     with safe_open(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
 
 
 def filled(make: Callable[[], Any], convert: Callable[[Any], dict[str, Tensor]]) -> Any:
-    """A network of diffusers with these weights in float32, without making others first."""
+    """Return a diffusers network with the converted weights in float32. It is built without initial weights."""
     with torch.device("meta"):
         network = make()
     weights = convert(network)
-    # One by one, so that the stored ones go as these come.
+    # Convert one by one, so that each stored tensor is freed before the next conversion.
     for name in list(weights):
         weights[name] = weights[name].float()
     network.load_state_dict(weights, assign=True)
@@ -157,12 +162,12 @@ def filled(make: Callable[[], Any], convert: Callable[[Any], dict[str, Tensor]])
 
 
 def tiny_vae(weights: Mapping[str, Tensor], channels: int = 4) -> AutoencoderTiny:
-    """weights: by their names in the checkpoint from `taesd_` on."""
+    """Return a TAESD with these weights. Their names start with `taesd_`; others are ignored."""
     tiny = {}
     for name, tensor in weights.items():
         if name.startswith("taesd_"):
             side, layer, rest = name.removeprefix("taesd_").split(".", 2)
-            # diffusers keeps TAESD's first decoder layer, a clamp without weights, outside its list of layers
+            # diffusers does not list TAESD's first decoder layer, a clamp without weights.
             tiny[f"{side}.layers.{int(layer) - (side == 'decoder')}.{rest}"] = tensor
     vae = AutoencoderTiny(latent_channels=channels)
     vae.load_state_dict(tiny)

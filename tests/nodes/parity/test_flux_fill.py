@@ -40,7 +40,7 @@ from tests.nodes.parity.common import (
     tiny_vae,
 )
 
-pytestmark = QUIET
+pytestmark = [QUIET, pytest.mark.slow]  # files of 1.3 GB
 
 GUIDANCE = 30.0
 # Of a token, each for 2x2 cells of the latent: 16 channels of it, 16 of the masked picture, 64 pixels of the mask.

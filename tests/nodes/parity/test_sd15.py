@@ -55,6 +55,7 @@ def general_pipeline(base, small_general_checkpoint):
 # ---- parity ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nine_channels(ours_nine_channels, inpaint_model, inpaint_pipeline, picture, mask, report):
     report("replaced", "no text encoder on diffusers' side: the host's embeddings are passed in")
     mine = ours_nine_channels
@@ -65,6 +66,7 @@ def test_nine_channels(ours_nine_channels, inpaint_model, inpaint_pipeline, pict
     report("peak memory, GB", peak_memory())
 
 
+@pytest.mark.slow
 def test_nine_channels_in_a_batch(ours, inpaint_model, inpaint_pipeline, picture, mask):
     pictures = torch.cat([picture, picture.flip(1)])
     masks = torch.cat([mask, mask.flip(2)])
@@ -76,6 +78,7 @@ def test_nine_channels_in_a_batch(ours, inpaint_model, inpaint_pipeline, picture
     assert relative(mine.result[:1], mine.result[1:]) > 100 * RESULT_TOLERANCE
 
 
+@pytest.mark.slow
 def test_sensitivity(ours_nine_channels, inpaint_model, inpaint_pipeline, wrong, report):
     """Parity means something only where a wrong mask or a wrong masked picture would be seen."""
     mine = ours_nine_channels
@@ -86,6 +89,7 @@ def test_sensitivity(ours_nine_channels, inpaint_model, inpaint_pipeline, wrong,
         assert report(f"{name}, relative", relative(mine.result, result)) > 100 * RESULT_TOLERANCE, name
 
 
+@pytest.mark.slow
 def test_four_channels_below_full_strength(ours, general_model, general_pipeline, picture, mask, report):
     """8 steps at denoise 0.8 are the last 8 of 10, on both sides."""
     mine = ours(general_model, picture, mask, noise_mask=True, denoise=0.8)
@@ -99,6 +103,7 @@ def test_four_channels_below_full_strength(ours, general_model, general_pipeline
 # ---- known differences, one by one -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_difference_the_starting_noise(ours_nine_channels, inpaint_model, inpaint_pipeline, picture, mask):
     """Host: noise * sqrt(1 + sigma^2) + latent. diffusers at strength 1: noise * sigma, without the picture."""
     mine = ours_nine_channels
@@ -112,6 +117,7 @@ def test_difference_the_starting_noise(ours_nine_channels, inpaint_model, inpain
     assert relative(mine.result, own.result) > RESULT_TOLERANCE
 
 
+@pytest.mark.slow
 def test_difference_nine_channels_with_a_noise_mask(ours, inpaint_model, inpaint_pipeline, picture, mask):
     """Host: latents outside a noise mask are held. diffusers' 9-channel path never puts them back."""
     mine = ours(inpaint_model, picture, mask, noise_mask=True, steps=2)
@@ -122,6 +128,7 @@ def test_difference_nine_channels_with_a_noise_mask(ours, inpaint_model, inpaint
     assert (reference.result[outside] - latent[outside]).abs().mean() > 0.1
 
 
+@pytest.mark.slow
 def test_difference_four_channels_at_full_strength(ours, general_model, general_pipeline, picture, mask):
     """diffusers begins with pure noise outside the mask too, the host with the noised picture."""
     mine = ours(general_model, picture, mask, noise_mask=True, steps=2)
@@ -136,6 +143,7 @@ def test_difference_four_channels_at_full_strength(ours, general_model, general_
     assert torch.allclose(mine.result[outside], latent[outside], atol=LATENT_TOLERANCE)
 
 
+@pytest.mark.slow
 def test_difference_thin_strokes(ours, inpaint_model, inpaint_pipeline, picture):
     """diffusers resizes the mask to nearest, one pixel of 64, so a stroke can vanish. Ours takes the maximum."""
     stroke = torch.zeros(1, 128, 192)
@@ -169,6 +177,7 @@ def test_difference_sigmas_between_steps(inpaint_model, host_nodes):
     assert (host[between] < scheduler.sigmas[between]).all()
 
 
+@pytest.mark.slow
 def test_difference_text_encoder_weights(base, small_checkpoint, inpaint_model, host_nodes):
     """The host rounds CLIP's weights to float16, even on the CPU, but computes in float32. So it equals a float32
     encoder where float16 holds the weights, and only there."""

@@ -27,7 +27,7 @@ from tests.nodes.parity.common import (
 )
 from tests.nodes.parity.unets import CFG, PARTS, pipeline, run_theirs
 
-pytestmark = QUIET
+pytestmark = [QUIET, pytest.mark.slow]  # a file of 2 GB
 
 
 @pytest.fixture(scope="module")

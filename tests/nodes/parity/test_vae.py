@@ -40,6 +40,7 @@ def test_small_vaes(host_nodes, family, picture):
     assert torch.allclose(host.decode(latent_format.process_out(latent)), decoded.movedim(1, -1), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [4, 16])
 def test_difference_posterior_mode(host_nodes, picture, channels):
     """A full KL autoencoder: the host takes the posterior's mode, diffusers' pipelines a sample of it. (Flux' has no

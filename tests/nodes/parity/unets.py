@@ -1,6 +1,6 @@
-"""diffusers' inpaint pipelines of the Stable Diffusion families, and a run of them.
+"""Build and run diffusers' inpaint pipelines of the Stable Diffusion families.
 
-The host's `simple` schedule is held against `timestep_spacing="trailing"` with a step count that divides 1000.
+`timestep_spacing="trailing"` matches the host's `simple` schedule for step counts that divide 1000.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ NONE_OF_SDXL = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
 
 
 def pipeline(path: Path, sdxl: bool = False) -> Any:
-    """diffusers' pipeline on the weights of a small checkpoint, without text encoders."""
+    """Return diffusers' pipeline with the weights of a small checkpoint, without text encoders."""
     weights = read(path, UNET)
     settings: dict[str, Any] = {"sample_size": 64, "in_channels": weights[f"{UNET}input_blocks.0.0.weight"].shape[1]}
     settings |= SDXL_UNET if sdxl else SD15_UNET
@@ -74,18 +74,20 @@ def pipeline(path: Path, sdxl: bool = False) -> Any:
 
 @dataclass(frozen=True)
 class Theirs:
-    """A run of diffusers.
-
-    first_input: of the UNet, [B, C, h, w]. mask, masked_latents: as the pipeline made them. vector: of SDXL, what the
-    layer for picture size and pooled text got for the prompt, [B, 2816]. calls: of the UNet. result: in its scale.
-    """
+    """A run of diffusers."""
 
     first_input: Tensor
+    """The UNet's input at the first step, [B, C, h, w]."""
     mask: Tensor
+    """The pipeline's mask at latent size, [B, 1, h, w]."""
     masked_latents: Tensor
+    """The pipeline's latents of the masked picture, [B, 4, h, w]."""
     vector: Tensor | None
+    """Input of SDXL's layer for picture size and pooled text, for the prompt, [B, 2816]. None for other families."""
     calls: int
+    """Number of UNet calls."""
     result: Tensor
+    """The sampled latents, in the model's scale."""
 
 
 def run_theirs(
@@ -98,13 +100,15 @@ def run_theirs(
     noise: int | None = None,
     **options: Any,
 ) -> Theirs:
-    """
+    """Run a pipeline of diffusers.
+
     Args:
-        loaded: its conditioning is taken.
-        picture: [B, H, W, 3]. mask: [B, H, W].
-        start: the x to begin with, [B, 4, h, w].
-        noise: the seed of the pipeline's own noise, where it is not given a start.
-        options: of the pipeline.
+        loaded: the model whose conditioning is used.
+        picture: [B, H, W, 3] in 0..1.
+        mask: [B, H, W] in 0..1; 1 = repaint.
+        start: the first x, [B, 4, h, w]. None: the pipeline makes its own noise.
+        noise: seed of the pipeline's own noise.
+        options: further arguments of the pipeline.
     """
     batch = len(picture)
     inputs: list[Tensor] = []

@@ -60,6 +60,7 @@ def test_it_is_run_and_leaves_what_is_outside(sample, sampler_name, calls, denoi
     assert (result - sample(sampler_name, seed=4, denoise=denoise)[0])[~outside].abs().mean() > 0.01
 
 
+@pytest.mark.slow
 def test_it_is_the_node_for_custom_sampling(run, host_nodes, general_model, sample):
     from comfy_extras import nodes_custom_sampler as nodes
 
@@ -72,6 +73,7 @@ def test_it_is_the_node_for_custom_sampling(run, host_nodes, general_model, samp
     assert torch.allclose(ran.result[0]["samples"][inside], sample("coherent")[0][inside], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_in_a_window(sample):
     """A mask in a corner of a larger latent: the window is sampled alone, and coherently."""
     random = torch.Generator().manual_seed(1)

@@ -19,8 +19,8 @@ from itertools import combinations
 import pytest
 import torch
 
-from benchmarks._shared.fillers import replacement, score
-from benchmarks._shared.toys import Line
+from benchmarks.shared.fillers import replacement, score
+from benchmarks.shared.toys import Line
 from inpaint.sampling.coherent import coherent, flow_level, noise_in, ratio_level
 
 LINE = Line()
@@ -115,11 +115,11 @@ def sample(run):
         inputs = {"noise": noise, "guider": guider, "sampler": sampler, "sigmas": sigmas, "latent_image": latent}
         asked = []
 
-        def messages(apply, given):
+        def record(apply, given):
             asked.append(given["timestep"][0].item())
             return apply(given["input"], given["timestep"], **given["c"])
 
-        guider.model_options = {**guider.model_options, "model_function_wrapper": messages}
+        guider.model_options = {**guider.model_options, "model_function_wrapper": record}
         outputs = run("SamplerCustomAdvanced", **inputs).outputs
         result, picture = (model.model.process_latent_in(output["samples"]) for output in outputs)
         return Sampled(result, picture, asked)
@@ -287,21 +287,21 @@ def test_nothing_is_left_behind(sample, model, latent):
 def test_steps_are_told_once_each_in_the_hosts_scale(run, pack, model, latent):
     import comfy.sample
 
-    messages = []
+    steps = []
     sampler, sigmas = pack("host").coherent_sampler(full=True), _sigmas(run, model)
     samples, noise = latent["samples"], torch.randn(latent["samples"].shape)
     comfy.sample.sample_custom(
         *(model, noise, 1.0, sampler, sigmas, EMPTY, EMPTY, samples),
         noise_mask=latent["noise_mask"],
-        callback=lambda step, picture, x, total: messages.append((step, picture, x, total)),
+        callback=lambda step, picture, x, total: steps.append((step, picture, x, total)),
         disable_pbar=True,
         seed=1,
     )
-    assert [(step, total) for step, _, _, total in messages] == [(i, 10) for i in range(10)]
+    assert [(step, total) for step, _, _, total in steps] == [(i, 10) for i in range(10)]
     sampling = model.model.model_sampling
     first = sampling.noise_scaling(sigmas[0], noise.clone(), model.model.process_latent_in(samples), True)
-    torch.testing.assert_close(messages[0][2], first, rtol=0, atol=1e-3)
-    for _, picture, _, _ in messages:
+    torch.testing.assert_close(steps[0][2], first, rtol=0, atol=1e-3)
+    for _, picture, _, _ in steps:
         torch.testing.assert_close(picture[..., ~HOLE], LINES.float()[..., ~HOLE].expand_as(picture[..., ~HOLE]))
 
 

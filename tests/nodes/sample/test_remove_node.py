@@ -5,7 +5,7 @@ Mutations seen to fail here: cross-attention or the encoder redirected; a block 
 attention, left out; the two predictions swapped or the plain one redirected too; the negative predicted, or of any
 effect with another cfg; queries scaled in every step, or in one too many; the given model patched; patched twice; the
 window ignored, one window's places taken for another's, or the whole taken to be the window; rows and columns swapped;
-one latent for two masks; an area, tiles or merged places let through; films; a level without self-attention taken for
+one latent for two masks; an area, tiles or merged places let through; videos; a level without self-attention taken for
 one with it; an empty mask patched; a mask read as it comes.
 """
 
@@ -232,6 +232,7 @@ def test_its_settings(deep, removing, sample, expected, settings):
     close(sample(removing(deep, block(), **settings)), expected(deep, block(), **settings))
 
 
+@pytest.mark.slow
 def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, sample, pack, monkeypatch):
     eraser, scales = pack("inpaint.sampling.attentive_eraser"), []
 
@@ -253,6 +254,7 @@ def test_queries_are_scaled_in_no_step(deep, removing, sample, expected):
     close(sample(removing(deep, block(), query_steps=0.0)), expected(deep, block(), query_scale=1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cfg", [1.0, 7.0, 0.0])
 def test_two_calls_with_the_positive_prompt_whatever_the_cfg(deep, removing, sample, bare_sdxl, cfg):
     removes = removing(deep, block())
@@ -265,6 +267,7 @@ def test_two_calls_with_the_positive_prompt_whatever_the_cfg(deep, removing, sam
     assert not torch.allclose(result, sample(removes, (other, bare_sdxl.negative), steps=2, cfg=cfg), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "least"), [(torch.float16, 0.98), (torch.bfloat16, 0.7)])
 def test_weights_in_half_precision(build_deep, deep, removing, sample, dtype, least):
     """What redirecting changes points where it does in float32, and not where another mask's does. It is nine times the
@@ -331,6 +334,7 @@ def test_a_batch_with_two_masks_is_each_alone(deep, removing, sample, expected):
         torch.testing.assert_close(both[index : index + 1], alone, rtol=0, atol=2e-5 * float(both.abs().max()))
 
 
+@pytest.mark.slow
 def test_masks_repeat_with_the_pictures(deep, removing, sample, expected):
     masks = two_masks()
     close(sample(removing(deep, masks), batch=4), expected(deep, masks, batch=4))
@@ -366,6 +370,7 @@ def test_other_numbers_of_latents_are_refused(deep, removing, sample, InpaintErr
 # ---- masks -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_empty_mask_changes_nothing(deep, run, sample):
     for mask in (torch.zeros(1, 64, 64), torch.full((2, *SIZE), 0.49), torch.full(SIZE, torch.nan)):
         ran = run("MendRemoveObject", model=deep, mask=mask)
@@ -392,6 +397,7 @@ def test_a_mask_with_a_pixel_in_every_cell_is_refused(deep, removing, sample, In
         sample(removing(deep, mask))
 
 
+@pytest.mark.slow
 def test_every_form_of_a_mask(deep, run, sample):
     mask = block()
     first = run("MendRemoveObject", model=deep, mask=mask)
@@ -432,6 +438,7 @@ def test_a_window_of_the_latent(deep, removing, sample, pack):
     assert not torch.allclose(result, sample(removing(deep, mask), batch=2), atol=0.1)
 
 
+@pytest.mark.slow
 def test_windows_after_each_other(deep, removing, sample, pack):
     Box, mask = pack("inpaint.core.geometry").Box, block(size=(128, 160))
     removes = removing(deep, mask)
@@ -454,6 +461,7 @@ def test_a_window_that_is_all_masked_is_refused(deep, removing, sample, pack, In
 # ---- with other nodes --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_with_encode_and_the_masked_sampler(general_model, removing, run):
     image = torch.rand(1, 61, 83, 3, generator=torch.Generator().manual_seed(0))
     mask = block(size=(61, 83))
@@ -469,6 +477,7 @@ def test_with_encode_and_the_masked_sampler(general_model, removing, run):
     assert not torch.allclose(result["samples"][~kept], plain["samples"][~kept], atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guider", ["BasicGuider", "CFGGuider"])
 def test_with_custom_sampling(deep, removing, other_node, sample, bare_sdxl, guider):
     removes, latent = removing(deep, block()), {"samples": torch.zeros(1, 4, 8, 12)}
@@ -486,6 +495,7 @@ def test_with_custom_sampling(deep, removing, other_node, sample, bare_sdxl, gui
     assert torch.equal(result, sample(removes, steps=5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m_sde", "euler_ancestral_cfg_pp", "uni_pc", "lcm"])
 def test_with_other_samplers(deep, removing, sample, sampler):
     """CFG++ goes by the negative prediction, which here is the guided one too."""
@@ -504,6 +514,7 @@ def test_with_perturbed_attention(deep, removing, other_node, sample):
     assert not torch.allclose(result, sample(removes), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_given_model_is_left_as_it_is(deep, removing, sample):
     options = deep.model_options
     before = (dict(options), dict(options["transformer_options"]), sample(deep, steps=2, cfg=5.0))
@@ -525,7 +536,7 @@ def test_models_without_a_decoder(removing, InpaintError, name, kind):
         removing(make_patcher(name), block())
 
 
-def test_a_model_of_films(removing, host_nodes, InpaintError):
+def test_a_model_of_videos(removing, host_nodes, InpaintError):
     import comfy.model_patcher
     import comfy.supported_models
 
@@ -556,6 +567,7 @@ def test_areas_of_the_conditioning_are_refused(deep, removing, run, sample, bare
         sample(removing(deep, block()), (positive, bare_sdxl.negative))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "name", "settings"),
     [

@@ -125,6 +125,7 @@ def _ksampler(run, loaded, latent, model=None, node="KSampler", **settings):
     ]
 
 
+@pytest.mark.slow
 def test_the_leak_in_a_sampled_latent(run, host, soft, theirs, general_model):
     """The host's node changes what is outside the mask; ours does not, with a sampler of the host either."""
     latent = _latent()
@@ -146,6 +147,7 @@ def test_no_sampler_changes_what_is_outside(run, general_model, sampler_name):
     assert (sampled - latent["samples"])[~outside].abs().mean() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m"])
 @pytest.mark.parametrize("denoise", [1.0, 0.5])
 def test_without_a_mask_it_is_the_hosts_ksampler(run, general_model, sampler_name, denoise):
@@ -157,6 +159,7 @@ def test_without_a_mask_it_is_the_hosts_ksampler(run, general_model, sampler_nam
     assert torch.equal(ours, hosts)
 
 
+@pytest.mark.slow
 def test_a_hard_mask_is_sampled_as_by_the_host(run, general_model):
     """Where it is not exactly 0, and of one row of cells, so that nothing is resized."""
     latent = _latent()
@@ -166,6 +169,7 @@ def test_a_hard_mask_is_sampled_as_by_the_host(run, general_model):
     assert torch.equal(ours[inside], hosts[inside])
 
 
+@pytest.mark.slow
 def test_blend_is_the_hosts_reading(run, general_model):
     latent = _latent()
     inside = (latent["noise_mask"] > 0).expand(-1, 4, -1, -1)
@@ -177,6 +181,7 @@ def test_blend_is_the_hosts_reading(run, general_model):
     assert not torch.equal(scheduled[inside], hosts[inside])
 
 
+@pytest.mark.slow
 def test_a_model_with_its_own_reading_keeps_it(run, theirs, general_model):
     latent = _latent()
     inside = (latent["noise_mask"] > 0).expand(-1, 4, -1, -1)
@@ -203,6 +208,7 @@ def test_left_over_noise_is_left_outside_too(run, host, general_model):
     assert torch.equal(whole["samples"][outside], latent["samples"][outside])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("denoise", [1.0, 0.5])
 def test_a_flow_model_and_a_batch(run, host_nodes, general_model, denoise):
     from comfy_extras.nodes_model_advanced import ModelSamplingSD3

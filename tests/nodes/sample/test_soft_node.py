@@ -66,6 +66,7 @@ def test_a1111_mixes_what_the_model_makes_of_every_step(run, custom, general_mod
     assert (patched.model.process_latent_out(made[-1]) - last)[0, :, soft].abs().mean() > 0.05
 
 
+@pytest.mark.slow
 def test_a_full_mask_is_plain_sampling_for_both(run, custom, general_model):
     latent = {**_latent(), "noise_mask": torch.ones(1, 1, 8, 12)}
     plain, _, _ = custom(general_model, general_model.model, {"samples": latent["samples"]})
@@ -74,6 +75,7 @@ def test_a_full_mask_is_plain_sampling_for_both(run, custom, general_model):
         assert torch.allclose(custom(general_model, model, latent)[0], plain, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_without_a_mask_nothing_is_changed(run, custom, general_model):
     latent = {"samples": _latent()["samples"]}
     plain, _, _ = custom(general_model, general_model.model, latent)
@@ -82,6 +84,7 @@ def test_without_a_mask_nothing_is_changed(run, custom, general_model):
         assert torch.equal(custom(general_model, model, latent)[0], plain)
 
 
+@pytest.mark.slow
 def test_the_last_patch_holds(run, custom, general_model):
     latent, model = _latent(), general_model.model
     once, _ = run("MendSoftInpaint", model=model).outputs
@@ -92,6 +95,7 @@ def test_the_last_patch_holds(run, custom, general_model):
     assert not torch.equal(wanted, blended)
 
 
+@pytest.mark.slow
 def test_the_hosts_own_node_after_ours_holds(run, custom, host_nodes, general_model):
     from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 

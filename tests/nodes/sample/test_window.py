@@ -137,13 +137,13 @@ def test_prompt_areas(run, general_model, area, expected):
 
 
 def test_sdxl_is_told_the_pictures_size(run, bare_sdxl, monkeypatch):
-    base, messages = bare_sdxl.model.model, []
+    base, sizes = bare_sdxl.model.model, []
     plain = base.encode_adm
     monkeypatch.setattr(
-        base, "encode_adm", lambda **given: messages.append((given["width"], given["height"])) or plain(**given)
+        base, "encode_adm", lambda **given: sizes.append((given["width"], given["height"])) or plain(**given)
     )
     _both(run, bare_sdxl.model, bare_sdxl.positive, bare_sdxl.negative, _latent())
-    assert set(messages) == {(8 * WIDTH, 8 * HEIGHT)}
+    assert set(sizes) == {(8 * WIDTH, 8 * HEIGHT)}
 
 
 class Hint(torch.nn.Module):
@@ -183,8 +183,8 @@ def test_control_pictures(run, general_model, size):
 
 def test_the_fooocus_feature(pack):
     patch = pack("host.sampling.fooocus").HeadFeature(torch.rand(1, 320, HEIGHT, WIDTH))
-    messages = {"block": ("input", 0), pack("host.sampling.window").KEY: (WINDOW, (HEIGHT, WIDTH))}
-    added = patch(torch.zeros(1, 320, 24, 32), messages)
+    options = {"block": ("input", 0), pack("host.sampling.window").KEY: (WINDOW, (HEIGHT, WIDTH))}
+    added = patch(torch.zeros(1, 320, 24, 32), options)
     assert torch.equal(added, _cut(patch.feature))
 
 
@@ -204,6 +204,7 @@ def test_it_is_put_back_in_its_place(run, general_model, batch):
     assert (result - latent["samples"])[inside].abs().mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_network_sees_the_window_alone(run, general_model):
     """The true network: equal to sampling the cut-out latent with the cut-out noise."""
     latent = _latent()

@@ -1,4 +1,4 @@
-"""Masks for tests: drawn by hand, or made up."""
+"""Masks for tests: drawn by hand or generated."""
 
 import numpy as np
 import torch
@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 
 def drawn(rows: str) -> torch.Tensor:
-    """A mask [1, H, W] from its picture: # is 1, + is 0.5, . is 0."""
+    """Return a mask [1, H, W] from rows of characters: # is 1, + is 0.5, . is 0."""
     return torch.tensor([[[{"#": 1.0, "+": 0.5, ".": 0.0}[cell] for cell in row] for row in rows.split()]])
 
 
 @st.composite
 def masks(draw, soft: bool | None = None):
-    """[B, H, W] in 0..1: hard or on grey levels, sparse, dense, empty or full; any pixel alike, or one patch."""
+    """Random masks [B, H, W] in 0..1, hard or quantised; scattered pixels, or confined to one corner."""
     shape = draw(st.tuples(st.integers(1, 2), st.integers(1, 16), st.integers(1, 16)))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     density = draw(st.sampled_from([0.0, 0.05, 0.3, 0.6, 0.95, 1.0]))
     mask = (random.random(shape) < density).astype(np.float32)
     if draw(st.booleans()) if soft is None else soft:
-        # Eighths are exact in every precision; 255ths are what pictures of 8 bit give.
+        # Eighths are exact in every dtype. 8-bit pictures have 255ths.
         steps = draw(st.sampled_from([8, 255]))
         mask *= (random.integers(0, steps + 1, shape) / steps).astype(np.float32)
     if draw(st.booleans()):
@@ -28,7 +28,7 @@ def masks(draw, soft: bool | None = None):
 
 
 def scene(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    """A mask [1, H, W] of 0 and 1 as a person makes them: blobs, some with holes, strokes and specks."""
+    """Return a mask [1, H, W] of 0 and 1 as a user draws it: blobs, some with holes, strokes and specks."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     mask = np.zeros((height, width), bool)

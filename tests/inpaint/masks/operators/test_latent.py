@@ -45,9 +45,9 @@ def test_zero_stays_zero_and_any_size_is_pooled():
 
 def test_frames():
     masks = torch.rand(3, 16, 16)
-    film = pool(masks, (1, 16, 3, 2, 2))
-    assert film.shape == (1, 1, 3, 2, 2)
-    assert torch.equal(film[0, 0], pool(masks, (3, 4, 2, 2))[:, 0])
+    video = pool(masks, (1, 16, 3, 2, 2))
+    assert video.shape == (1, 1, 3, 2, 2)
+    assert torch.equal(video[0, 0], pool(masks, (3, 4, 2, 2))[:, 0])
     batch = pool(masks, (3, 16, 1, 2, 2))
     assert batch.shape == (3, 1, 1, 2, 2)
     assert torch.equal(batch[:, :, 0], pool(masks, (3, 4, 2, 2)))
@@ -61,17 +61,17 @@ def test_frames():
 
 @pytest.mark.parametrize("take", ["max", "area"])
 @pytest.mark.parametrize("ratio", [4, 8])
-def test_frames_of_a_film_are_taken_together_as_video_vaes_do(take, ratio):
-    film = torch.rand(1 + 3 * ratio, 16, 24)
-    each = pool(film, (len(film), 16, 2, 3), take)
-    pooled = pool(film, (1, 16, 4, 2, 3), take)
+def test_frames_of_a_video_are_taken_together_as_video_vaes_do(take, ratio):
+    video = torch.rand(1 + 3 * ratio, 16, 24)
+    each = pool(video, (len(video), 16, 2, 3), take)
+    pooled = pool(video, (1, 16, 4, 2, 3), take)
     assert pooled.shape == (1, 1, 4, 2, 3)
     assert torch.equal(pooled[0, 0, 0], each[0, 0])
     for number in range(3):
         group = each[1 + number * ratio : 1 + (number + 1) * ratio, 0]
         torch.testing.assert_close(pooled[0, 0, 1 + number], group.amax(dim=0) if take == "max" else group.mean(dim=0))
-    films = pool(film[None, None].expand(2, -1, -1, -1, -1), (2, 16, 4, 2, 3), take)
-    assert torch.equal(films, pooled.expand(2, -1, -1, -1, -1))
+    videos = pool(video[None, None].expand(2, -1, -1, -1, -1), (2, 16, 4, 2, 3), take)
+    assert torch.equal(videos, pooled.expand(2, -1, -1, -1, -1))
 
 
 def test_other_numbers_of_frames_are_refused():

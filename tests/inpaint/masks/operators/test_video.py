@@ -17,21 +17,21 @@ from inpaint.masks import smooth_over_time, threshold
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 9), st.floats(0.1, 4), st.sampled_from([torch.float16, torch.float32, torch.float64]))
 def test_it_is_scipys(length, frames, dtype):
-    film = torch.rand(length, 3, 4, generator=torch.Generator().manual_seed(length)).to(dtype)
-    before = film.clone()
-    smoothed = smooth_over_time(film, frames)
-    expected = gaussian_filter1d(film.double().numpy(), frames, axis=0, mode="nearest")
+    video = torch.rand(length, 3, 4, generator=torch.Generator().manual_seed(length)).to(dtype)
+    before = video.clone()
+    smoothed = smooth_over_time(video, frames)
+    expected = gaussian_filter1d(video.double().numpy(), frames, axis=0, mode="nearest")
     np.testing.assert_allclose(smoothed.double(), expected, rtol=0, atol=1e-3 if dtype == torch.float16 else 1e-6)
     assert smoothed.dtype == dtype
-    assert torch.equal(film, before)
+    assert torch.equal(video, before)
 
 
 @pytest.mark.parametrize(("frames", "gone"), [(0.8, 1), (1.5, 2)])
 def test_a_flicker_goes(frames, gone):
-    film = torch.ones(12, 2, 2)
-    film[5 : 5 + gone] = 0
-    assert threshold(smooth_over_time(film, frames), 0.5).all()
-    assert not threshold(smooth_over_time(1 - film, frames), 0.5).any()
+    video = torch.ones(12, 2, 2)
+    video[5 : 5 + gone] = 0
+    assert threshold(smooth_over_time(video, frames), 0.5).all()
+    assert not threshold(smooth_over_time(1 - video, frames), 0.5).any()
 
 
 def test_a_still_stays_as_it_is():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from inpaint.core.geometry import Box, Size
-from inpaint.crops.plan import Context
+from inpaint.crops.crop_plan import Context
 from inpaint.networks.grouping import LEAST, Windows, parts_of
 from inpaint.networks.network import Grid
 
@@ -105,6 +105,7 @@ def test_a_small_picture_is_not_enlarged():
 SIZES = st.integers(1, 700)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     SIZES, SIZES, st.data(), st.sampled_from([ANY, FIXED]), st.sampled_from([1.0, 2.0, 5.0]), st.sampled_from([64, 256])

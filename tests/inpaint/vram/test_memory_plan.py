@@ -1,4 +1,4 @@
-"""The memory plan: figures worked out by hand, and the ladder against trying everything.
+"""The memory plan: figures worked out by hand, and the fallback steps against trying everything.
 
 Mutations seen to fail here: less kept free; the reserve or the batch left out; cells counted down; CFG's two halves
 as one, or always at once; weights on demand given room; another order of the files; the largest file offloaded; no
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint.vram.plan import (
+from inpaint.vram.memory_plan import (
     BATCHED_CFG,
     LEAST_WORK,
     SAMPLING,
@@ -78,7 +78,7 @@ def test_sizes_that_are_no_multiples_count_whole_cells():
 
 
 def test_resident_from_as_little_as_the_host_says():
-    """vram.md of the project's notes and the host's load_models_gpu: free >= W + max(0.8 GiB + R, A + R)."""
+    """The host's load_models_gpu in comfy/model_management.py: free >= W + max(0.8 GiB + R, A + R)."""
     least = 1639 * MIB + LEAST_WORK + 400 * MIB
     wide = replace(SD15, decode=Work(0, 0), encode=Work(0, 0), model_fp8=None)
     assert make_plan([wide], Job(512, 512), replace(CARD, free=least)).strategy == "all resident"
@@ -184,15 +184,15 @@ def test_no_fp8_where_there_is_none():
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "text"),
     [
         ({"text": 0, "vae": 0}, "No text encoder and no VAE in this file. Load them from separate files."),
         ({"vae": 0}, "No VAE in this file. Load one from a separate file."),
     ],
 )
-def test_parts_that_were_not_counted_are_said(parts, said):
+def test_parts_that_were_not_counted_are_said(parts, text):
     for free in (GIB, 20 * GIB):
-        assert sentences(make_plan([replace(SD15, **parts)], Job(512, 512), replace(CARD, free=free)))[-1] == said
+        assert sentences(make_plan([replace(SD15, **parts)], Job(512, 512), replace(CARD, free=free)))[-1] == text
 
 
 def test_what_can_be_mapped_is_a_matter_of_the_largest_file():
@@ -228,6 +228,7 @@ machines = st.builds(Machine, st.just("card"), st.integers(0, 48 * GIB), st.inte
 ORDER = ["all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(needs, min_size=1, max_size=3), jobs, machines)
 def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
@@ -247,6 +248,7 @@ def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
     assert table(plan).count("\n") == 5
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(needs, min_size=1, max_size=3), jobs, machines, st.integers(0, 8 * GIB))
 def test_more_memory_never_takes_a_later_step(variants, job, machine, more):
@@ -255,6 +257,7 @@ def test_more_memory_never_takes_a_later_step(variants, job, machine, more):
     assert ORDER.index(richer.strategy) <= ORDER.index(less.strategy)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(needs, jobs, machines)
 def test_what_is_needed_is_where_refusing_ends(model, job, machine):
@@ -283,7 +286,7 @@ def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
         assert larger.strategy in ("lower resolution", "refused")
 
 
-def ladder(gib: float) -> Plan:
+def fallback_plan(gib: float) -> Plan:
     """A large model at a large size on a card with so much free."""
     large = MemoryRequirements(
         label="Flux Fill bf16",
@@ -311,11 +314,11 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize(("gib", "strategy", "said"), [(gib, *step) for gib, step in STEPS.items()], ids=STEPS.keys())
-def test_each_step_of_the_ladder_and_its_words(gib, strategy, said):
-    plan = ladder(gib)
+@pytest.mark.parametrize(("gib", "strategy", "text"), [(gib, *step) for gib, step in STEPS.items()], ids=STEPS.keys())
+def test_each_fallback_step_and_its_words(gib, strategy, text):
+    plan = fallback_plan(gib)
     assert plan.strategy == strategy
-    assert said in " ".join(sentences(plan))
+    assert text in " ".join(sentences(plan))
 
 
 def test_the_largest_of_the_other_files_that_fits():

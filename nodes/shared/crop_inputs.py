@@ -9,7 +9,7 @@ from ... import host
 from ...inpaint.compositing import METHODS, color, max_change
 from ...inpaint.compositing.seam_score import seam, worst
 from ...inpaint.core.geometry import Area, Size
-from ...inpaint.crops.plan import Context, Target
+from ...inpaint.crops.crop_plan import Context, Target
 from ...inpaint.imaging.padding import BORDERS
 from ...inpaint.sampling.native_size import native_side, side_multiple
 from .widgets import all_advanced, count, pixels, share

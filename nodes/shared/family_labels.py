@@ -1,7 +1,7 @@
 """Display names of model families, by the host's model classes."""
 
 # A class without an entry is reported under the host's name.
-KINDS = {
+FAMILY_LABELS = {
     "SD15": "SD 1.5",
     "SD20": "SD 2",
     "SD3": "SD 3",

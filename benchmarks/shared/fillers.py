@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks._shared.toys import Toy
+from benchmarks.shared.toys import Toy
 from inpaint.sampling.coherent import Level, coherent, flow_level, noise_in, ratio_level
 
 Denoise = Callable[[Tensor, int], Tensor]

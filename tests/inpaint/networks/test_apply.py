@@ -190,6 +190,7 @@ def test_dtype_and_alpha_are_the_picture_s(dtype, channels):
     assert (filled.image[0, 65, 110, :3] == 10).all()
 
 
+@pytest.mark.slow
 def test_a_batch_is_filled_as_each_by_itself():
     images = picture(batch=4)
     holes = torch.cat([mask(Box(100, 60, 20, 10)), mask(Box(5, 5, 50, 80)), mask(), mask(Box(0, 0, 300, 200))])
@@ -260,10 +261,10 @@ def test_no_room_for_the_smallest_crop(grid, crop):
 
 
 def test_the_share_that_is_done_and_an_end_before_it():
-    messages: list[tuple[float, int]] = []
+    progress: list[tuple[float, int]] = []
     images, holes = picture(batch=2), mask(Box(10, 10, 5, 5), Box(200, 150, 5, 5)).expand(2, -1, -1)
-    fill_with(Painter(), ANY, images, holes, progress=lambda *parts: messages.append(parts))
-    assert messages == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
+    fill_with(Painter(), ANY, images, holes, progress=lambda *parts: progress.append(parts))
+    assert progress == [(0, 2), (0.5, 2), (1, 2), (1.5, 2), (2, 2)]
 
     class Stopped(BaseException):
         pass
