@@ -10,6 +10,9 @@ from PIL import Image
 from devtools.hosts.client import HostClient, PromptRejected
 from devtools.hosts.process import HostProcess
 
+# It starts a host.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(comfyui, tmp_path_factory):

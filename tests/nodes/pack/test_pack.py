@@ -67,6 +67,7 @@ print("others", *others)
 """
 
 
+@pytest.mark.slow
 def test_import_is_light_and_silent(comfyui, base, host_nodes, tmp_path):
     pack = tmp_path / "any name, with.dots"
     pack.symlink_to(ROOT, target_is_directory=True)

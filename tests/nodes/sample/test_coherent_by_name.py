@@ -47,6 +47,7 @@ def sample(run, general_model):
     return sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sampler_name", "calls"), [("coherent", 5), ("coherent_full", 9)])
 @pytest.mark.parametrize("denoise", [1.0, 0.5])
 def test_it_is_run_and_leaves_what_is_outside(sample, sampler_name, calls, denoise):
