@@ -199,8 +199,9 @@ def expected(sample):
 
 
 def close(result, expected):
-    """To rounding, of values up to some hundred where the guidance is strong."""
-    torch.testing.assert_close(result.double(), expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
+    """To rounding, of values up to some hundred where the guidance is strong. How much that is depends on the
+    processor and on where memory lies: 5e-5 was the most seen. A block that is not redirected changes percents."""
+    torch.testing.assert_close(result.double(), expected, rtol=0, atol=2e-4 * float(expected.abs().max()))
 
 
 # ---- what is predicted -------------------------------------------------------------------------------------------

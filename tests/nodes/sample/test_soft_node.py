@@ -168,5 +168,5 @@ def test_what_changed_is_pasted_and_what_did_not_is_not(run, general_model):
 
 def test_latents_that_do_not_fit_are_named(run, general_model, InpaintError):
     before, after = torch.zeros(1, 4, 16, 16), torch.zeros(1, 4, 16, 8)
-    with pytest.raises(InpaintError, match=r"of one size, got \[1, 4, 16, 16\] and \[1, 4, 16, 8\]"):
+    with pytest.raises(InpaintError, match=r"of the same size, got \[1, 4, 16, 16\] and \[1, 4, 16, 8\]"):
         _composite(run, general_model.model, before, after, torch.ones(1, 64, 64))
