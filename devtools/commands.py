@@ -33,6 +33,8 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_
 
 # Distribute by file: module fixtures are expensive. tests/conftest.py sets the number of processes.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
+# Running hosts; and equality with diffusers, which is slow and takes seconds to import.
+NOT_FAST = ("server", "nodes/parity")
 
 
 class Refused(Exception):
@@ -139,7 +141,7 @@ def pytest_arguments(options: argparse.Namespace, extra: list[str]) -> list[str]
     if not options.web and not any(place.is_file() for place in chosen):
         ours += SIDE_BY_SIDE
     if not chosen:
-        left_out = ["web", "server"] if options.fast else ["web"]
+        left_out = ["web", *(NOT_FAST if options.fast else ())]
         ours += ["tests/web"] if options.web else ["tests", *(f"--ignore=tests/{name}" for name in left_out)]
     return [*ours, *extra]
 

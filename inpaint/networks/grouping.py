@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.geometry import Box, Size
 from ..crops.crop_plan import Context, Plan, place
+from ..masks.operators.distance import distance_to
 from .network import Grid
 
 # A hole too large for a crop is cut into cells if its thickness is at most this share of a cell's side.
@@ -116,10 +117,7 @@ def parts_of(hole: Tensor, windows: Windows) -> Parts:
 
 def _thickness(hole: np.ndarray) -> float:
     """Diameter in pixels of the largest disc inside a hole, [h, w] bool."""
-    import cv2
-
-    depth = cv2.distanceTransform(np.pad(hole.view(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return 2 * float(depth.max())
+    return 2 * float(distance_to(~np.pad(hole, 1)).max())
 
 
 def _cut(numbers: np.ndarray, number: int, box: Box, cell: int, first: int) -> dict[int, Box]:

@@ -39,7 +39,7 @@ def test_fast_leaves_out_slow_tests_and_running_hosts(asked):
     assert asked("--fast") == [
         *("-m", "not slow"),
         *SIDE_BY_SIDE,
-        *("tests", "--ignore=tests/web", "--ignore=tests/server"),
+        *("tests", "--ignore=tests/web", "--ignore=tests/server", "--ignore=tests/nodes/parity"),
     ]
 
 
