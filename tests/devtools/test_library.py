@@ -40,7 +40,8 @@ def python(wheel, tmp_path_factory) -> Path:
     site = Path(paths["purelib"])
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
+    packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (site / "dependencies.pth").write_text("\n".join(packages))
     return next(Path(paths["scripts"]).glob("python*"))
 
 
