@@ -4,7 +4,6 @@ Mutations seen to fail here: models held by the module; models held by nothing.
 """
 
 import gc
-import os
 import uuid
 import weakref
 from types import SimpleNamespace
@@ -54,22 +53,6 @@ def execute(executor, host_nodes, monkeypatch):
         return Sink.models[-1]
 
     return execute
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """Names of the files that the host's loaders read, in order."""
-    import comfy.utils
-
-    names: list[str] = []
-    load = comfy.utils.load_torch_file
-
-    def counted(path, *arguments, **named):
-        names.append(os.path.basename(str(path)))
-        return load(path, *arguments, **named)
-
-    monkeypatch.setattr(comfy.utils, "load_torch_file", counted)
-    return names
 
 
 def test_another_budget_reads_nothing(execute, reads, small_checkpoint):

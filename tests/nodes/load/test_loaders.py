@@ -30,19 +30,9 @@ def kept(pack):
 
 
 @pytest.fixture
-def reads(kept, monkeypatch):
-    """Paths that the host's loaders are asked to read, in order."""
-    import comfy.utils
-
-    paths: list[str] = []
-    load = comfy.utils.load_torch_file
-
-    def counted(path, *arguments, **named):
-        paths.append(os.path.basename(str(path)))
-        return load(path, *arguments, **named)
-
-    monkeypatch.setattr(comfy.utils, "load_torch_file", counted)
-    return paths
+def reads(kept, reads):
+    """The files read, with what is loaded kept as in a workflow."""
+    return reads
 
 
 @pytest.fixture(scope="module")
