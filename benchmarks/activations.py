@@ -26,7 +26,7 @@ from devtools.models.model_shapes import make_model, make_vae
 from devtools.setup.environment import ROOT
 from inpaint.vram.host_dtypes import MIB
 from inpaint.vram.memory_plan import Work
-from inpaint.vram.needs import FAMILIES, VAES
+from inpaint.vram.requirements import FAMILIES, VAES
 
 
 class Case(NamedTuple):

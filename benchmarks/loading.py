@@ -135,7 +135,7 @@ def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
 def plan(host: Host, path: str, detect: bool = True) -> Any:
     """Make a memory plan from an uncached file. detect: also run the host's model detection."""
     host.forget()
-    needs, memory = host.pack("inpaint.vram.needs"), host.pack("inpaint.vram.memory_plan")
+    needs, memory = host.pack("inpaint.vram.requirements"), host.pack("inpaint.vram.memory_plan")
     cards = host.pack("inpaint.vram.cards")
     header = host.pack("inpaint.model_files.checkpoint").read_header(path)
     facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None

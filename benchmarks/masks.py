@@ -106,7 +106,7 @@ OTHERS = (
     Operator("fill_holes, soft 8 bit", lambda on, _: masks.fill_holes(on.soft_8_bit), bare.RECONSTRUCTION),
     Operator("remove_specks", lambda on, _: masks.remove_specks(on.hard, 64), bare.COMPONENTS),
     Operator("keep_largest", lambda on, _: masks.keep_largest(on.hard, 1), bare.COMPONENTS),
-    Operator("split, 8 largest", lambda on, _: masks.split(on.hard, limit=8), bare.COMPONENTS),
+    Operator("split, 8 largest", lambda on, _: masks.split(on.hard, max_regions=8), bare.COMPONENTS),
     Operator("convex_hull", lambda on, _: masks.convex_hull(on.hard), bare.HULL),
     Operator("bounding_box", lambda on, _: masks.bounding_box(on.hard), bare.BOX),
     Operator("threshold", lambda on, _: masks.threshold(on.soft, 0.5), bare.CUT),

@@ -27,7 +27,7 @@ from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
 from devtools.models.sparse_file import ITEM_BYTES
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.needs import Dtypes, requirements_of
+from inpaint.vram.requirements import Dtypes, requirements_of
 
 MIB = 2**20
 GB = 1e9

@@ -69,7 +69,7 @@ def could_be_free(device: torch.device) -> int:
     return int(management.get_free_memory(device) + loaded)
 
 
-def make_room() -> None:
+def free_memory() -> None:
     """Unload every model from the card and empty torch's cache."""
     comfy.model_management.unload_all_models()
     comfy.model_management.soft_empty_cache()
@@ -83,11 +83,13 @@ def tried_twice(work: Callable[[], Result], again: Callable[[], Result]) -> Resu
         if not is_oom(error):
             raise
     # Outside the except block: inside it, the error would keep the tensors of the failed attempt alive.
-    make_room()
+    free_memory()
     return again()
 
 
-def with_room(work: Callable[[], Result], again: Callable[[], Result], error_text: Callable[[], str]) -> Result:
+def retry_after_freeing(
+    work: Callable[[], Result], again: Callable[[], Result], error_text: Callable[[], str]
+) -> Result:
     """Like `tried_twice`, with an error for the user.
 
     Raises:

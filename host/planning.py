@@ -10,8 +10,17 @@ from ..inpaint.core.units import plain_size
 from ..inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header, read_part
 from ..inpaint.vram.cards import as_machine, card_of
 from ..inpaint.vram.memory_plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
-from ..inpaint.vram.needs import FAMILIES, OTHER, VAES, Dtypes, HostFacts, dtypes_on, requirements_of, stored_dtype
 from ..inpaint.vram.report import sentences, table
+from ..inpaint.vram.requirements import (
+    FAMILIES,
+    OTHER,
+    VAES,
+    Dtypes,
+    HostFacts,
+    dtypes_on,
+    requirements_of,
+    stored_dtype,
+)
 from . import memory
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of
@@ -91,9 +100,11 @@ def plan_for(
                 f"{header.label}. Choose another file of that model."
             )
         facts, dtypes = detected(header, card, weights)
-        needs = requirements_of(header, dtypes, facts, texts, part, flash=card != HERE or memory.flash_attention())
+        requirements = requirements_of(
+            header, dtypes, facts, texts, part, flash=card != HERE or memory.flash_attention()
+        )
         # A requested precision is not replaced by fp8.
-        variants.append(needs if weights is None else replace(needs, model_fp8=None))
+        variants.append(requirements if weights is None else replace(requirements, model_fp8=None))
     return make_plan(variants, job, machine)
 
 

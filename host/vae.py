@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..inpaint.core.errors import InpaintError
 from ..inpaint.vram.memory_plan import TILES
-from .memory import could_be_free, is_oom, make_room
+from .memory import could_be_free, free_memory, is_oom
 
 # Tile sides to retry with after memory ran out, in pixels: the first, and the smallest.
 FIRST_TILE, LEAST_TILE = 256, 64
@@ -112,7 +112,7 @@ def _check(vae: Any) -> None:
         vae.throw_exception_if_invalid()
     except RuntimeError as error:
         raise InpaintError(
-            "vae: expected a VAE, got that of a checkpoint without one. Load a VAE file with the host's Load VAE, and "
+            "vae: expected a VAE, got that of a checkpoint without one. Load a VAE file with ComfyUI's Load VAE, and "
             "connect it."
         ) from error
 
@@ -146,7 +146,7 @@ def _whole_or_tiled(
                 ) from None
         # Outside the except block: inside it, the error would keep the tensors of the failed attempt alive.
         ran_out, tile = True, FIRST_TILE if tile is None else tile // 2
-        make_room()
+        free_memory()
 
 
 def _planned_tile(

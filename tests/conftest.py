@@ -1,5 +1,6 @@
 """The host's folder, the pack of test nodes, and the limits of parallel test processes."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "tests/server" if nodeid.startswith("tests/server/") else super()._split_scope(nodeid)
 
     return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of garbage collection: it takes 0.4 s with them, and runs often."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

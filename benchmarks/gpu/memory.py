@@ -156,7 +156,7 @@ class Bench:
             write_sparse(self.file, model_shapes(run.model), run.stored)
         if not self.vae_file.exists():
             write_sparse(self.vae_file, vae_shapes(self.model.channels), "F32")
-        self.make_room = host.pack("host.memory").make_room
+        self.free_memory = host.pack("host.memory").free_memory
         self.load = functools.lru_cache(1)(self._load)
 
     def _load(self, weights: str | None) -> tuple[Any, Any]:
@@ -164,21 +164,21 @@ class Bench:
 
     def lines(self, side: int, batch: int) -> Iterator[dict[str, object]]:
         """Yield the cells of one line per phase, or of one line if the plan refuses."""
-        self.make_room()
+        self.free_memory()
         plan = self.host.pack("host.planning").plan_for(
             str(self.file), self.memory.Job(side, side, batch), vae=str(self.vae_file)
         )
         if plan.strategy == "refused":
             yield {"plan": plan.strategy, "predicted": "refused", **self.refusal()}
             return
-        model, vae = self.load("F8_E4M3" if plan.needs.in_fp8 else None)
+        model, vae = self.load("F8_E4M3" if plan.requirements.in_fp8 else None)
         tiles = f"VAE in tiles of {plan.tile} px" if plan.tile else ""
         size = f"at {plan.job.width} px" if plan.job.width != side else ""
         cells = {"plan": ", ".join(filter(None, (plan.strategy, tiles, size))), "predicted": "runs"}
         works = self.works(model, vae, plan.job.width, batch)
         for phase in plan.phases:
             if phase.name in works and (plan.batched_cfg or phase.name != self.memory.BATCHED_CFG):
-                self.make_room()
+                self.free_memory()
                 yield {**cells, "phase": phase.name, **self.measure(phase, works[phase.name])}
 
     def works(self, model: Any, vae: Any, side: int, batch: int) -> dict[str, Callable[[], Any]]:

@@ -11,7 +11,7 @@ SUPPORT_NODE = "support"
 Prompt = dict[str, Any]
 
 # Padding that tests set in Pad for Outpainting: the shipped workflow's larger padding would be slow to sample.
-ROOM: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
+PADDING: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
 
 
 def names() -> list[str]:
@@ -44,10 +44,10 @@ def node_of(prompt: Prompt, *class_types: str) -> str:
     return found
 
 
-def room_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the padding that `ROOM` adds to a prompt's picture: rows (above, below), columns (left, right)."""
+def padding_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the padding that `PADDING` adds to a prompt's picture: rows (above, below), columns (left, right)."""
     padded = any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values())
-    top, bottom, left, right = (int(ROOM[side]) if padded else 0 for side in ("top", "bottom", "left", "right"))
+    top, bottom, left, right = (int(PADDING[side]) if padded else 0 for side in ("top", "bottom", "left", "right"))
     return (top, bottom), (left, right)
 
 

@@ -14,7 +14,7 @@ import folder_paths
 import torch
 
 from ...inpaint.core.errors import InpaintError
-from ..memory import with_room
+from ..memory import retry_after_freeing
 from .dtypes import TORCH
 
 # A folder that inpainting packs share. The host does not register it.
@@ -147,20 +147,20 @@ def load_diffusion_model(path: str, weights: str | None = None) -> Any:
     return _load([path], lambda: comfy.sd.load_diffusion_model(path, model_options=_options(weights)))
 
 
-def load_text_encoders(paths: list[str], kind: str) -> Any:
+def load_text_encoders(paths: list[str], clip_type: str) -> Any:
     """Load CLIP from one or more files. Errors as in `load_checkpoint`.
 
     Args:
         paths: paths of the files.
-        kind: the host's name of the model family. An unknown name loads as Stable Diffusion.
+        clip_type: name in the host's `CLIPType`, in any case. An unknown name loads as Stable Diffusion.
     """
-    kinds = comfy.sd.CLIPType
+    clip_types = comfy.sd.CLIPType
     return _load(
         paths,
         lambda: comfy.sd.load_clip(
             ckpt_paths=paths,
             embedding_directory=folder_paths.get_folder_paths("embeddings"),
-            clip_type=getattr(kinds, kind.upper(), kinds.STABLE_DIFFUSION),
+            clip_type=getattr(clip_types, clip_type.upper(), clip_types.STABLE_DIFFUSION),
         ),
     )
 
@@ -187,7 +187,7 @@ def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
     """Load these files. If memory runs out, unload all models and try once more."""
     for path in paths:
         _refuse_unsafe(path)
-    return with_room(
+    return retry_after_freeing(
         load,
         load,
         lambda: (

@@ -17,7 +17,7 @@ InpaintInputs = Literal["channels", "fill"]
 class ModelInputs:
     """The facts about a MODEL that are needed to prepare its inputs."""
 
-    kind: str
+    model_class: str
     """The host's name of the model family."""
     unet: bool
     """Whether its network is a U-Net."""
@@ -40,7 +40,7 @@ def model_inputs(model: Any) -> ModelInputs:
     base = model.model
     latents, inpaint = base.latent_format, _inpaint_inputs(base)
     return ModelInputs(
-        kind=type(base.model_config).__name__,
+        model_class=type(base.model_config).__name__,
         unet=isinstance(base.diffusion_model, UNetModel),
         inpaint=inpaint,
         own_pictures=inpaint is None and _own_pictures(base),

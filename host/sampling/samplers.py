@@ -11,7 +11,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from ...inpaint.sampling.halves import halves
-from ..memory import with_room
+from ..memory import retry_after_freeing
 from .coherent import coherent_sampler
 
 # Imported by name: linters would mistake `import nodes` for the pack's own folder.
@@ -86,7 +86,7 @@ def sample(
             "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
         )
 
-    return with_room(whole, in_halves if parts else whole, error_text)
+    return retry_after_freeing(whole, in_halves if parts else whole, error_text)
 
 
 def _sampled_by(model: Any, sampler: Any) -> Any:

@@ -63,7 +63,7 @@ class Finish:
             messages.append(self.drifts[0].report())
         elif self.drifts:
             undone = [drift for drift in self.drifts if drift.undone]
-            most = f", by at most {max(drift.moved for drift in undone):.2f} px" if undone else ""
+            most = f", by at most {max(drift.displacement for drift in undone):.2f} px" if undone else ""
             unsure = sum(not drift.sure for drift in self.drifts)
             messages.append(
                 f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; estimate unreliable in {unsure}."

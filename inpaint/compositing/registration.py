@@ -54,7 +54,7 @@ class Drift:
     """Correlation of the known pixels after alignment, 0..1; 0 if nothing could be measured."""
     error: float = math.inf
     """Expected position error of a pixel around the mask, in pixels."""
-    moved: float = 0.0
+    displacement: float = 0.0
     """Largest displacement of a known pixel around the mask, in pixels."""
     undone: bool = False
     """Whether the picture was resampled. False if the drift is too small to matter or the estimate is unreliable."""
@@ -72,7 +72,7 @@ class Drift:
         quality = f"correlation of known pixels {self.confidence:.0%}, expected error {self.error:.2f} px"
         if self.undone:
             return f"Drift undone: {drift} ({quality})."
-        if self.sure and self.moved <= LARGEST:
+        if self.sure and self.displacement <= LARGEST:
             return f"No drift to undo: {drift} ({quality})."
         return f"Drift not undone, the estimate is unreliable: {drift} ({quality})."
 
@@ -140,7 +140,7 @@ class _Estimate:
     """As in `Drift`."""
     error: float
     """As in `Drift`."""
-    moved: float
+    displacement: float
     """As in `Drift`."""
 
 
@@ -163,8 +163,8 @@ def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
         estimate = _refined(estimate, planes, 2**number, centre, corner)
 
     dx, dy, growth = estimate.motion.tolist()
-    drift = Drift(dx, dy, 1 + growth / corner, estimate.confidence, estimate.error, estimate.moved)
-    worth_it = max(SMALLEST, 3 * estimate.error) < estimate.moved <= LARGEST
+    drift = Drift(dx, dy, 1 + growth / corner, estimate.confidence, estimate.error, estimate.displacement)
+    worth_it = max(SMALLEST, 3 * estimate.error) < estimate.displacement <= LARGEST
     return dataclasses.replace(drift, undone=drift.sure and worth_it)
 
 
@@ -222,8 +222,8 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
         motion = result.motion + step
         variance = torch.einsum("acn,cd,adn->n", jacobian, fit.covariance[:3, :3], jacobian) / gain**2
         error = math.sqrt(ALIKE * float(variance.mean()))
-        moved = float(_displacement(jacobian, motion).norm(dim=0).max())
-        result = _Estimate(motion, fit.correlation, error, moved)
+        displacement = float(_displacement(jacobian, motion).norm(dim=0).max())
+        result = _Estimate(motion, fit.correlation, error, displacement)
         if near and step.abs().max() < ENOUGH * cell:
             break
         # Until the pictures are nearly aligned, their gradients are hardly related.
@@ -231,7 +231,7 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
     if result.confidence >= SURE and result.error < cell / 4:
         return result
     # A wrong motion of this level must not mislead the finer ones.
-    return _Estimate(coarser.motion, result.confidence, result.error, coarser.moved)
+    return _Estimate(coarser.motion, result.confidence, result.error, coarser.displacement)
 
 
 def _displacement(jacobian: Tensor, motion: Tensor) -> Tensor:
@@ -330,19 +330,19 @@ def _moved_back(picture: Tensor, drift: Drift) -> Tensor:
         (torch.arange(size, dtype=torch.float64) + 0.5 - size / 2) * drift.scale + size / 2 + shift
         for size, shift in ((width, drift.dx), (height, drift.dy))
     )
-    moved = planes
+    resampled = planes
     for dim, places in ((2, x), (1, y)):
         taps = [part.to(picture.device) for part in _taps(places, planes.shape[dim])]
         weighted = (
-            moved.index_select(dim, index) * (weight[:, None] if dim == 1 else weight)
+            resampled.index_select(dim, index) * (weight[:, None] if dim == 1 else weight)
             for index, weight in zip(*taps, strict=True)
         )
-        moved = functools.reduce(torch.add, weighted)
+        resampled = functools.reduce(torch.add, weighted)
     if not finite.all():
         row, column = (places.floor().long().clamp(0, size - 1) for places, size in ((y, height), (x, width)))
         came_from = finite[0][row.to(finite.device)][:, column.to(finite.device)]
-        moved = torch.where(came_from, moved, torch.nan)
-    return moved.movedim(0, -1).to(picture.dtype)
+        resampled = torch.where(came_from, resampled, torch.nan)
+    return resampled.movedim(0, -1).to(picture.dtype)
 
 
 def _at(planes: Tensor, places: Tensor) -> Tensor:

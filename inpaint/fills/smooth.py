@@ -30,7 +30,7 @@ def fill_harmonic(image: Tensor, mask: Tensor, progress: Progress | None = None)
     Raises:
         InpaintError: if `image` is not a picture or `mask` does not fit it.
     """
-    return fill_from_surroundings(image, mask, harmonic_surface, reach=1, together=True, progress=progress)
+    return fill_from_surroundings(image, mask, harmonic_surface, reach=1, batched=True, progress=progress)
 
 
 def fill_blur(image: Tensor, mask: Tensor, progress: Progress | None = None) -> Tensor:

@@ -68,7 +68,7 @@ def fill_from_surroundings(
     mask: Tensor,
     make: Callable[[Surroundings], Tensor],
     reach: int,
-    together: bool = False,
+    batched: bool = False,
     progress: Progress | None = None,
 ) -> Tensor:
     """Fill holes with the output of `make`, which receives their known surroundings.
@@ -90,7 +90,7 @@ def fill_from_surroundings(
     """
     hole = hole_in(image, mask)
     filled = copy_of(image)
-    step = max(AT_ONCE // hole[0].numel(), 1) if together else 1
+    step = max(AT_ONCE // hole[0].numel(), 1) if batched else 1
     for first in range(0, len(image), step):
         frames = slice(first, first + step)
         if hole[frames].any():

@@ -274,7 +274,7 @@ def _thin(mask: Tensor, context: _Context) -> _Result:
     problem = f"{_are(count, 'stroke')} thinner than a latent cell of {context.cell} pixels."
     if lost:
         which = "It" if count == 1 else f"{lost} of them"
-        problem += f" {which} would vanish where a mask is resized without pooling, as the host does."
+        problem += f" {which} would vanish where a mask is resized without pooling, as ComfyUI does."
     # Widen pixel by pixel until no stroke is thin: on the pixel grid the gain depends on the stroke's direction.
     repaired, still_thin, pixels = mask, thin, 0
     while still_thin.any():

@@ -107,12 +107,12 @@ def parts_of(hole: Tensor, windows: Windows) -> Parts:
         if not windows.holds(box, windows.longest) and _thickness(numbers[box.slices] == number) <= _THIN * cell:
             del boxes[number]
             boxes |= _cut(numbers, number, box, cell, first=max(len(stats), *boxes, number) + 1)
-    together = _near(boxes, lambda box: windows.holds(box, windows.native))
-    order = sorted(together, key=lambda number: (together[number][0].y, together[number][0].x))
+    groups = _near(boxes, lambda box: windows.holds(box, windows.native))
+    order = sorted(groups, key=lambda number: (groups[number][0].y, groups[number][0].x))
     part_of = np.zeros(max(boxes, default=0) + 1, np.int32)
     for place_in_order, number in enumerate(order, 1):
-        part_of[together[number][1]] = place_in_order
-    return Parts(torch.from_numpy(part_of[numbers]).to(hole.device), [together[n][0] for n in order], holes - 1)
+        part_of[groups[number][1]] = place_in_order
+    return Parts(torch.from_numpy(part_of[numbers]).to(hole.device), [groups[n][0] for n in order], holes - 1)
 
 
 def _thickness(hole: np.ndarray) -> float:
@@ -145,13 +145,13 @@ def _near(boxes: dict[int, Box], fit: Callable[[Box], bool]) -> dict[int, tuple[
     Returns:
         by the number of a group's first box: the box around the group, and the numbers of its members.
     """
-    together: dict[int, tuple[Box, list[int]]] = {}
+    groups: dict[int, tuple[Box, list[int]]] = {}
     for number, box in sorted(boxes.items(), key=lambda item: (item[1].y, item[1].x)):
-        for first, (around, members) in together.items():
+        for first, (around, members) in groups.items():
             joined = around.join(box)
             if fit(joined):
-                together[first] = (joined, [*members, number])
+                groups[first] = (joined, [*members, number])
                 break
         else:
-            together[number] = (box, [number])
-    return together
+            groups[number] = (box, [number])
+    return groups

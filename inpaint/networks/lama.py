@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
+from .network import Architecture, Grid, Network, Shapes, filled_with, prefix_before
 
 # The network halves the crop three times, so sides are multiples of 8. It was trained on 256 pixels and generalizes to
 # more; a wider view gives it more texture to continue.
@@ -33,4 +33,6 @@ def build(weights: dict[str, Tensor]) -> Network:
     return Network("LaMa", filled_with("LaMa", module, named), _GRID, False, _WORKING)
 
 
-KIND = Kind("LaMa", find, ("model.",), build, "big-lama.pt, and its weights as .safetensors, .pth or .ckpt")
+ARCHITECTURE = Architecture(
+    "LaMa", find, ("model.",), build, "big-lama.pt, and its weights as .safetensors, .pth or .ckpt"
+)

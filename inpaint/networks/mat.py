@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InpaintError
-from .network import Grid, Kind, Network, Shapes, filled_with, prefix_before
+from .network import Architecture, Grid, Network, Shapes, filled_with, prefix_before
 
 INSTALL = "python -m pip install spandrel_extra_arches"
 LICENCE = "MAT's licence (CC BY-NC 4.0) allows no commercial use."
@@ -36,7 +36,7 @@ def build(weights: dict[str, Tensor]) -> Network:
     return Network("MAT", module, Grid(512, 512, True), False, _WORKING, LICENCE)
 
 
-KIND = Kind("MAT", find, ("synthesis.", "mapping."), build)
+ARCHITECTURE = Architecture("MAT", find, ("synthesis.", "mapping."), build)
 
 
 def _devices() -> list[int]:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import InpaintError
-from .network import Grid, Kind, Network, Shapes, filled_with
+from .network import Architecture, Grid, Network, Shapes, filled_with
 
 _LEVEL = re.compile(r"(.*?)encoder\.b(\d{1,4})\.fromrgb\.weight")
 _WORKING = 3_000
@@ -42,7 +42,7 @@ def build(weights: dict[str, Tensor]) -> Network:
 
 
 _FILES = "migan_traced.pt, migan_512_places2.pt, migan_256_places2.pt"
-KIND = Kind("MI-GAN", find, ("encoder.", "synthesis."), build, _FILES)
+ARCHITECTURE = Architecture("MI-GAN", find, ("encoder.", "synthesis."), build, _FILES)
 
 
 def _levels(side: int) -> list[int]:

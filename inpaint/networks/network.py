@@ -45,7 +45,7 @@ class Network:
     """A sentence that the user has to read, such as a licence restriction; may be empty."""
 
 
-class Kind(NamedTuple):
+class Architecture(NamedTuple):
     """An architecture."""
 
     label: str

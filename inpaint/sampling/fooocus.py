@@ -154,7 +154,7 @@ def check_fits(patch: Patch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     if not deltas:
         raise InpaintError(
             f"model: expected an SDXL model, got one that has none of the {len(patch.deltas)} weights that the patch "
-            f"changes, such as {next(iter(patch.deltas))}. Load it with a loader of the host or of this pack."
+            f"changes, such as {next(iter(patch.deltas))}. Load it with a loader of ComfyUI or of this pack."
         )
     for name, delta in deltas.items():
         if tuple(delta.steps.shape) != tuple(shapes[name]):

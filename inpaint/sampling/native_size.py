@@ -25,13 +25,13 @@ NATIVE = {
 USUAL = 1024
 
 
-def native_side(kind: str | None) -> int:
+def native_side(model_class: str | None) -> int:
     """Return the side, in pixels, of a square at the model's native resolution.
 
     Args:
         kind: the host's name of the model's family; None if there is no model.
     """
-    fits = [name for name in NATIVE if (kind or "").startswith(name)]
+    fits = [name for name in NATIVE if (model_class or "").startswith(name)]
     return NATIVE[max(fits, key=len)] if fits else USUAL
 
 

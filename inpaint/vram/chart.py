@@ -36,7 +36,7 @@ def picture(plan: Plan) -> Tensor:
     def at(count: float) -> float:
         return LEFT + bar_width * count / axis_end
 
-    draw.text((16, 12), _shortened(plan.needs.label, large, WIDTH - 32), TEXT, large)
+    draw.text((16, 12), _shortened(plan.requirements.label, large, WIDTH - 32), TEXT, large)
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
     draw.text((16, 36), f"{size} on {machine.name}: {plan.strategy}", TOO_MUCH if not plan.fits else GREY, small)
     end = TOP + ROW * len(plan.phases)

@@ -158,7 +158,7 @@ class Plan:
 
     strategy: Strategy
     """The first fallback step that is safe."""
-    needs: MemoryRequirements
+    requirements: MemoryRequirements
     """Requirements of the variant that is used."""
     job: Job
     """The job as requested, or a smaller one."""
@@ -203,28 +203,28 @@ def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine
         machine: the device.
     """
     first, *others = variants
-    others.sort(key=lambda needs: -needs.model)
+    others.sort(key=lambda requirements: -requirements.model)
     attempts: list[tuple[Strategy, MemoryRequirements, Offload]] = [("all resident", first, "nothing")]
-    attempts += [("another file", needs, "nothing") for needs in others]
+    attempts += [("another file", requirements, "nothing") for requirements in others]
     if machine.fp8:
         in_fp8 = [
             replace(v, model=v.model_fp8, model_fp8=None, in_fp8=True) for v in variants if v.model_fp8 is not None
         ]
-        attempts += [("fp8 weights", needs, "nothing") for needs in in_fp8]
-    smallest = min((needs for _, needs, _ in attempts), key=lambda needs: needs.model)
+        attempts += [("fp8 weights", requirements, "nothing") for requirements in in_fp8]
+    smallest = min((requirements for _, requirements, _ in attempts), key=lambda requirements: requirements.model)
     most_offload = _most_offload(machine)
     if machine.offloads:
         # A smaller diffusion model does not help if the text encoder is too large. Offloading the text encoder costs
         # no quality, so all variants are tried again with it, in the same order.
-        attempts += [("partial offload", needs, "text encoder") for _, needs, _ in attempts]
+        attempts += [("partial offload", requirements, "text encoder") for _, requirements, _ in attempts]
         attempts += [("partial offload", smallest, "everything")]
-    for strategy, needs, offload in attempts:
-        plan = _plan(strategy, needs, job, machine, offload=offload)
+    for strategy, requirements, offload in attempts:
+        plan = _plan(strategy, requirements, job, machine, offload=offload)
         if _safe(plan):
             return plan
-    for _, needs, offload in attempts:
+    for _, requirements, offload in attempts:
         for tile in TILES:
-            plan = _plan("tiled VAE", needs, job, machine, tile, offload)
+            plan = _plan("tiled VAE", requirements, job, machine, tile, offload)
             if _safe(plan):
                 return plan
     for smaller in _smaller(job, smallest.grid):
@@ -265,10 +265,10 @@ def ram_trouble(files: Sequence[int], ram: Ram) -> tuple[bool, str] | None:
     return None
 
 
-def needed(needs: MemoryRequirements, job: Job, machine: Machine) -> int:
+def needed(requirements: MemoryRequirements, job: Job, machine: Machine) -> int:
     """Return the bytes that have to be free to run this job at all: all that can be is offloaded, the VAE in tiles."""
-    smallest = _plan("refused", needs, job, replace(machine, free=0), TILES[-1], _most_offload(machine))
-    layers = _least_resident(needs) if machine.offloads else 0
+    smallest = _plan("refused", requirements, job, replace(machine, free=0), TILES[-1], _most_offload(machine))
+    layers = _least_resident(requirements) if machine.offloads else 0
     return max(phase.safe + (layers if phase.name == SAMPLING else 0) for phase in smallest.counted)
 
 
@@ -278,36 +278,38 @@ SAMPLING, BATCHED_CFG = "sampling", "sampling, batched CFG"
 
 def _plan(
     strategy: Strategy,
-    needs: MemoryRequirements,
+    requirements: MemoryRequirements,
     job: Job,
     machine: Machine,
     tile: int | None = None,
     offload: Offload = "nothing",
 ) -> Plan:
-    cells = -(-job.width // needs.ratio) * -(-job.height // needs.ratio) * job.batch
+    cells = -(-job.width // requirements.ratio) * -(-job.height // requirements.ratio) * job.batch
     pixels = job.width * job.height
     if tile is not None:
         pixels = min(job.width, tile) * min(job.height, tile)
-    sampling = _work(needs.sampling, cells)
+    sampling = _work(requirements.sampling, cells)
     free = machine.free - machine.reserve
-    text, model = needs.text if machine.text_on_card else 0, needs.model
+    text, model = requirements.text if machine.text_on_card else 0, requirements.model
     text_resident = max(0, min(text, free - LEAST_WORK)) if offload != "nothing" else text
     model_resident = max(0, min(model, free - sampling[1])) if offload == "everything" else model
     figures_by_phase = {
         TEXT: (text_resident, TEXT_WORK, LEAST_WORK) if machine.text_on_card else (0, 0, 0),
-        ENCODE: (needs.vae, *_work(needs.encode, pixels)),
+        ENCODE: (requirements.vae, *_work(requirements.encode, pixels)),
         SAMPLING: (model_resident, *sampling),
-        BATCHED_CFG: (model_resident, *_work(needs.sampling, 2 * cells)),
-        DECODE: (needs.vae, *_work(needs.decode, pixels)),
+        BATCHED_CFG: (model_resident, *_work(requirements.sampling, 2 * cells)),
+        DECODE: (requirements.vae, *_work(requirements.decode, pixels)),
     }
     phases = tuple(Phase(name, *figures, machine.reserve) for name, figures in figures_by_phase.items())
     # The host batches both halves of CFG if 1.5 times its formula is free. `LEAST_WORK` plays no part in this rule.
-    batched_cfg = 1.5 * needs.sampling.safe * 2 * cells < machine.free - model_resident
-    return Plan(strategy, needs, job, machine, phases, model - model_resident, text - text_resident, tile, batched_cfg)
+    batched_cfg = 1.5 * requirements.sampling.safe * 2 * cells < machine.free - model_resident
+    return Plan(
+        strategy, requirements, job, machine, phases, model - model_resident, text - text_resident, tile, batched_cfg
+    )
 
 
 def _safe(plan: Plan) -> bool:
-    enough_resident = plan.needs.model - plan.offloaded >= _least_resident(plan.needs)
+    enough_resident = plan.requirements.model - plan.offloaded >= _least_resident(plan.requirements)
     return enough_resident and all(phase.safe <= plan.machine.free for phase in plan.counted)
 
 
@@ -315,9 +317,9 @@ def _most_offload(machine: Machine) -> Offload:
     return "everything" if machine.offloads else "nothing"
 
 
-def _least_resident(needs: MemoryRequirements) -> int:
+def _least_resident(requirements: MemoryRequirements) -> int:
     """Return the bytes of weights that have to fit: while one layer works, the host loads the next ones."""
-    return min(3 * needs.largest, needs.model)
+    return min(3 * requirements.largest, requirements.model)
 
 
 def _work(work: Work, units: int) -> tuple[int, int]:

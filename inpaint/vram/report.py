@@ -13,19 +13,23 @@ BYTES_A_SECOND = 12e9
 
 def sentences(plan: Plan) -> list[str]:
     """Return what the plan does and why. The first sentence says whether the model fits."""
-    job, machine, needs = plan.job, plan.machine, plan.needs
+    job, machine, requirements = plan.job, plan.machine, plan.requirements
     free = f"{plain_size(machine.free)} are free"
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
     if plan.strategy == "refused":
-        least = needed(needs, job, machine)
+        least = needed(requirements, job, machine)
         messages = [f"Does not fit at {size}: it needs at least {plain_size(least)}, {free}."]
-        small = needed(needs, Job(512, 512), machine)
+        small = needed(requirements, Job(512, 512), machine)
         if small < least:
             messages.append(f"At 512x512 it needs at least {plain_size(small)}.")
-        return [*messages, "Close other programs that use the card, or choose a smaller file.", *without(absent(needs))]
+        return [
+            *messages,
+            "Close other programs that use the card, or choose a smaller file.",
+            *without(absent(requirements)),
+        ]
     verdicts = {
         "all resident": "Fits: no weights are offloaded.",
-        "another file": f"Fits with another file: {PurePath(needs.file).name}.",
+        "another file": f"Fits with another file: {PurePath(requirements.file).name}.",
         "fp8 weights": "Fits with fp8 weights: half the memory, slightly less precise.",
         "partial offload": "Fits with some weights offloaded.",
         "tiled VAE": "Fits with the VAE in tiles.",
@@ -35,32 +39,32 @@ def sentences(plan: Plan) -> list[str]:
     if plan.strategy == "lower resolution":
         messages.append(f"The largest size that fits is {job.width}x{job.height}.")
     messages.append(f"At {size} it needs up to {plain_size(plan.peak.safe)} (in {plan.peak.name}), {free}.")
-    if needs.in_fp8 and plan.strategy != "fp8 weights":
+    if requirements.in_fp8 and plan.strategy != "fp8 weights":
         messages.append("The weights are kept in fp8: half the memory, slightly less precise.")
     if plan.text_offloaded:
         offloaded, seconds = plain_size(plan.text_offloaded), plan.text_offloaded / BYTES_A_SECOND
         messages.append(f"{offloaded} of the text encoder are offloaded: about {seconds:.1f} s more per prompt.")
     if plan.offloaded:
-        share, seconds = 1 - plan.offloaded / needs.model, plan.offloaded / BYTES_A_SECOND
+        share, seconds = 1 - plan.offloaded / requirements.model, plan.offloaded / BYTES_A_SECOND
         messages.append(
-            f"{share:.0%} of the diffusion model can stay on the card. The host loads the other "
+            f"{share:.0%} of the diffusion model can stay on the card. ComfyUI loads the other "
             f"{plain_size(plan.offloaded)} when they are used: about {seconds:.1f} s more per step."
             if machine.dynamic
             else f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.offloaded)} are offloaded: "
             f"about {seconds:.1f} s more per step."
         )
-    if needs.text and not machine.text_on_card:
+    if requirements.text and not machine.text_on_card:
         messages.append("The text encoder runs on the CPU.")
     if plan.tile:
         messages.append(f"The VAE runs in tiles of {plan.tile} pixels.")
     if not plan.batched_cfg:
         messages.append("With CFG, each step computes the positive and the negative prompt one after the other.")
-    return messages + without(absent(needs))
+    return messages + without(absent(requirements))
 
 
-def absent(needs: MemoryRequirements) -> list[str]:
+def absent(requirements: MemoryRequirements) -> list[str]:
     """Return the names of the parts that the requirements do not include."""
-    return [name for name, count in (("text encoder", needs.text), ("VAE", needs.vae)) if not count]
+    return [name for name, count in (("text encoder", requirements.text), ("VAE", requirements.vae)) if not count]
 
 
 def without(parts: list[str]) -> list[str]:

@@ -79,7 +79,7 @@ class DecodeComposite(io.ComfyNode):
             raise InpaintError(
                 f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
                 f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
-                "Encode for Inpainting: the host's own VAE Encode crops odd sizes."
+                "Encode for Inpainting: ComfyUI's own VAE Encode crops odd sizes."
             )
         return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
 

@@ -24,7 +24,7 @@ class SeamScore(io.ComfyNode):
                 io.Float.Output(
                     display_name="score",
                     tooltip="How many times larger steps across the edge are than those beside it. About 1 where the "
-                    "edge cannot be told; above 1.6 it is visible. The worst picture of a batch.",
+                    "edge is invisible; above 1.6 it shows. The worst picture of a batch.",
                 ),
                 io.Float.Output(
                     display_name="delta_e", tooltip="Mean color difference of neighbours across that edge, in Lab."

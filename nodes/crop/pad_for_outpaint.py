@@ -22,7 +22,7 @@ class PadForOutpaint(io.ComfyNode):
             display_name="Pad for Outpainting",
             category="Mend/Crop",
             description="Adds room around a picture and masks it: soft for sampling, so that old and new grow "
-            "together, and hard for what the model is told. The picture itself stays bit-identical.",
+            "together, and hard for the model's mask input. The picture itself stays bit-identical.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture. Alpha is kept; the new area is opaque."),
                 io.Combo.Input(
@@ -52,7 +52,7 @@ class PadForOutpaint(io.ComfyNode):
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The picture with its room."),
                 io.Mask.Output(display_name="denoise", tooltip="Soft. For Encode for Inpainting, or any noise mask."),
-                io.Mask.Output(display_name="conditioning", tooltip="0 and 1. What a model is told to paint."),
+                io.Mask.Output(display_name="conditioning", tooltip="0 and 1. The mask for the model itself."),
             ],
         )
 

@@ -35,7 +35,7 @@ LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
 # Contents that must not show in the result.
 PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
 MASK_TIMES = (
-    "The host sets this model's noise level of a frame by the share of it that is masked: mask most or all of a frame."
+    "ComfyUI sets this model's noise level of a frame by the share of it that is masked: mask most or all of a frame."
 )
 
 
@@ -112,7 +112,7 @@ class EncodeInpaint(io.ComfyNode):
         widen_by_cells: int = 1,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
-        kind = FAMILY_LABELS.get(inputs.kind, inputs.kind)
+        kind = FAMILY_LABELS.get(inputs.model_class, inputs.model_class)
         check_vae(kind, inputs.format, LatentShape(inputs.channels, inputs.frames), LatentShape(*host.vae_latents(vae)))
         if masked_content == AUTO:
             masked_content = "original" if inputs.inpaint is None else "neutral"

@@ -85,7 +85,7 @@ def _plan(model: str, job: Job, gpu: str) -> Answer:
     try:
         plan = plan_for(model_path(model), job, gpu)
     except (InpaintError, OSError):
-        return 404, {"error": "model: expected the name of a readable model file. Choose one that the host lists."}
+        return 404, {"error": "model: expected the name of a readable model file. Choose one that ComfyUI lists."}
     return 200, _body(plan)
 
 
@@ -94,7 +94,7 @@ def _body(plan: Plan) -> dict[str, Any]:
         "strategy": plan.strategy,
         "fits": plan.fits,
         "messages": sentences(plan),
-        "label": plan.needs.label,
+        "label": plan.requirements.label,
         "width": plan.job.width,
         "height": plan.job.height,
         "batch_size": plan.job.batch,

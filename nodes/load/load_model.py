@@ -187,7 +187,7 @@ def _how_to_load(folder: str) -> list[io.Input]:
             "precision",
             options=list(PRECISIONS),
             default="auto",
-            tooltip="What the diffusion model's weights are kept in. auto: as the host chooses for this card, or fp8 "
+            tooltip="What the diffusion model's weights are kept in. auto: as ComfyUI chooses for this card, or fp8 "
             "where they do not fit otherwise.",
         ),
         budget_gib(),
@@ -226,9 +226,7 @@ def _choose(
     header, weights = read_header(path), PRECISIONS[precision]
     for file in map(read_header, (path, *others)):
         if file.format == "gguf":
-            raise InpaintError(
-                f"{file.path.name}: the host cannot load GGUF files. Use the loader of a GGUF node pack."
-            )
+            raise InpaintError(f"{file.path.name}: ComfyUI cannot load GGUF files. Use the loader of a GGUF node pack.")
     parts = [*text_encoders, *([vae] if vae else [])]
     old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
     if old or not header.parts:
@@ -238,13 +236,13 @@ def _choose(
     plan = plan_for(
         path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
     )
-    trouble = trouble_of([plan.needs.file, *parts])
+    trouble = trouble_of([plan.requirements.file, *parts])
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{header.path.name}: {trouble[1]}")
     if plan.strategy == "refused":
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
     messages = [*sentences(plan), *([trouble[1]] if trouble else [])]
-    return _Chosen(read_header(plan.needs.file), "F8_E4M3" if plan.needs.in_fp8 else weights, messages)
+    return _Chosen(read_header(plan.requirements.file), "F8_E4M3" if plan.requirements.in_fp8 else weights, messages)
 
 
 def _load_once(node: type[io.ComfyNode], key: Hashable, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ class InpaintMasks(io.ComfyNode):
                 io.Mask.Output(
                     display_name="conditioning",
                     tooltip="0 and 1, its edge in the middle of the denoise mask's. For inpainting ControlNets and "
-                    "the host's inpaint conditioning.",
+                    "ComfyUI's inpaint conditioning.",
                 ),
                 io.Mask.Output(
                     display_name="composite",

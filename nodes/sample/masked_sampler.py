@@ -23,7 +23,7 @@ class MaskedSampler(io.ComfyNode):
             node_id="MendMaskedSampler",
             display_name="Masked Sampler",
             category="Mend/Sample",
-            description="Samples like the host's KSampler, and without a mask exactly like it. A mask of any size is "
+            description="Samples like ComfyUI's KSampler, and without a mask exactly like it. A mask of any size is "
             "brought to the latent's so that even a one-pixel stroke is repainted.",
             inputs=[
                 io.Model.Input("model", tooltip="The model that removes the noise."),
@@ -49,12 +49,12 @@ class MaskedSampler(io.ComfyNode):
                     "sampler_name",
                     options=host.sampler_names(),
                     default="euler",
-                    tooltip="The host's samplers, and coherent: for general models, what it paints agrees with what is "
+                    tooltip="ComfyUI's samplers, and coherent: for general models, what it paints agrees with what is "
                     "around it. It takes as long as euler; coherent_full asks the model twice a step, which takes "
                     "nearly twice as long and came out no better.",
                 ),
                 io.Combo.Input(
-                    "scheduler", options=host.scheduler_names(), default="normal", tooltip="The host's schedulers."
+                    "scheduler", options=host.scheduler_names(), default="normal", tooltip="ComfyUI's schedulers."
                 ),
                 io.Conditioning.Input("positive", tooltip="From Encode for Inpainting."),
                 io.Conditioning.Input("negative", tooltip="From Encode for Inpainting."),

@@ -59,10 +59,10 @@ class RemoveObject(io.ComfyNode):
         cls, model: Any, mask: Tensor, guidance: float, query_scale: float = 0.3, query_steps: float = 0.2
     ) -> io.NodeOutput:
         if not host.redirectable_blocks(model):
-            kind = host.model_inputs(model).kind
+            model_class = host.model_inputs(model).model_class
             raise InpaintError(
                 "model: expected a U-Net of SD 1.5, SD 2 or SDXL, whose self-attention can be redirected, got "
-                f"{FAMILY_LABELS.get(kind, kind)}. Choose such a model. "
+                f"{FAMILY_LABELS.get(model_class, model_class)}. Choose such a model. "
                 "With others, describe the background in the prompt."
             )
         if host.predicts_by_itself(model):

@@ -36,7 +36,7 @@ class SoftInpaint(io.ComfyNode):
                     "does, by the last three settings.",
                 ),
                 share(
-                    "strength", 1.0, "schedule: 0 mixes by the mask's values at every step instead, as the host does."
+                    "strength", 1.0, "schedule: 0 mixes by the mask's values at every step instead, as ComfyUI does."
                 ),
                 io.Combo.Input(
                     "curve",

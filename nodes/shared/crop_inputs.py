@@ -84,7 +84,7 @@ def planned(
     """Return the keyword arguments `context`, `target` and `multiple` of the functions that plan boxes."""
     inputs = None if model is None else host.model_inputs(model)
     targets: dict[str, Target] = {
-        OWN: Area.square(native_side(inputs.kind if inputs else None)),
+        OWN: Area.square(native_side(inputs.model_class if inputs else None)),
         MEGAPIXELS: Area.megapixels(megapixels),
         GIVEN: Size(width, height),
         KEEP: None,

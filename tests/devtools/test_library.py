@@ -69,6 +69,7 @@ def test_no_host_is_needed(python, tmp_path):
     assert Path(file).is_relative_to(python.parents[1])
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_and_typed(python, tmp_path):
     tree = ast.parse((ROOT / "inpaint" / "__init__.py").read_text(encoding="utf-8"))
     typed = {
@@ -80,6 +81,7 @@ def test_every_public_name_is_there_and_typed(python, tmp_path):
     assert sorted(listed) == sorted(typed)
 
 
+@pytest.mark.slow
 def test_the_example_runs(python, tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", LIBRARY.read_text(encoding="utf-8"), re.DOTALL)
     random = np.random.default_rng(0)

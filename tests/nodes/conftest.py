@@ -61,6 +61,8 @@ def host_nodes(comfyui, base) -> ModuleType:
     nodes = import_host(comfyui, base)
     for pack in (base / "custom_nodes").iterdir():
         assert asyncio.run(nodes.load_custom_node(str(pack)))
+    gc.collect()
+    gc.freeze()
     return nodes
 
 

@@ -82,7 +82,7 @@ def test_another_size_reads_nothing_of_the_file(ask, base):
 def test_what_is_unknown_and_what_is_unreadable_get_one_answer(ask, model):
     assert ask(model=model) == (
         404,
-        {"error": "model: expected the name of a readable model file. Choose one that the host lists."},
+        {"error": "model: expected the name of a readable model file. Choose one that ComfyUI lists."},
     )
 
 

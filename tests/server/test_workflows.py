@@ -24,8 +24,8 @@ def _ready(name, upload, small_models, seed=1):
     prompts.set_input(prompt, "MendInpaintMasks", feather=8)  # its wide soft edge would cover the small picture
     for node in ("MendCropForInpaint", "MendCropRegions"):
         prompts.set_input(prompt, node, size="keep")  # the model's own takes minutes here
-    prompts.set_input(prompt, "MendPadForOutpaint", **prompts.ROOM, feather=8)
-    print(f"{name}, set: seed {seed}, steps 3, feather 8, size keep, room {prompts.room_of(prompt)}")
+    prompts.set_input(prompt, "MendPadForOutpaint", **prompts.PADDING, feather=8)
+    print(f"{name}, set: seed {seed}, steps 3, feather 8, size keep, room {prompts.padding_of(prompt)}")
     prompts.show_support(prompt)
     return prompt
 
@@ -52,7 +52,7 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, smal
     support = np.asarray(_picture(client, run, prompts.SUPPORT_NODE).convert("L")) > 0
 
     assert result.mode == "RGB"
-    room = prompts.room_of(prompt)
+    room = prompts.padding_of(prompt)
     before, after = np.pad(picture, (*room, (0, 0)), mode="edge"), np.asarray(result)
     assert after.shape == before.shape
     assert np.array_equal(after[~support], before[~support])

@@ -192,7 +192,7 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
         if any(each["class_type"] == node for each in api.values()):
             canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
     if any(each["class_type"] == "MendPadForOutpaint" for each in api.values()):
-        for widget, value in prompts.ROOM.items():
+        for widget, value in prompts.PADDING.items():
             canvas.set_widget(_node(api, "MendPadForOutpaint"), widget, value)
 
 
@@ -214,7 +214,7 @@ def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, s
     shot()
 
     result = server.download(queued.outputs[str(_node(api, "SaveImage"))]["images"][0])
-    room = prompts.room_of(api)
+    room = prompts.padding_of(api)
     before = np.pad(photo.pixels, (*room, (0, 0)), mode="edge")
     hole = np.pad(photo.hole, room, constant_values=True)
     assert result.shape == before.shape

@@ -127,7 +127,7 @@ class Regions:
     frames: list[int]
     """Index of the frame of each patch."""
     left_out: int
-    """Number of patches dropped because of the limit."""
+    """Number of patches dropped because of `max_regions`."""
 
 
 ORDERS: dict[str, Callable[[int, Box], tuple]] = {
@@ -137,39 +137,40 @@ ORDERS: dict[str, Callable[[int, Box], tuple]] = {
 }
 
 
-def split(mask: Tensor, order: str = "largest first", limit: int = 64, min_area: int = 1) -> Regions:
+def split(mask: Tensor, order: str = "largest first", max_regions: int = 64, min_area: int = 1) -> Regions:
     """Split a mask into its patches (mask above 0). Each becomes a mask of its own and keeps its values.
 
     Args:
         mask: [B, H, W] float.
         order: order of the patches of a frame: "largest first", "left to right" or "top to bottom" (by the box's first
             column or row). Patches of earlier frames come first.
-        limit: maximum number of patches over all frames; the largest are kept. Each takes the memory of a whole mask.
+        max_regions: maximum number of patches over all frames; the largest are kept. Each takes the memory of a whole
+            mask.
         min_area: patches of fewer pixels are ignored, and not counted as left out.
 
     Raises:
-        InpaintError: if `mask` is not [B, H, W], `order` is unknown, or `limit` is below 1.
+        InpaintError: if `mask` is not [B, H, W], `order` is unknown, or `max_regions` is below 1.
     """
     import cv2
 
     check_mask(mask)
     check_choice("order", order, ORDERS)
-    if limit < 1:
-        raise InpaintError(f"limit: expected 1 or more, got {limit}.")
+    if max_regions < 1:
+        raise InpaintError(f"max_regions: expected 1 or more, got {max_regions}.")
     frames, labels, found = mask.detach().float().cpu().numpy(), [], []
     for number, frame in enumerate(frames):
         _, labelled, stats, _ = cv2.connectedComponentsWithStats((frame > 0).view(np.uint8), connectivity=8)
         labels.append(labelled)
         patches = list(enumerate(stats.tolist()))[1:]
         found += [(number, label, area, Box(*box)) for label, (*box, area) in patches if area >= min_area]
-    kept = sorted(found, key=lambda region: -region[2])[:limit]
+    kept = sorted(found, key=lambda region: -region[2])[:max_regions]
     kept.sort(key=lambda region: (region[0], *ORDERS[order](*region[2:])))
     try:
         results = np.zeros((len(kept), *frames.shape[1:]), np.float32)
     except MemoryError:
         size = len(kept) * frames[0].nbytes / 2**30
         raise InpaintError(
-            f"limit: expected as many regions as fit in memory, got {len(kept)}, which take {size:.1f} GiB. "
+            f"max_regions: expected as many regions as fit in memory, got {len(kept)}, which take {size:.1f} GiB. "
             "Keep fewer regions, or leave out small ones."
         ) from None
     for result, (number, label, _, box) in zip(results, kept, strict=True):

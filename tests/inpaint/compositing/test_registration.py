@@ -101,7 +101,7 @@ def test_less_than_a_twentieth_of_a_pixel_is_left_alone(drift):
     registered = register(tensor(picture), painted, hole_in(picture))
     assert torch.equal(registered.image, painted)
     assert not registered.drifts[0].undone
-    assert registered.drifts[0].moved < 0.05
+    assert registered.drifts[0].displacement < 0.05
     assert registered.drifts[0].report().startswith("No drift to undo: ")
 
 

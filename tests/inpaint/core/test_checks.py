@@ -170,6 +170,6 @@ def test_match_brings_both_to_one_batch():
         match(torch.rand(4, 6, 3), torch.ones(4, 6))
 
 
-def test_match_takes_a_haze_for_nothing():
+def test_match_takes_near_zero_values_for_nothing():
     mask = torch.tensor([[[0.0, 1 / 255, 2 / 255, 1.0]]])
     assert torch.equal(match(torch.zeros(1, 1, 4, 3), mask)[1], torch.tensor([[[0.0, 0.0, 2 / 255, 1.0]]]))

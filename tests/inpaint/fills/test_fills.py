@@ -353,7 +353,7 @@ def test_frames_do_not_see_each_other():
         torch.testing.assert_close(together[index : index + 1], alone, rtol=1e-6, atol=2 * EIGHT_BIT_STEP * float(span))
 
 
-def test_the_harmonic_fill_of_a_film_goes_on_in_parts(monkeypatch):
+def test_the_harmonic_fill_of_a_video_goes_on_in_parts(monkeypatch):
     image, mask = torch.rand(7, 20, 30, 3), torch.zeros(7, 20, 30)
     mask[:, 5:12, 8:20] = 1
     whole, progress = fill_harmonic(image, mask), []

@@ -160,7 +160,7 @@ MENDED = [
         "thin strokes",
         UNSEEN,
         "1 stroke is thinner than a latent cell of 8 pixels. "
-        "It would vanish where a mask is resized without pooling, as the host does.",
+        "It would vanish where a mask is resized without pooling, as ComfyUI does.",
         "Widened to about a cell.",
         grow(UNSEEN, 1),
     ),
@@ -169,7 +169,7 @@ MENDED = [
         "thin strokes",
         UNSEEN + block(51, 52, 20, 100),
         "2 strokes are thinner than a latent cell of 8 pixels. "
-        "1 of them would vanish where a mask is resized without pooling, as the host does.",
+        "1 of them would vanish where a mask is resized without pooling, as ComfyUI does.",
         "Widened to about a cell.",
         grow(UNSEEN, 1) + grow(block(51, 52, 20, 100), 3),
     ),
@@ -407,7 +407,7 @@ def test_dtype_is_kept_and_no_nan_comes_out(matter):
 
 
 def vanishes(mask: torch.Tensor, cell: int) -> bool:
-    """mask: [1, H, W]. Whether nothing of it is left at a latent's resolution, resized as the host does."""
+    """mask: [1, H, W]. Whether nothing of it is left at a latent's resolution, resized as ComfyUI does."""
     size = [max(length // cell, 1) for length in mask.shape[1:]]
     return bool((F.interpolate(mask[None].double(), size=size, mode="bilinear") < 1e-9).all())
 
@@ -448,7 +448,7 @@ def test_the_strokes_said_to_vanish_are_those_that_a_resize_loses(data, cell):
 @settings(max_examples=100, deadline=None)
 @given(masks(soft=False), st.sampled_from([2, 3, 4, 5, 8]))
 def test_the_patches_said_to_vanish_are_those_that_a_resize_loses_at_any_size(mask, cell):
-    assert vanished(mask, cell) == sum(vanishes(patch[None], cell) for patch in split(mask, limit=1000).masks)
+    assert vanished(mask, cell) == sum(vanishes(patch[None], cell) for patch in split(mask, max_regions=1000).masks)
 
 
 @pytest.mark.slow

@@ -122,7 +122,7 @@ def test_where_the_host_brings_weights_in_on_demand_it_is_said_so():
     share = by_name(legacy)[SAMPLING].weights / large.model
     messages = [" ".join(sentences(plan)) for plan in (legacy, dynamic)]
     assert f"{share:.0%} of the diffusion model stay on the card, " in messages[0]
-    assert f"{share:.0%} of the diffusion model can stay on the card. The host loads the other " in messages[1]
+    assert f"{share:.0%} of the diffusion model can stay on the card. ComfyUI loads the other " in messages[1]
     assert all("no weights are offloaded" not in text for text in messages)
 
 
@@ -136,7 +136,7 @@ def test_a_text_encoder_too_large_for_the_card_takes_nothing_from_the_diffusion_
     smaller = replace(SD3, model=1985 * MIB, model_fp8=None, file="sd3-fp8.safetensors")
     for variants in ([SD3], [SD3, smaller]):
         plan = make_plan(variants, Job(1024, 1024), card)
-        assert (plan.strategy, plan.needs, plan.offloaded) == ("partial offload", SD3, 0)
+        assert (plan.strategy, plan.requirements, plan.offloaded) == ("partial offload", SD3, 0)
         assert plan.text_offloaded == T5 - (card.free - card.reserve - LEAST_WORK)
         assert by_name(plan)["text encode"].weights == T5 - plan.text_offloaded
         messages = " ".join(sentences(plan))
@@ -147,14 +147,14 @@ def test_a_text_encoder_too_large_for_the_card_takes_nothing_from_the_diffusion_
 
 def test_fp8_with_a_large_text_encoder_where_sampling_needs_it():
     plan = make_plan([replace(SD3, model=8 * GIB, model_fp8=4 * GIB)], Job(512, 512), Machine("8 GB", 7 * GIB, 0))
-    assert (plan.strategy, plan.needs.in_fp8, plan.offloaded) == ("partial offload", True, 0)
+    assert (plan.strategy, plan.requirements.in_fp8, plan.offloaded) == ("partial offload", True, 0)
     assert plan.text_offloaded > 0
 
 
 def test_tiles_with_a_large_text_encoder_take_no_smaller_file():
     wide = replace(SD3, decode=Work(2060, 8712))
     plan = make_plan([wide], Job(1024, 1024), Machine("8 GB", 7600 * MIB, 400 * MIB))
-    assert (plan.strategy, plan.needs, plan.offloaded, plan.tile) == ("tiled VAE", wide, 0, 768)
+    assert (plan.strategy, plan.requirements, plan.offloaded, plan.tile) == ("tiled VAE", wide, 0, 768)
     assert plan.text_offloaded > 0
 
 
@@ -172,15 +172,15 @@ def test_nothing_is_offloaded_where_there_is_no_elsewhere():
     for large in (replace(SD15, model=20 * GIB, model_fp8=None), replace(SD15, text=20 * GIB)):
         plan = make_plan([large], Job(512, 512), cpu)
         assert (plan.strategy, plan.offloaded, plan.text_offloaded) == ("refused", 0, 0)
-        least = needed(plan.needs, Job(512, 512), cpu)
+        least = needed(plan.requirements, Job(512, 512), cpu)
         assert least > 20 * GIB
-        assert make_plan([plan.needs], Job(512, 512), replace(cpu, free=least)).fits
+        assert make_plan([plan.requirements], Job(512, 512), replace(cpu, free=least)).fits
 
 
 def test_no_fp8_where_there_is_none():
     model = replace(SD15, model=8 * GIB, model_fp8=3 * GIB)
     plan = make_plan([model], Job(512, 512), replace(CARD, fp8=False))
-    assert (plan.strategy, plan.needs) == ("partial offload", model)
+    assert (plan.strategy, plan.requirements) == ("partial offload", model)
 
 
 @pytest.mark.parametrize(
@@ -239,11 +239,11 @@ def test_what_is_planned_fits_by_its_own_figures(variants, job, machine):
         assert all(phase.safe <= machine.free for phase in plan.phases if phase.name != BATCHED_CFG)
     assert (plan.strategy == "all resident") <= (plan.offloaded == plan.text_offloaded == 0)
     assert machine.offloads or plan.offloaded == plan.text_offloaded == 0
-    assert machine.fp8 or plan.needs in variants
+    assert machine.fp8 or plan.requirements in variants
     assert (plan.job == job) == (plan.strategy != "lower resolution")
-    assert plan.offloaded == plan.needs.model - by_name(plan)[SAMPLING].weights
+    assert plan.offloaded == plan.requirements.model - by_name(plan)[SAMPLING].weights
     assert plan.tile in (None, *TILES)
-    assert plan.needs in variants or plan.needs.model in [variant.model_fp8 for variant in variants]
+    assert plan.requirements in variants or plan.requirements.model in [variant.model_fp8 for variant in variants]
     assert sentences(plan)
     assert table(plan).count("\n") == 5
 
@@ -282,7 +282,7 @@ def test_a_lower_resolution_is_the_largest_that_fits(model, job, machine):
         width, height = (
             max(model.grid, round(length * scale / model.grid) * model.grid) for length in (job.width, job.height)
         )
-        larger = make_plan([plan.needs], Job(width, height, job.batch), machine)
+        larger = make_plan([plan.requirements], Job(width, height, job.batch), machine)
         assert larger.strategy in ("lower resolution", "refused")
 
 
@@ -324,14 +324,14 @@ def test_each_fallback_step_and_its_words(gib, strategy, text):
 def test_the_largest_of_the_other_files_that_fits():
     sizes = {"bf16": 20, "Q2": 1, "Q5": 3, "Q8": 12}
     files = [replace(SD15, label=name, model=gib * GIB, model_fp8=None) for name, gib in sizes.items()]
-    assert make_plan(files, Job(512, 512), CARD).needs.label == "Q5"
+    assert make_plan(files, Job(512, 512), CARD).requirements.label == "Q5"
 
 
 def test_the_smallest_file_where_weights_have_to_be_brought_in():
     sizes = {"bf16": 20, "Q4": 7, "Q8": 12}
     files = [replace(SD15, label=name, model=gib * GIB, model_fp8=None) for name, gib in sizes.items()]
     plan = make_plan(files, Job(512, 512), CARD)
-    assert (plan.strategy, plan.needs.label) == ("partial offload", "Q4")
+    assert (plan.strategy, plan.requirements.label) == ("partial offload", "Q4")
 
 
 def test_a_tile_is_no_larger_than_the_picture():
@@ -371,16 +371,16 @@ def test_a_lower_resolution_takes_tiles_only_where_it_has_to():
 def test_fp8_before_offloading():
     alone = replace(SD15, model=8 * GIB, model_fp8=3 * GIB)
     plan = make_plan([alone], Job(512, 512), CARD)
-    assert (plan.strategy, plan.needs.model, plan.offloaded) == ("fp8 weights", 3 * GIB, 0)
+    assert (plan.strategy, plan.requirements.model, plan.offloaded) == ("fp8 weights", 3 * GIB, 0)
     assert "half the memory" in sentences(plan)[0]
 
 
 def test_fp8_is_said_and_told_wherever_it_is_taken():
     """Too large for the card even so: fp8, and a part of it brought in."""
     plan = make_plan([replace(SD15, model=20 * GIB, model_fp8=10 * GIB)], Job(512, 512), CARD)
-    assert (plan.strategy, plan.needs.in_fp8, plan.needs.model) == ("partial offload", True, 10 * GIB)
+    assert (plan.strategy, plan.requirements.in_fp8, plan.requirements.model) == ("partial offload", True, 10 * GIB)
     assert "The weights are kept in fp8: half the memory, slightly less precise." in sentences(plan)
-    assert not make_plan([SD15], Job(512, 512), CARD).needs.in_fp8
+    assert not make_plan([SD15], Job(512, 512), CARD).requirements.in_fp8
 
 
 def test_the_table():

@@ -121,7 +121,7 @@ def test_a_stretched_crop_is_told(run, photo):
     assert f"came back as {width - 4}x{height}, not as {width}x{height}" in messages
 
 
-def test_one_mask_for_a_film_stays_one(run, photo):
+def test_one_mask_for_a_video_stays_one(run, photo):
     crops, masks, stitch, *_ = run("MendCropForInpaint", image=photo.repeat(5, 1, 1, 1), mask=_mask(photo)).outputs
     assert len(crops) == len(masks) == 5
     assert len(stitch.mask) == 1
@@ -175,7 +175,7 @@ def test_scaled_and_back(run, photo):
 
 
 @pytest.mark.parametrize("video", ["one box for all", "smooth path"])
-def test_films(run, photo, video):
+def test_videos(run, photo, video):
     frames = photo.expand(12, -1, -1, -1)
     masks = torch.cat([_mask(photo, left=60 + 20 * number) for number in range(12)])
     ran = run("MendCropForInpaint", image=frames, mask=masks, video=video, size="keep")
@@ -340,7 +340,7 @@ def test_a_picture_of_another_scene_is_refused_in_words(run, photo, InpaintError
 
 
 @pytest.mark.parametrize("video", ["one box for all", "smooth path"])
-def test_one_picture_with_a_film_of_context_masks(run, photo, InpaintError, video):
+def test_one_picture_with_a_video_of_context_masks(run, photo, InpaintError, video):
     context = torch.cat([_mask(photo, left=100 + 50 * number, width=5) for number in range(4)])
     settings = {"image": photo, "mask": _mask(photo), "size": "keep", "video": video}
     crops, masks, *_, x, _, width, _ = run("MendCropForInpaint", context_mask=context, **settings).outputs
@@ -351,7 +351,7 @@ def test_one_picture_with_a_film_of_context_masks(run, photo, InpaintError, vide
         run("MendCropForInpaint", **{**settings, "image": photo.expand(4, -1, -1, -1)}, context_mask=context[:3])
 
 
-def test_what_is_told_of_a_film(run, photo):
+def test_the_report_of_a_video(run, photo):
     frames, masks = photo.expand(3, -1, -1, -1).clone(), _mask(photo).expand(3, -1, -1).clone()
     masks[1] = 0
     crops, _, stitch, *_ = run("MendCropForInpaint", image=frames, mask=masks, size="keep", context_pixels=64).outputs

@@ -15,7 +15,7 @@ import torch
 
 from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.needs import FAMILIES
+from inpaint.vram.requirements import FAMILIES
 
 # host's family, ours, label, inpainting inputs, parameters; None: no count but the host's own is known
 EXPECTED = {

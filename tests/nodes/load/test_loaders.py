@@ -154,7 +154,7 @@ def test_a_precision_that_is_asked_for(run, reads, pack, small_checkpoint, preci
 @pytest.fixture
 def slight_rest(pack, monkeypatch):
     """As if VAE and text encoder needed next to nothing, so that what fits is a matter of the diffusion model."""
-    needs = pack("inpaint.vram.needs")
+    needs = pack("inpaint.vram.requirements")
     monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 0)
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
 
@@ -190,7 +190,7 @@ def test_a_cpu_offloads_nothing(run, reads, slight_rest, InpaintError, small_che
 
 
 def test_a_large_text_encoder_does_not_narrow_the_model(run, reads, pack, as_on_a_card, small_checkpoint, monkeypatch):
-    needs = pack("inpaint.vram.needs")
+    needs = pack("inpaint.vram.requirements")
     monkeypatch.setattr(needs, "text_encoder_bytes", lambda dtypes: 2**40)
     monkeypatch.setitem(needs.VAES, "kl", needs.Vae(needs.Work(1, 1), needs.Work(1, 1)))
     ran = run("MendLoadCheckpoint", ckpt_name=small_checkpoint)
@@ -275,7 +275,7 @@ def test_a_gguf_is_left_to_those_who_can(run, reads, base, pack, InpaintError, m
     found = header.CheckpointHeader(base / "q.gguf", "gguf", 4, "flux", "Flux", None)
     monkeypatch.setattr(load, "read_header", lambda path: found)
     for path, others in (("q.gguf", []), ("m.safetensors", ["q.gguf"])):
-        with pytest.raises(InpaintError, match=r"^q\.gguf: the host cannot load GGUF files"):
+        with pytest.raises(InpaintError, match=r"^q\.gguf: ComfyUI cannot load GGUF files"):
             load._choose(path, others, "auto", 0.0)
     (base / "models" / "diffusion_models" / "q.gguf").unlink()
 
@@ -301,7 +301,7 @@ def test_a_checkpoint_without_a_vae(run, reads, InpaintError, without_vae, inpai
     ran = run("MendLoadCheckpoint", ckpt_name=without_vae[0])
     assert "No VAE in this file. Load one from a separate file." in ran.text
     vae, picture = ran.outputs[2], torch.rand(1, 64, 64, 3)
-    asked = r"^vae: expected a VAE, got that of a checkpoint without one\. Load a VAE file with the host's Load VAE"
+    asked = r"^vae: expected a VAE, got that of a checkpoint without one\. Load a VAE file with ComfyUI's Load VAE"
     with pytest.raises(InpaintError, match=asked):
         run(
             "MendEncodeInpaint",

@@ -126,5 +126,5 @@ def test_a_model_in_any_dtype_that_a_file_can_name(base, pack, dtype):
     path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(entry["data_offsets"][1]))
     for card in ("this computer", "RTX 3060 12 GB"):
         plan = pack("host.planning").plan_for(str(path), pack("inpaint.vram.memory_plan").Job(512, 512), card)
-        assert plan.needs.label == "Lumina 2"
+        assert plan.requirements.label == "Lumina 2"
     path.unlink()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.needs import FAMILIES, VAES, Dtypes, HostFacts, requirements_of
+from inpaint.vram.requirements import FAMILIES, VAES, Dtypes, HostFacts, requirements_of
 
 
 @pytest.fixture(params=["inpaint_model", "general_model"])

@@ -414,7 +414,7 @@ def network(host_nodes):
 
 
 @pytest.mark.parametrize(("calls", "most"), [("one a step", 4), ("two a step", 7)])
-def test_a_film(run, sample, network, calls, most):
+def test_a_video(run, sample, network, calls, most):
     mask = torch.zeros(1, 1, 3, 8, 8)
     mask[..., 1:, 2:6, 3:7] = 1
     samples = torch.randn(1, 16, 3, 8, 8, generator=torch.Generator().manual_seed(0))

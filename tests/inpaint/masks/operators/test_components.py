@@ -158,14 +158,14 @@ def test_split_in_every_order_and_up_to_a_limit():
     assert split(mask, "largest first").areas == [4, 2, 1, 5, 1]
     assert [box.x for box in split(mask, "left to right").boxes] == [0, 3, 4, 0, 4]
     assert [box.y for box in split(mask, "top to bottom").boxes] == [0, 1, 3, 0, 3]
-    few = split(mask, "top to bottom", limit=2)
+    few = split(mask, "top to bottom", max_regions=2)
     assert (few.areas, few.frames, few.left_out) == ([4, 5], [0, 1], 3)
 
 
 @settings(max_examples=40, deadline=None)
 @given(masks(), st.sampled_from(list(ORDERS)))
 def test_regions_make_up_the_mask(mask, order):
-    regions = split(mask, order, limit=1000)
+    regions = split(mask, order, max_regions=1000)
     whole = torch.zeros_like(mask)
     for region, area, box, frame in zip(regions.masks, regions.areas, regions.boxes, regions.frames, strict=True):
         assert ndimage.label(region.numpy() > 0, structure=CORNERS)[1] == 1
@@ -186,5 +186,5 @@ def test_nothing_splits_into_nothing():
 def test_split_refuses_what_it_does_not_know():
     with pytest.raises(InpaintError, match=r"^order: expected one of largest first, left to right, .*, got random"):
         split(torch.zeros(1, 2, 2), "random")
-    with pytest.raises(InpaintError, match=r"^limit: expected 1 or more, got 0"):
-        split(torch.zeros(1, 2, 2), limit=0)
+    with pytest.raises(InpaintError, match=r"^max_regions: expected 1 or more, got 0"):
+        split(torch.zeros(1, 2, 2), max_regions=0)

@@ -94,7 +94,7 @@ def test_feather_refuses_what_it_does_not_know():
         feather(torch.zeros(1, 2, 2), 1, curve="cubic")
 
 
-def test_falloffs_are_what_they_are_called():
+def test_feather_curves_are_what_they_are_called():
     edge = drawn("." * 12 + "#" * 12).repeat(1, 3, 1)
     way = (torch.arange(24) - 11.5) / 12 + 0.5
     expected = {

@@ -13,8 +13,11 @@ from ..model_files.torchscript import is_archive, read_archive
 from . import lama, mat, migan
 from .network import Network, Shapes
 
-KINDS = (lama.KIND, migan.KIND, mat.KIND)
-_NAMES = [f"{kind.label} ({kind.files})" if kind.files else kind.label for kind in KINDS]
+ARCHITECTURES = (lama.ARCHITECTURE, migan.ARCHITECTURE, mat.ARCHITECTURE)
+_NAMES = [
+    f"{architecture.label} ({architecture.files})" if architecture.files else architecture.label
+    for architecture in ARCHITECTURES
+]
 SUPPORTED = f"Supported are {', '.join(_NAMES[:-1])} and {_NAMES[-1]}."
 
 
@@ -42,12 +45,12 @@ def load_network(path: str | Path, read: Callable[[str], Any]) -> Network:
     """
     path = Path(path)
     weights = _weights(path, read)
-    for kind in KINDS:
-        prefix = kind.find(weights.shapes)
+    for architecture in ARCHITECTURES:
+        prefix = architecture.find(weights.shapes)
         if prefix is not None:
-            tensors = weights.take(kind.names(prefix, weights.shapes))
+            tensors = weights.take(architecture.names(prefix, weights.shapes))
             with about_file(path):
-                return kind.build({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+                return architecture.build({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     raise InpaintError(f"{path.name}: expected a network that fills holes, got {_looks(weights.shapes)}. {SUPPORTED}")
 
 
