@@ -24,9 +24,9 @@ from devtools.hosts.in_process import import_host
 from devtools.hosts.process import prepare_base
 from devtools.models.model_shapes import make_model, make_vae
 from devtools.setup.environment import ROOT
+from inpaint.model_families.table import BY_ID
+from inpaint.model_families.vaes import KL4, Work
 from inpaint.vram.host_dtypes import MIB
-from inpaint.vram.memory_plan import Work
-from inpaint.vram.requirements import FAMILIES, VAES
 
 
 class Case(NamedTuple):
@@ -35,7 +35,7 @@ class Case(NamedTuple):
     name: str
     """A key of `model_shapes.MODELS`."""
     family: str
-    """A key of `FAMILIES`."""
+    """A key of `BY_ID`."""
     channels: int
     """Channels of the model's input."""
     text: tuple[int, int]
@@ -120,7 +120,7 @@ def main() -> None:
 
 
 def _sampling(report: Report, case: Case, side: int) -> None:
-    family, cells = FAMILIES[case.family], side // 8
+    memory, cells = BY_ID[case.family].memory, side // 8
     tensors: dict[str, Any] = {name: _empty(1, width) for name, width in case.more}
     if case.family in ("flux", "chroma"):
         tensors["guidance"] = _empty(1)
@@ -131,15 +131,15 @@ def _sampling(report: Report, case: Case, side: int) -> None:
     latent, time = _empty(1, case.channels, *frames, cells, cells), _empty(1)
     text = _empty(1, case.text[1], case.text[0])
     found = peak(lambda: model(latent, time, context=text, **tensors))
-    safe = family.host.factor * MIB * 0.02
-    expected = safe if family.cell is None else family.cell * 2
-    _row(report, case.name, side, found, Work(expected, safe, family.base), cells * cells)
+    safe = memory.factor * MIB * 0.02
+    expected = safe if memory.cell is None else memory.cell * 2
+    _row(report, case.name, side, found, Work(expected, safe, memory.base), cells * cells)
 
 
 def _vae(report: Report, side: int) -> None:
     vae = make_vae().to(torch.float16).eval()
-    works = {"encode": (_empty(1, 3, side, side), VAES["kl"].encode)}
-    works["decode"] = (_empty(1, 4, side // 8, side // 8), VAES["kl"].decode)
+    works = {"encode": (_empty(1, 3, side, side), KL4.encode)}
+    works["decode"] = (_empty(1, 4, side // 8, side // 8), KL4.decode)
     for name, (given, work) in works.items():
         run = getattr(vae, name)
         _row(report, name, side, peak(partial(run, given)), Work(*(2 * n for n in work)), side * side)

@@ -135,11 +135,13 @@ def loads(report: Report, host: Host, peaks: Sequence[tuple[int, int]]) -> None:
 def plan(host: Host, path: str, detect: bool = True) -> Any:
     """Make a memory plan from an uncached file. detect: also run the host's model detection."""
     host.forget()
-    needs, memory = host.pack("inpaint.vram.requirements"), host.pack("inpaint.vram.memory_plan")
+    requirements, memory = host.pack("inpaint.vram.requirements"), host.pack("inpaint.vram.memory_plan")
     cards = host.pack("inpaint.vram.cards")
     header = host.pack("inpaint.model_files.checkpoint").read_header(path)
-    facts = needs.HostFacts(*host.pack("host").detect_model(header)) if detect else None
-    wanted = needs.requirements_of(header, needs.dtypes_on(cards.CARDS[CARD], header, facts), facts)
+    facts = requirements.facts_of_family(header.family)
+    if detect:
+        facts = facts._replace(factors=host.pack("host").detect_model(header).factors)
+    wanted = requirements.requirements_of(header, requirements.dtypes_on(cards.CARDS[CARD], header, facts), facts)
     return memory.make_plan([wanted], memory.Job(512, 512), cards.as_machine(CARD))
 
 

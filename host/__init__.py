@@ -26,6 +26,7 @@ from .models.files import (
 )
 from .models.held_network import HeldNetwork, hold_network, runner
 from .models.kept import kept_models
+from .models.vae_kinds import vae_here
 from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
@@ -95,6 +96,7 @@ __all__ = [
     "share_inpaint_folder",
     "text_encoder_names",
     "this_computer",
+    "vae_here",
     "vae_latents",
     "vae_names",
     "vae_ratio",

@@ -7,26 +7,20 @@ from typing import Any
 
 from ..inpaint.core.errors import InpaintError
 from ..inpaint.core.units import plain_size
+from ..inpaint.model_families.latents import latents_of
+from ..inpaint.model_families.table import UNKNOWN
 from ..inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header, read_part
 from ..inpaint.vram.cards import as_machine, card_of
 from ..inpaint.vram.memory_plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.report import sentences, table
-from ..inpaint.vram.requirements import (
-    FAMILIES,
-    OTHER,
-    VAES,
-    Dtypes,
-    HostFacts,
-    dtypes_on,
-    requirements_of,
-    stored_dtype,
-)
+from ..inpaint.vram.requirements import Dtypes, HostFacts, dtypes_on, facts_of_family, requirements_of, stored_dtype
 from . import memory
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of
 from .models.dtypes import dtypes_here
 from .models.files import checkpoint_names, diffusion_model_names, gguf_names
 from .models.files import model_path as path_in
+from .models.vae_kinds import vae_here
 from .sampling.samplers import sampling_memory
 from .vae import VaeResult
 
@@ -115,15 +109,18 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
         header: the model's file.
         card, weights: as in `plan_for`.
     """
-    family = FAMILIES.get(header.family, OTHER)
+    facts = facts_of_family(header.family, header.names)
     known = detect_model(header)
-    facts = family.host if known is None else HostFacts(*known)
+    if known is not None:
+        facts = facts._replace(factors=known.factors, supported=known.supported, ratio=known.ratio or facts.ratio)
+        if header.family is UNKNOWN and (latents := latents_of(known.format)) is not None:
+            facts = facts._replace(ratio=latents.ratio, vae=latents.vae)
+    facts = facts._replace(vae=vae_here(facts.vae))
     if card != HERE:
         return facts, dtypes_on(card_of(card), header, facts, weights)
     model = header.part("diffusion model")
     stored = None if header.quantised else stored_dtype(model)
-    vae = VAES[family.vae].dtypes
-    return facts, Dtypes(*dtypes_here(model.parameters, stored, facts.supported, vae, weights))
+    return facts, Dtypes(*dtypes_here(model.parameters, stored, facts.supported, facts.vae.dtypes, weights))
 
 
 def budget_of(carrier: Any) -> int | None:

@@ -142,7 +142,7 @@ def _whole_or_tiled(
             if tile is not None and tile <= LEAST_TILE:
                 raise InpaintError(
                     f"Memory ran out while {doing} {width}x{height}, even in tiles of {tile} pixels with no other "
-                    "model on the card. Close other programs that use it, or work on a smaller picture."
+                    "model loaded. Close other programs, or work on a smaller picture."
                 ) from None
         # Outside the except block: inside it, the error would keep the tensors of the failed attempt alive.
         ran_out, tile = True, FIRST_TILE if tile is None else tile // 2

@@ -166,7 +166,10 @@ MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "HunyuanImage 2.1": (HUNYUAN_MODEL, HUNYUAN_IMAGE),
 }
 # Additional settings of newer hosts' model classes. They do not change the tensors of these models.
-NEWER_HOSTS: dict[str, Any] = {"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False}
+NEWER_HOSTS: dict[str, Any] = {
+    **{"txt_ids_dims": [], "vec_in_dim": None, "meanflow_sum": False, "use_x0": False},
+    **{"use_sequential_txt_ids": False},
+}
 
 
 @dataclasses.dataclass
@@ -175,11 +178,12 @@ class Nothing:
 
 
 def with_newer_settings(path: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those of `NEWER_HOSTS` added that the host's class at `path` knows."""
+    """Return settings with those of `NEWER_HOSTS` that the host's class at `path` knows, and without the others."""
     module, class_name = path.rsplit(".", 1)
     params = getattr(importlib.import_module(module), f"{class_name}Params", Nothing)
     known = {field.name for field in dataclasses.fields(params)}
-    return {**{key: value for key, value in NEWER_HOSTS.items() if key in known}, **settings}
+    new = NEWER_HOSTS.keys() - known
+    return {key: value for key, value in (NEWER_HOSTS | dict(settings)).items() if key not in new}
 
 
 def make_model(name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import comfy.model_detection
@@ -35,13 +37,28 @@ def facts_of(carrier: Any) -> Any:
     return getattr(carrier, "attachments", {}).get(FACTS) or getattr(carrier, FACTS, None)
 
 
+@dataclass(frozen=True, eq=False)
+class Detected:
+    """What the host says of a model file."""
+
+    model_class: str
+    """Name of its class (comfy.supported_models)."""
+    supported: tuple[str, ...]
+    """Names of the dtypes that it can compute in, best first."""
+    factors: Mapping[str, float]
+    """Its memory_usage_factor by the dtype that it computes in."""
+    format: str
+    """Name of its latent format."""
+    ratio: int | None
+    """Pixels per latent cell, along each side. None on hosts whose latent formats do not say."""
+
+
 @weak_cache
-def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | None:
+def detect_model(header: CheckpointHeader) -> Detected | None:
     """Run the host's model detection on the header of a diffusion model, with tensors that use no memory.
 
     Returns:
-        The model's memory_usage_factor, and the names of the dtypes it can compute in, best first. None if the host
-        does not know the model.
+        None if the host does not know the model.
 
     Raises:
         InpaintError: if the detection fails. The host could not load the file either.
@@ -59,7 +76,22 @@ def detect_model(header: CheckpointHeader) -> tuple[float, tuple[str, ...]] | No
     if config is None:
         return None
     supported = tuple(NAMES[dtype] for dtype in config.supported_inference_dtypes if dtype in NAMES)
-    return float(config.memory_usage_factor), supported
+    return Detected(
+        model_class=type(config).__name__,
+        supported=supported,
+        factors={dtype: _factor(config, TORCH[dtype]) for dtype in dict.fromkeys((*supported, "F32"))},
+        format=type(config.latent_format).__name__,
+        ratio=getattr(config.latent_format, "spacial_downscale_ratio", None),
+    )
+
+
+def _factor(config: Any, dtype: torch.dtype) -> float:
+    """Return the memory factor of a model that computes in this dtype. Some change it when they are told."""
+    # The config answers None for any missing attribute, even to `copy.copy`.
+    told = object.__new__(type(config))
+    told.__dict__.update(config.__dict__, unet_config=dict(config.unet_config))
+    told.set_inference_dtype(dtype, None)
+    return float(told.memory_usage_factor)
 
 
 def _config(header: CheckpointHeader) -> Any:

@@ -191,7 +191,7 @@ def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
         load,
         load,
         lambda: (
-            f"{_names(paths)}: memory ran out while loading, with no other model on the card. Close other "
+            f"{_names(paths)}: memory ran out while loading, with no other model loaded. Close other "
             "programs, or choose a smaller file; Estimate VRAM says what fits."
         ),
     )

@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import comfy.model_base
 import node_helpers
-from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
-InpaintInputs = Literal["channels", "fill"]
+from ...inpaint.model_families.family import Family, InpaintInputs
+from ...inpaint.model_families.latents import Latents, latents_of
+from ...inpaint.model_families.table import family_of, label_of
 
 
 @dataclass(frozen=True)
 class ModelInputs:
     """The facts about a MODEL that are needed to prepare its inputs."""
 
-    model_class: str
-    """The host's name of the model family."""
-    unet: bool
-    """Whether its network is a U-Net."""
-    inpaint: InpaintInputs | None
+    family: Family
+    """Its row in the table of families. For a model without one it is `UNKNOWN`, with the model's own name."""
+    label: str
+    """Its name for users."""
+    v_prediction: bool
+    """Whether it predicts the velocity, as SD 2.1-v does."""
+    inpaint: InpaintInputs
     """Its inputs for inpainting, see `_inpaint_inputs`."""
     own_pictures: bool
     """Whether it has picture or mask inputs that are not for inpainting, as image-to-video models have."""
     mask_times: bool
     """Whether the host derives the timestep of each frame from the part of it that the noise mask covers."""
-    format: str
-    """The host's name of the latent format."""
-    channels: int
-    """Number of latent channels."""
-    frames: bool
-    """Whether its latents have frames, [B, C, T, h, w]."""
+    latents: Latents | None
+    """The latents that it works on; None for a format that the table does not know."""
 
 
 def model_inputs(model: Any) -> ModelInputs:
     """Detect the inputs of a MODEL."""
     base = model.model
-    latents, inpaint = base.latent_format, _inpaint_inputs(base)
+    inpaint, model_class, latent_format = (
+        _inpaint_inputs(base),
+        type(base.model_config).__name__,
+        type(base.latent_format).__name__,
+    )
+    family = family_of(model_class)
     return ModelInputs(
-        model_class=type(base.model_config).__name__,
-        unet=isinstance(base.diffusion_model, UNetModel),
+        family=family,
+        label=label_of(model_class),
+        v_prediction=base.model_type is comfy.model_base.ModelType.V_PREDICTION,
         inpaint=inpaint,
         own_pictures=inpaint is None and _own_pictures(base),
         mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),
-        format=type(latents).__name__,
-        channels=latents.latent_channels,
-        frames=latents.latent_dimensions == 3,
+        latents=family.latents if family.latents.format == latent_format else latents_of(latent_format),
     )
 
 
@@ -71,7 +74,7 @@ def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
     return node_helpers.conditioning_set_values(conditioning, values)
 
 
-def _inpaint_inputs(base: Any) -> InpaintInputs | None:
+def _inpaint_inputs(base: Any) -> InpaintInputs:
     """Return the native inpainting inputs of a model.
 
     "channels": the 9-channel U-Nets of SD 1.5, SD 2 and SDXL (4 noise, 1 mask, 4 masked picture).

@@ -83,7 +83,7 @@ def sample(
         split = ", even in halves" if parts else ""
         return (
             f"Memory ran out while sampling {width}x{height} latent cells, batch {batch}{split}, with no other model "
-            "on the card. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
+            "loaded. Lower the resolution, the batch or the context; Estimate VRAM says what fits."
         )
 
     return retry_after_freeing(whole, in_halves if parts else whole, error_text)

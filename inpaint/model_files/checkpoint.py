@@ -13,7 +13,9 @@ from typing import Literal
 from ..core.cache import weak_cache
 from ..core.errors import InpaintError
 from ..core.units import plain_dtype, plain_size
-from .families import UNKNOWN, Inpaint, TensorNames, identify, lookalike
+from ..model_families.family import Family, InpaintInputs, Variant
+from ..model_families.table import UNKNOWN, identify, lookalike
+from ..model_families.tensor_names import TensorNames
 from .stored_file import Format, StoredFile, read_stored
 from .stored_tensors import Stored
 
@@ -32,6 +34,7 @@ PART_START = re.compile("|".join(map(re.escape, PART_PREFIXES)))
 MODEL_PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
 # Tensor name suffixes that occur only in files with scaled or packed weights.
 QUANTISED = (".scale_weight", ".weight_scale", ".comfy_quant", ".absmax", "scaled_fp8")
+_UNKNOWN_VARIANT = Variant(UNKNOWN.label, UNKNOWN.test)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Part:
 class CheckpointHeader:
     """What one checkpoint file contains. Reading an unchanged file again returns the same object.
 
-    A legacy pickle has no header that can be read safely. Its family is "unknown", and it has no parts or tensors.
+    A legacy pickle has no header that can be read safely. Its family is `UNKNOWN`, and it has no parts or tensors.
     """
 
     path: Path
@@ -61,15 +64,10 @@ class CheckpointHeader:
     """File format."""
     file_bytes: int
     """File size in bytes."""
-    family: str
-    """Id of the model family: "sd15", "sdxl", "flux", ... or "unknown"."""
-    label: str
-    """Name of the model family for users."""
-    inpaint: Inpaint
-    """Native inpainting inputs of the diffusion model.
-
-    "channels": five extra latent channels, for mask and masked picture. "fill": Flux Fill. None: no such inputs.
-    """
+    family: Family
+    """Row of the model family."""
+    variant: Variant
+    """Which model of the family it is."""
     quantised: bool = False
     """Whether the weights of the diffusion model are scaled or packed."""
     parts: tuple[Part, ...] = ()
@@ -78,6 +76,21 @@ class CheckpointHeader:
     """Name prefix of the diffusion model's tensors in `tensors`."""
     tensors: Mapping[str, Stored] = field(default_factory=dict, repr=False)
     """All tensors of the file, by name."""
+
+    @property
+    def label(self) -> str:
+        """Name of the model for users."""
+        return self.variant.label
+
+    @property
+    def inpaint(self) -> InpaintInputs:
+        """Native inpainting inputs of the diffusion model."""
+        return self.variant.inpaint
+
+    @property
+    def names(self) -> TensorNames:
+        """Names and shapes of the diffusion model's tensors."""
+        return TensorNames({name: tensor.shape for name, tensor in self.tensors.items()}, self.prefix)
 
     def part(self, name: PartName) -> Part:
         """Return the part with this name, or an empty part if the file has none."""
@@ -106,7 +119,7 @@ def read_header(path: str | Path) -> CheckpointHeader:
     """
     file = read_stored(path)
     if file.format == "legacy pickle":
-        return CheckpointHeader(file.path, file.format, file.bytes, UNKNOWN.id, UNKNOWN.label, UNKNOWN.inpaint)
+        return CheckpointHeader(file.path, file.format, file.bytes, UNKNOWN, _UNKNOWN_VARIANT)
     return _describe(file)
 
 
@@ -128,8 +141,9 @@ def read_part(path: str | Path, name: PartName) -> Part:
 def _describe(file: StoredFile) -> CheckpointHeader:
     shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)
-    prefix, family = next(((p, f) for p, f in found if f is not None), (MODEL_PREFIXES[0], UNKNOWN))
-    if family is UNKNOWN and not any(name.startswith(prefix) for name in shapes):
+    known = next(((prefix, *row) for prefix, row in found if row is not None), None)
+    prefix, family, variant = known or (MODEL_PREFIXES[0], UNKNOWN, _UNKNOWN_VARIANT)
+    if known is None and not any(name.startswith(prefix) for name in shapes):
         # An unknown family may lack the usual prefix too. `lookalike` rules out files that hold no diffusion model.
         rest = {name: shape for name, shape in shapes.items() if not name.startswith(tuple(PART_PREFIXES))}
         if rest and lookalike(TensorNames(rest)) is None:
@@ -154,9 +168,8 @@ def _describe(file: StoredFile) -> CheckpointHeader:
         path=file.path,
         format=file.format,
         file_bytes=file.bytes,
-        family=family.id,
-        label=family.label,
-        inpaint=family.inpaint,
+        family=family,
+        variant=variant,
         quantised=file.format == "gguf" or any(name.endswith(QUANTISED) for name, _ in parts["diffusion model"]),
         parts=tuple(_sum_up(name, (tensor for _, tensor in part)) for name, part in parts.items() if part),
         prefix=prefix,

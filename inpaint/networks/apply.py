@@ -155,7 +155,7 @@ def _filled(run: Run, frame: Tensor, unfilled: Tensor, windows: Windows, box: Bo
         side = max(plan.target.width, plan.target.height)
         if windows.grid.fixed or side <= LEAST:
             raise InpaintError(
-                f"memory ran out while filling a crop of {plan.target} pixels, with no other model on the card. Close "
+                f"memory ran out while filling a crop of {plan.target} pixels, with no other model loaded. Close "
                 "other programs, or choose a smaller network."
             )
         windows = windows._replace(most=max(side // 2, LEAST))

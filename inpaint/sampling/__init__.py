@@ -9,6 +9,4 @@ coherent           inpainting with models that were not trained for it (DInG)
 attentive_eraser   object removal without a prompt
 window             the part of a latent that has to be sampled
 halves             a batch split in two, for a retry after memory ran out
-native_size        the resolution that a model was trained at
-latent_formats     the VAE that belongs to a model
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from ..core.units import plain_size
+from ..model_families.vaes import Work
 
 GIB = 2**30
 # The host keeps at least this free for any computation (comfy.model_management.minimum_inference_memory).
@@ -22,23 +23,25 @@ TEXT_WORK = 64 * 2**20
 TILES = (1024, 768, 512, 384, 256)
 # Smallest longer side of a picture, in pixels. Models make nothing useful below it.
 LEAST_SIDE = 256
+# Rate at which offloaded weights are copied to the card, in bytes a second: PCIe 3 x16 and PCIe 4 x8 in practice.
+BUS_RATE = 12e9
+# The most seconds a step that copying may take before another file or fp8 weights are the better choice.
+SMALL_OFFLOAD = 0.5
+# Weights are not cast to fp8 if they are too large by less than this share.
+LEAST_SHORTAGE = 0.1
 
 Strategy = Literal[
-    "all resident", "another file", "fp8 weights", "partial offload", "tiled VAE", "lower resolution", "refused"
+    "all resident",
+    "small offload",
+    "another file",
+    "fp8 weights",
+    "partial offload",
+    "tiled VAE",
+    "lower resolution",
+    "refused",
 ]
 # The parts whose weights may stay in RAM, from where the host copies them to the card while it uses them.
 Offload = Literal["nothing", "text encoder", "everything"]
-
-
-class Work(NamedTuple):
-    """Bytes that a computation takes beside its weights. Units are latent cells or pixels."""
-
-    expected: float
-    """Bytes per unit that are likely in use at the peak, in addition to `base`."""
-    safe: float
-    """Bytes per unit that the host sets aside."""
-    base: float = 0.0
-    """Bytes likely in use at any size."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ class Machine:
     """Whether weights can be kept in fp8."""
     text_on_card: bool = True
     """Whether text encoders run on the card. For old cards, the host runs them on the CPU."""
+
+    @property
+    def memory(self) -> str:
+        """What the memory is called: that of a card, or of the computer, which a CPU and Apple's GPUs use."""
+        return "card" if self.offloads else "memory"
 
 
 @dataclass(frozen=True)
@@ -167,13 +175,23 @@ class Plan:
     phases: tuple[Phase, ...]
     """All phases, in the order in which they run."""
     offloaded: int = 0
-    """Bytes of the diffusion model that are offloaded, and copied to the card at every sampling step."""
+    """Bytes of the diffusion model that are offloaded, and copied to the card at every call of the model."""
     text_offloaded: int = 0
     """Bytes of the text encoder that are offloaded, and copied to the card for every text."""
     tile: int | None = None
     """Side of the VAE's tiles in pixels; None for whole pictures."""
     batched_cfg: bool = True
     """Whether both halves of CFG are computed in one batch."""
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds that copying offloaded weights takes at every call of the model, at `BUS_RATE`."""
+        return self.offloaded / BUS_RATE
+
+    @property
+    def text_seconds(self) -> float:
+        """Seconds that copying offloaded weights takes for every text, at `BUS_RATE`."""
+        return self.text_offloaded / BUS_RATE
 
     @property
     def fits(self) -> bool:
@@ -191,49 +209,83 @@ class Plan:
         return max(self.phases if self.batched_cfg else self.counted, key=lambda phase: phase.safe)
 
 
+class _Attempt(NamedTuple):
+    """A way to run a job, without tiles."""
+
+    strategy: Strategy
+    requirements: MemoryRequirements
+    offload: Offload
+    most_seconds: float = float("inf")
+    """The most that copying offloaded weights may cost at every call of the model."""
+
+
 def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine) -> Plan:
     """Return the plan with the first fallback step that is safe on this machine.
 
-    The steps, in order: all weights resident; another file; fp8 weights; some weights offloaded; the VAE in tiles; a
-    smaller picture; refused.
+    The steps, in order:
+
+    1. All weights are resident.
+    2. Some weights are offloaded, which costs at most `SMALL_OFFLOAD` seconds at every call of the model.
+    3. Another file, resident or with as little offloaded.
+    4. The weights are cast to fp8. Not for a shortage below `LEAST_SHORTAGE`, and not with dynamic VRAM, where ComfyUI
+       loads weights as they are used.
+    5. More weights of the smallest variant are offloaded.
+    6. The VAE runs in tiles, with the first of the steps above that fits.
+    7. The largest picture that fits.
+    8. Refused.
 
     Args:
         variants: requirements of the same model from different files, the preferred one first.
         job: the pictures to make.
         machine: the device.
     """
-    first, *others = variants
-    others.sort(key=lambda requirements: -requirements.model)
-    attempts: list[tuple[Strategy, MemoryRequirements, Offload]] = [("all resident", first, "nothing")]
-    attempts += [("another file", requirements, "nothing") for requirements in others]
-    if machine.fp8:
-        in_fp8 = [
-            replace(v, model=v.model_fp8, model_fp8=None, in_fp8=True) for v in variants if v.model_fp8 is not None
-        ]
-        attempts += [("fp8 weights", requirements, "nothing") for requirements in in_fp8]
-    smallest = min((requirements for _, requirements, _ in attempts), key=lambda requirements: requirements.model)
-    most_offload = _most_offload(machine)
-    if machine.offloads:
-        # A smaller diffusion model does not help if the text encoder is too large. Offloading the text encoder costs
-        # no quality, so all variants are tried again with it, in the same order.
-        attempts += [("partial offload", requirements, "text encoder") for _, requirements, _ in attempts]
-        attempts += [("partial offload", smallest, "everything")]
-    for strategy, requirements, offload in attempts:
-        plan = _plan(strategy, requirements, job, machine, offload=offload)
-        if _safe(plan):
-            return plan
-    for _, requirements, offload in attempts:
-        for tile in TILES:
-            plan = _plan("tiled VAE", requirements, job, machine, tile, offload)
-            if _safe(plan):
-                return plan
+    attempts = _attempts(variants, job, machine)
+    for tiles in ((None,), TILES):
+        for strategy, requirements, offload, most_seconds in attempts:
+            for tile in tiles:
+                plan = _plan("tiled VAE" if tile else strategy, requirements, job, machine, tile, offload)
+                if _safe(plan) and plan.step_seconds <= most_seconds:
+                    return plan
+    smallest, most_offload = attempts[-1].requirements, _most_offload(machine)
     for smaller in _smaller(job, smallest.grid):
         # The smallest tiles need the least memory. If they do not fit, no others do.
         if _safe(_plan("lower resolution", smallest, smaller, machine, TILES[-1], most_offload)):
-            tiles = (None, *TILES)
-            plans = (_plan("lower resolution", smallest, smaller, machine, tile, most_offload) for tile in tiles)
+            plans = (
+                _plan("lower resolution", smallest, smaller, machine, tile, most_offload) for tile in (None, *TILES)
+            )
             return next(plan for plan in plans if _safe(plan))
     return _plan("refused", smallest, job, machine, TILES[-1], most_offload)
+
+
+def _attempts(variants: Sequence[MemoryRequirements], job: Job, machine: Machine) -> list[_Attempt]:
+    """Return steps 1 to 5 of `make_plan`, for these variants. The last one needs the least memory."""
+    first, *others = variants
+    attempts = _whole_or_nearly(first, "all resident", "small offload", machine)
+    for other in sorted(others, key=lambda requirements: -requirements.model):
+        attempts += _whole_or_nearly(other, "another file", "another file", machine)
+    for requirements in variants if machine.fp8 and not machine.dynamic else ():
+        if requirements.model_fp8 is not None and _shortage(requirements, job, machine) >= LEAST_SHORTAGE:
+            cast = replace(requirements, model=requirements.model_fp8, model_fp8=None, in_fp8=True)
+            attempts += [_Attempt("fp8 weights", cast, "nothing")]
+            attempts += [_Attempt("fp8 weights", cast, "text encoder")] if machine.offloads else []
+    smallest = min((attempt.requirements for attempt in attempts), key=lambda requirements: requirements.model)
+    strategy: Strategy = "partial offload" if machine.offloads else attempts[0].strategy
+    return [*attempts, _Attempt(strategy, smallest, _most_offload(machine))]
+
+
+def _whole_or_nearly(
+    requirements: MemoryRequirements, whole: Strategy, nearly: Strategy, machine: Machine
+) -> list[_Attempt]:
+    small = [_Attempt(nearly, requirements, "everything", SMALL_OFFLOAD)] if machine.offloads else []
+    return [_Attempt(whole, requirements, "nothing"), *small]
+
+
+def _shortage(requirements: MemoryRequirements, job: Job, machine: Machine) -> float:
+    """Return the share of the diffusion model's weights that cannot be resident; 1 if the machine cannot offload."""
+    if not machine.offloads:
+        return 1.0
+    plan = _plan("partial offload", requirements, job, machine, offload="everything")
+    return plan.offloaded / max(requirements.model, 1)
 
 
 @dataclass(frozen=True)
@@ -293,16 +345,21 @@ def _plan(
     text, model = requirements.text if machine.text_on_card else 0, requirements.model
     text_resident = max(0, min(text, free - LEAST_WORK)) if offload != "nothing" else text
     model_resident = max(0, min(model, free - sampling[1])) if offload == "everything" else model
+    batched = _work(requirements.sampling, 2 * cells)
+    # With dynamic VRAM, the host evicts weights rather than split a batch.
+    batched_resident = max(0, min(model_resident, free - batched[1])) if machine.dynamic else model_resident
     figures_by_phase = {
         TEXT: (text_resident, TEXT_WORK, LEAST_WORK) if machine.text_on_card else (0, 0, 0),
         ENCODE: (requirements.vae, *_work(requirements.encode, pixels)),
         SAMPLING: (model_resident, *sampling),
-        BATCHED_CFG: (model_resident, *_work(requirements.sampling, 2 * cells)),
+        BATCHED_CFG: (batched_resident, *batched),
         DECODE: (requirements.vae, *_work(requirements.decode, pixels)),
     }
     phases = tuple(Phase(name, *figures, machine.reserve) for name, figures in figures_by_phase.items())
     # The host batches both halves of CFG if 1.5 times its formula is free. `LEAST_WORK` plays no part in this rule.
-    batched_cfg = 1.5 * requirements.sampling.safe * 2 * cells < machine.free - model_resident
+    # With dynamic VRAM, weights that it could evict count as free.
+    taken = 0 if machine.dynamic else model_resident
+    batched_cfg = 1.5 * requirements.sampling.safe * 2 * cells < machine.free - taken
     return Plan(
         strategy, requirements, job, machine, phases, model - model_resident, text - text_resident, tile, batched_cfg
     )
@@ -325,7 +382,7 @@ def _least_resident(requirements: MemoryRequirements) -> int:
 def _work(work: Work, units: int) -> tuple[int, int]:
     """Return the expected and the safe bytes of work on so many units."""
     expected = work.base + work.expected * units
-    return int(expected), int(max(LEAST_WORK, work.safe * units, expected))
+    return int(expected), int(max(LEAST_WORK, work.safe_base + work.safe * units, expected))
 
 
 def _smaller(job: Job, grid: int) -> Iterator[Job]:

@@ -7,12 +7,11 @@ from pathlib import PurePath
 from ..core.units import plain_size
 from .memory_plan import Job, MemoryRequirements, Plan, needed
 
-# Actual throughput of PCIe 3 x16 and PCIe 4 x8.
-BYTES_A_SECOND = 12e9
+LESS_EXACT = "half the memory, a little less exact"
 
 
 def sentences(plan: Plan) -> list[str]:
-    """Return what the plan does and why. The first sentence says whether the model fits."""
+    """Return what the plan does, why, and what it costs. The first sentence says whether the model fits."""
     job, machine, requirements = plan.job, plan.machine, plan.requirements
     free = f"{plain_size(machine.free)} are free"
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
@@ -22,17 +21,15 @@ def sentences(plan: Plan) -> list[str]:
         small = needed(requirements, Job(512, 512), machine)
         if small < least:
             messages.append(f"At 512x512 it needs at least {plain_size(small)}.")
-        return [
-            *messages,
-            "Close other programs that use the card, or choose a smaller file.",
-            *without(absent(requirements)),
-        ]
+        close = f"Close other programs that use the {machine.memory}, or choose a smaller file."
+        return [*messages, close, *without(absent(requirements))]
     verdicts = {
-        "all resident": "Fits: no weights are offloaded.",
+        "all resident": "Fits: no weights are offloaded." if machine.offloads else "Fits.",
+        "small offload": "Fits with some weights offloaded.",
         "another file": f"Fits with another file: {PurePath(requirements.file).name}.",
-        "fp8 weights": "Fits with fp8 weights: half the memory, slightly less precise.",
+        "fp8 weights": f"Fits with the weights cast to fp8: {LESS_EXACT}.",
         "partial offload": "Fits with some weights offloaded.",
-        "tiled VAE": "Fits with the VAE in tiles.",
+        "tiled VAE": "Fits with the VAE in tiles: some seconds slower.",
         "lower resolution": "Does not fit at the requested size.",
     }
     messages = [verdicts[plan.strategy]]
@@ -40,31 +37,47 @@ def sentences(plan: Plan) -> list[str]:
         messages.append(f"The largest size that fits is {job.width}x{job.height}.")
     messages.append(f"At {size} it needs up to {plain_size(plan.peak.safe)} (in {plan.peak.name}), {free}.")
     if requirements.in_fp8 and plan.strategy != "fp8 weights":
-        messages.append("The weights are kept in fp8: half the memory, slightly less precise.")
+        messages.append(f"The weights are cast to fp8: {LESS_EXACT}.")
     if plan.text_offloaded:
-        offloaded, seconds = plain_size(plan.text_offloaded), plan.text_offloaded / BYTES_A_SECOND
-        messages.append(f"{offloaded} of the text encoder are offloaded: about {seconds:.1f} s more per prompt.")
-    if plan.offloaded:
-        share, seconds = 1 - plan.offloaded / requirements.model, plan.offloaded / BYTES_A_SECOND
         messages.append(
-            f"{share:.0%} of the diffusion model can stay on the card. ComfyUI loads the other "
-            f"{plain_size(plan.offloaded)} when they are used: about {seconds:.1f} s more per step."
-            if machine.dynamic
-            else f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.offloaded)} are offloaded: "
-            f"about {seconds:.1f} s more per step."
+            f"{plain_size(plan.text_offloaded)} of the text encoder are offloaded: "
+            f"about {plain_seconds(plan.text_seconds)} more per prompt."
         )
+    if plan.offloaded:
+        messages.append(_offloaded(plan))
     if requirements.text and not machine.text_on_card:
         messages.append("The text encoder runs on the CPU.")
     if plan.tile:
         messages.append(f"The VAE runs in tiles of {plan.tile} pixels.")
     if not plan.batched_cfg:
-        messages.append("With CFG, each step computes the positive and the negative prompt one after the other.")
+        twice = ", so offloaded weights are copied twice" if plan.offloaded else ""
+        messages.append(f"With CFG, a step computes the positive and the negative prompt one after the other{twice}.")
     return messages + without(absent(requirements))
+
+
+def _offloaded(plan: Plan) -> str:
+    share = 1 - plan.offloaded / plan.requirements.model
+    seconds = f"about {plain_seconds(plan.step_seconds)} more per step"
+    if plan.machine.dynamic:
+        return (
+            f"{share:.0%} of the diffusion model can stay on the card. ComfyUI loads the other "
+            f"{plain_size(plan.offloaded)} when they are used: {seconds}."
+        )
+    return (
+        f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.offloaded)} are offloaded: {seconds}."
+    )
+
+
+def plain_seconds(seconds: float) -> str:
+    """Return a time for users: "0.04 s", "1.3 s"."""
+    return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
 
 
 def absent(requirements: MemoryRequirements) -> list[str]:
     """Return the names of the parts that the requirements do not include."""
-    return [name for name, count in (("text encoder", requirements.text), ("VAE", requirements.vae)) if not count]
+    # A model that works on pixels has no VAE.
+    vae = requirements.vae or requirements.ratio == 1
+    return [name for name, count in (("text encoder", requirements.text), ("VAE", vae)) if not count]
 
 
 def without(parts: list[str]) -> list[str]:

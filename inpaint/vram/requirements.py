@@ -3,83 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..model_families.family import Family
+from ..model_families.tensor_names import TensorNames
+from ..model_families.vaes import Vae, Work
 from ..model_files.checkpoint import CheckpointHeader, Part
 from ..model_files.safetensors_header import DTYPE_BITS
 from .host_dtypes import FP8, MIB, Card, compute_dtype, text_encoder_bytes, vae_dtype, weights_dtype
-from .memory_plan import MemoryRequirements, Work
-
-SD = ("F16", "BF16", "F32")
-DIT = ("BF16", "F32")
+from .memory_plan import MemoryRequirements
 
 
 class HostFacts(NamedTuple):
-    """The host's facts about a model."""
+    """The facts about a model that ComfyUI knows, or that the table of families says where it cannot be asked."""
 
-    factor: float
-    """Its memory_usage_factor: scales the host's estimate of the memory for sampling."""
+    factors: Mapping[str, float]
+    """Its `memory_usage_factor`, which scales ComfyUI's estimate of the memory for sampling, by compute dtype."""
     supported: Sequence[str]
     """The dtypes that it can compute in, the best first."""
-
-
-class Family(NamedTuple):
-    """What plans need to know about a model family."""
-
-    host: HostFacts
-    """The facts of host 0.3.75, for when the running host cannot be asked."""
-    cell: float | None = None
-    """Measured bytes that sampling takes, per latent cell and byte of the compute dtype; None if nobody measured."""
-    base: float = 0.0
-    """Measured bytes that sampling takes at any size, in addition."""
-    ratio: int = 8
+    ratio: int
     """Pixels per latent cell, along each side."""
-    grid: int = 64
-    """Pixels that the sides of a picture have to be a multiple of."""
-    vae: str = "kl"
-    """Its VAE: a key of `VAES`."""
+    vae: Vae
+    """Its VAE."""
 
 
-class Vae(NamedTuple):
-    """The memory that a VAE takes beside its weights."""
-
-    encode: Work
-    """Bytes per pixel and byte of the dtype, to encode."""
-    decode: Work
-    """Bytes per pixel and byte of the dtype, to decode."""
-    dtypes: Sequence[str] = ("BF16", "F32")
-    """The dtypes that it can work in, the best first."""
-
-
-# Safe: the host's own formulas (comfy/sd.py). Expected: from simulated allocations and measurements. For the usual VAE,
-# simulation gives 387 to encode and 640 to decode; others measured 985 to 1090 on cards for decoding. The workspaces of
-# convolutions explain the difference.
-VAES = {
-    "kl": Vae(Work(620, 1767), Work(1030, 2178)),
-    "wan": Vae(Work(6000, 6000), Work(7000, 7000), ("BF16", "F16", "F32")),
-    "hunyuan-image": Vae(Work(700, 700), Work(700, 700), SD),
-}
-# cell and base come from simulations of whole networks; benchmarks/activations.md compares them. On a card, the
-# workspaces of libraries come on top.
-FLUX_CELL, FLUX_BASE = 12_500, 52 * MIB
-FAMILIES = {
-    "sd15": Family(HostFacts(1.0, SD), 8_320),
-    "sd2": Family(HostFacts(1.0, SD), 8_320),
-    "sdxl": Family(HostFacts(0.8, SD), 5_040),
-    "sdxl-refiner": Family(HostFacts(1.0, SD), 5_040),
-    "sd3": Family(HostFacts(1.2, SD), 7_450, grid=32),
-    "flux": Family(HostFacts(3.1, DIT), FLUX_CELL, FLUX_BASE, grid=32),
-    "chroma": Family(HostFacts(3.2, DIT), FLUX_CELL, FLUX_BASE, grid=32),
-    "flux2": Family(HostFacts(3.1 * 4 * 2.36, DIT), ratio=16, grid=32),
-    "qwen-image": Family(HostFacts(1.8, DIT), 8_600, grid=32, vae="wan"),
-    "z-image": Family(HostFacts(1.7, DIT), 13_300, 28 * MIB, grid=32),
-    "lumina2": Family(HostFacts(1.4, DIT), 11_050, 23 * MIB, grid=32),
-    "hunyuan-image": Family(HostFacts(7.7, DIT), ratio=32, vae="hunyuan-image"),
-    "wan": Family(HostFacts(0.9, SD), grid=32, vae="wan"),
-}
-# For families that are not listed: the host's default factor and dtypes.
-OTHER = Family(HostFacts(2.0, SD))
+def facts_of_family(family: Family, names: TensorNames | None = None) -> HostFacts:
+    """Return what the table says of a model. names: its tensors; None for a model of the usual width."""
+    factors = dict.fromkeys(("F32", *family.memory.dtypes), family.factor(names))
+    return HostFacts(factors, family.memory.dtypes, family.latents.ratio, family.latents.vae)
 
 
 class Dtypes(NamedTuple):
@@ -93,29 +45,25 @@ class Dtypes(NamedTuple):
     """dtype of the VAE's weights and computation."""
 
 
-def dtypes_on(
-    card: Card, header: CheckpointHeader, host: HostFacts | None = None, weights: str | None = None
-) -> Dtypes:
+def dtypes_on(card: Card, header: CheckpointHeader, facts: HostFacts, weights: str | None = None) -> Dtypes:
     """Return the dtypes that the host will choose for this file on this card.
 
     Args:
         card: the card that the model runs on.
         header: header of the file with the diffusion model.
-        host: the running host's facts about the model; None for those of `FAMILIES`.
+        facts: the facts about the model.
         weights: dtype to keep the weights in; None for the host's choice.
     """
-    family = FAMILIES.get(header.family, OTHER)
-    supported = (host or family.host).supported
     model = header.part("diffusion model")
     stored = None if header.quantised else stored_dtype(model)
-    weights = weights or weights_dtype(card, model.parameters, stored, supported)
-    return Dtypes(weights, compute_dtype(card, weights, supported), vae_dtype(card, VAES[family.vae].dtypes))
+    weights = weights or weights_dtype(card, model.parameters, stored, facts.supported)
+    return Dtypes(weights, compute_dtype(card, weights, facts.supported), vae_dtype(card, facts.vae.dtypes))
 
 
 def requirements_of(
     header: CheckpointHeader,
     dtypes: Dtypes,
-    host: HostFacts | None = None,
+    facts: HostFacts | None = None,
     text_encoders: Sequence[Part] = (),
     vae: Part | None = None,
     flash: bool = True,
@@ -125,35 +73,39 @@ def requirements_of(
     Args:
         header: header of the file with the diffusion model.
         dtypes: the dtypes on the card.
-        host: the running host's facts about the model; None for those of `FAMILIES`.
+        facts: what the running host says of the model; None for what the table says.
         text_encoders, vae: parts from separate files. Without them, those in the model's file count.
         flash: whether attention never stores its whole matrix. PyTorch's and xformers' attention do not.
     """
-    family = FAMILIES.get(header.family, OTHER)
+    family, memory = header.family, header.family.memory
+    facts = facts or facts_of_family(family, header.names)
     model = header.part("diffusion model")
     size = DTYPE_BITS[dtypes.compute] // 8
-    safe = (host or family.host).factor * MIB * (0.01 * size if flash else 0.15)
-    cell = safe if family.cell is None or not flash else family.cell * size
+    safe = facts.factors[dtypes.compute] * memory.numbers * MIB * (0.01 * size if flash else 0.15)
+    cell = safe if memory.cell is None or not flash else memory.cell * size
     narrow = DTYPE_BITS[dtypes.weights] // 8
     kept = header.quantised or dtypes.weights in FP8
     texts = list(text_encoders) or [header.part("text encoder")]
     vae = header.part("vae") if vae is None else vae
     vae_size = DTYPE_BITS[dtypes.vae] // 8
-    costs = VAES[family.vae]
     return MemoryRequirements(
         label=header.label,
         text=sum(text_encoder_bytes(part.dtypes) for part in texts),
         model=model.bytes if header.quantised else model.parameters * narrow,
         vae=vae.parameters * vae_size,
         largest=_largest(header, narrow),
-        sampling=Work(cell, safe, family.base),
-        encode=Work(costs.encode.expected * vae_size, costs.encode.safe * vae_size),
-        decode=Work(costs.decode.expected * vae_size, costs.decode.safe * vae_size),
-        ratio=family.ratio,
+        sampling=Work(cell, safe, memory.base),
+        encode=_times(facts.vae.encode, vae_size),
+        decode=_times(facts.vae.decode, vae_size),
+        ratio=facts.ratio,
         grid=family.grid,
         model_fp8=None if kept else model.parameters,
         file=str(header.path),
     )
+
+
+def _times(work: Work, size: int) -> Work:
+    return Work(*(count * size for count in work))
 
 
 def stored_dtype(part: Part) -> str | None:

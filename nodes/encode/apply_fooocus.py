@@ -10,8 +10,10 @@ from ...host.planning import budget_of, tiled
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.masks import pool
 from ...inpaint.masks.clean import coverage
+from ...inpaint.model_families.latents import LatentShape
+from ...inpaint.model_families.unets import SDXL
+from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning, fooocus
-from ...inpaint.sampling.latent_formats import LatentShape, check_vae
 from ..shared.types import FooocusPatch
 
 
@@ -48,7 +50,7 @@ class ApplyFooocusInpaint(io.ComfyNode):
             raise InpaintError("model: expected a model without a Fooocus patch, got one with a patch. Apply it once.")
         deltas = fooocus.check_fits(patch, host.weight_shapes(model))
 
-        check_vae("SDXL", "SDXL", LatentShape(4, frames=False), LatentShape(*host.vae_latents(vae)))
+        check_vae(SDXL.latents, SDXL.label, LatentShape(*host.vae_latents(vae)))
         prepared = conditioning.prepare(image, mask, host.vae_ratio(vae))
         encoded = host.encode(vae, prepared.hidden, budget_of(vae))
         latent = host.in_model_scale(model, encoded.result)

@@ -10,10 +10,10 @@ from torch import Tensor
 from ... import host
 from ...host.planning import budget_of, tiled
 from ...inpaint.masks import grow_cells, pool
+from ...inpaint.model_families.latents import LatentShape
+from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning
-from ...inpaint.sampling.latent_formats import LatentShape, check_vae
 from ..shared.choices import check_choices
-from ..shared.family_labels import FAMILY_LABELS
 from ..shared.widgets import all_advanced, count
 
 AUTO = "auto"
@@ -112,8 +112,8 @@ class EncodeInpaint(io.ComfyNode):
         widen_by_cells: int = 1,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
-        kind = FAMILY_LABELS.get(inputs.model_class, inputs.model_class)
-        check_vae(kind, inputs.format, LatentShape(inputs.channels, inputs.frames), LatentShape(*host.vae_latents(vae)))
+        if inputs.latents is not None:
+            check_vae(inputs.latents, inputs.label, LatentShape(*host.vae_latents(vae)))
         if masked_content == AUTO:
             masked_content = "original" if inputs.inpaint is None else "neutral"
         neutral = masked_content == "neutral"
@@ -144,7 +144,7 @@ class EncodeInpaint(io.ComfyNode):
         latent = {"samples": samples}
         if noise_mask:
             latent["noise_mask"] = conditioning.repeat_to(cells, batch)
-        messages = [f"{kind}: {_inpaint_method(model, inputs)}"]
+        messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
         elif not cells.any():

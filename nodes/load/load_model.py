@@ -11,6 +11,7 @@ from comfy_api.latest import io
 from ... import host
 from ...host.planning import detected, plan_for, trouble_of
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.model_families.sizes import native_side
 from ...inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header
 from ...inpaint.model_files.stored_file import read_stored
 from ...inpaint.vram.memory_plan import GIB, Facts, Job
@@ -21,19 +22,6 @@ from ..shared.widgets import all_advanced, budget_gib
 
 # Dtypes of the weights, by widget option.
 PRECISIONS = {"auto": None, "fp16": "F16", "bf16": "BF16", "fp32": "F32", "fp8 e4m3": "F8_E4M3"}
-# CLIP type by family; others use stable_diffusion.
-TEXT_KINDS = {
-    "sd3": "sd3",
-    "flux": "flux",
-    "flux2": "flux2",
-    "chroma": "chroma",
-    "qwen-image": "qwen_image",
-    "z-image": "lumina2",
-    "lumina2": "lumina2",
-    "hunyuan-image": "hunyuan_image",
-    "hunyuan-video": "hunyuan_video",
-    "wan": "wan",
-}
 NONE = "none"
 
 
@@ -169,14 +157,14 @@ class LoadModel(_Loader):
         texts = [host.model_path("text_encoders", name) for name in (text_encoder, text_encoder_2) if name != NONE]
         vae_path = host.model_path("vae", vae_name)
         chosen = _choose(path, others, precision, budget_gb, texts, vae_path)
-        kind = TEXT_KINDS.get(chosen.header.family, "stable_diffusion")
+        clip_type = chosen.header.family.text_encoder
         files = [chosen.path, *texts, vae_path]
 
         def load() -> tuple[Any, Any, Any]:
             model = host.load_diffusion_model(chosen.path, chosen.weights)
-            return model, host.load_text_encoders(texts, kind), host.load_vae(vae_path)
+            return model, host.load_text_encoders(texts, clip_type), host.load_vae(vae_path)
 
-        key = (*(part for file in files for part in stamp(file)), chosen.weights, kind)
+        key = (*(part for file in files for part in stamp(file)), chosen.weights, clip_type)
         model, clip, vae = _load_once(cls, key, load)
         return _loaded(model, clip, vae, chosen, files, budget_gb)
 
@@ -232,7 +220,7 @@ def _choose(
     if old or not header.parts:
         return _Chosen(header, weights, [f"{name}: {LEGACY_PICKLE}" for name in old])
     # Planned at the native size. The sampler reports again for the actual size.
-    side = 512 if header.family == "sd15" else 1024
+    side = native_side(header.family)
     plan = plan_for(
         path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
     )
@@ -262,7 +250,7 @@ def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[st
     messages = [header.summary(), *chosen.messages]
     facts = Facts(
         file=header.path.name,
-        family=header.family,
+        family=header.family.id,
         label=header.label,
         file_bytes=_bytes(files),
         budget=int(budget_gb * GIB) or None,

@@ -10,7 +10,6 @@ from ...inpaint.core.checks import as_mask
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.masks.clean import coverage
 from ...inpaint.sampling.attentive_eraser import hard_mask
-from ..shared.family_labels import FAMILY_LABELS
 from ..shared.widgets import all_advanced, share
 
 
@@ -59,10 +58,9 @@ class RemoveObject(io.ComfyNode):
         cls, model: Any, mask: Tensor, guidance: float, query_scale: float = 0.3, query_steps: float = 0.2
     ) -> io.NodeOutput:
         if not host.redirectable_blocks(model):
-            model_class = host.model_inputs(model).model_class
             raise InpaintError(
                 "model: expected a U-Net of SD 1.5, SD 2 or SDXL, whose self-attention can be redirected, got "
-                f"{FAMILY_LABELS.get(model_class, model_class)}. Choose such a model. "
+                f"{host.model_inputs(model).label}. Choose such a model. "
                 "With others, describe the background in the prompt."
             )
         if host.predicts_by_itself(model):

@@ -11,7 +11,7 @@ from ...inpaint.compositing.seam_score import seam, worst
 from ...inpaint.core.geometry import Area, Size
 from ...inpaint.crops.crop_plan import Context, Target
 from ...inpaint.imaging.padding import BORDERS
-from ...inpaint.sampling.native_size import native_side, side_multiple
+from ...inpaint.model_families.sizes import native_side, side_multiple
 from .widgets import all_advanced, count, pixels, share
 
 OWN, MEGAPIXELS, GIVEN, KEEP = "model's own", "megapixels", "width and height", "keep"
@@ -83,13 +83,14 @@ def planned(
 ) -> dict[str, Any]:
     """Return the keyword arguments `context`, `target` and `multiple` of the functions that plan boxes."""
     inputs = None if model is None else host.model_inputs(model)
+    family = None if inputs is None else inputs.family
     targets: dict[str, Target] = {
-        OWN: Area.square(native_side(inputs.model_class if inputs else None)),
+        OWN: Area.square(native_side(family, inputs is not None and inputs.v_prediction)),
         MEGAPIXELS: Area.megapixels(megapixels),
         GIVEN: Size(width, height),
         KEEP: None,
     }
-    multiple = side_multiple(8 if vae is None else host.vae_ratio(vae), inputs.unet if inputs else None)
+    multiple = side_multiple(family, None if vae is None else host.vae_ratio(vae))
     return {"context": Context(context_factor, context_pixels), "target": targets[size], "multiple": multiple}
 
 

@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 class ModelType(Enum):
     EPS = ...
+    V_PREDICTION = ...
 
 class BaseModel(nn.Module):
     # Each of a class of its family's.
     latent_format: Any
     model_config: Any
     model_sampling: Any
+    model_type: ModelType
     diffusion_model: Any
     concat_keys: Sequence[str]
     memory_usage_factor: float

@@ -69,8 +69,9 @@ def flux(inputs: int, *more: str) -> dict[str, tuple[int, ...]]:
 
 
 def hunyuan(dimensions: int) -> dict[str, tuple[int, ...]]:
-    patch = (1,) * dimensions
-    return {"txt_in.individual_token_refiner.blocks.0.norm1.weight": (4,), "img_in.proj.weight": (4, 4, *patch)}
+    patch = (1, 2, 2)[3 - dimensions :]
+    names = ("txt_in.individual_token_refiner.blocks.0.norm1.weight", "vector_in.in_layer.weight")
+    return {**dict.fromkeys(names[: dimensions - 1], (4,)), "img_in.proj.weight": (4, 4, *patch)}
 
 
 DIFFUSERS_UNET = {
@@ -81,27 +82,27 @@ DIFFUSERS_UNET = {
 VIDEO_UNET = unet(8, context=1024) | {"input_blocks.1.1.time_stack.0.attn1.to_q.weight": (4, 4)}
 
 FAMILIES = {
-    "sd15": (unet(), "sd15", "Stable Diffusion 1.5", None),
-    "sd15 inpaint": (unet(9), "sd15", "Stable Diffusion 1.5 inpainting (9-channel)", "channels"),
-    "sd15 ip2p": (unet(8), "sd15", "Stable Diffusion 1.5 editing (8-channel)", None),
-    "sd2": (unet(context=1024), "sd2", "Stable Diffusion 2", None),
-    "sd2 inpaint": (unet(9, context=1024), "sd2", "Stable Diffusion 2 inpainting (9-channel)", "channels"),
-    "x4": (unet(7, 256, 1024), "x4-upscaler", "Stable Diffusion x4 upscaler", None),
+    "sd15": (unet(), "sd15", "SD 1.5", None),
+    "sd15 inpaint": (unet(9), "sd15", "SD 1.5 inpainting (9-channel)", "channels"),
+    "sd15 ip2p": (unet(8), "sd15", "SD 1.5 editing (8-channel)", None),
+    "sd2": (unet(context=1024), "sd2", "SD 2", None),
+    "sd2 inpaint": (unet(9, context=1024), "sd2", "SD 2 inpainting (9-channel)", "channels"),
+    "x4": (unet(7, 256, 1024), "unknown", "Stable Diffusion x4 upscaler", None),
     "sdxl": (unet(context=2048), "sdxl", "SDXL", None),
     "sdxl inpaint": (unet(9, context=2048), "sdxl", "SDXL inpainting (9-channel)", "channels"),
     "sdxl ip2p": (unet(8, context=2048), "sdxl", "SDXL editing (8-channel)", None),
     "refiner": (unet(4, 384, 1280), "sdxl-refiner", "SDXL refiner", None),
-    "svd": (VIDEO_UNET, "svd", "Stable Video Diffusion", None),
-    "diffusers sd15 inpaint": (DIFFUSERS_UNET, "sd15", "Stable Diffusion 1.5 inpainting (9-channel)", "channels"),
+    "svd": (VIDEO_UNET, "unknown", "Stable Video Diffusion", None),
+    "diffusers sd15 inpaint": (DIFFUSERS_UNET, "sd15", "SD 1.5 inpainting (9-channel)", "channels"),
     "flux dev": (flux(64, "guidance_in.in_layer.weight"), "flux", "FLUX.1 dev", None),
     "flux schnell": (flux(64), "flux", "FLUX.1 schnell", None),
     "flux canny": (flux(128, "guidance_in.in_layer.weight"), "flux", "FLUX.1 Canny or Depth", None),
     "flux fill": (flux(384, "guidance_in.in_layer.weight"), "flux", "FLUX.1 Fill", "fill"),
-    "flux2": (flux(128, "double_stream_modulation_img.lin.weight"), "flux2", "FLUX.2", None),
+    "flux2": (flux(128, "double_stream_modulation_img.lin.weight"), "flux2", "FLUX.2 Klein 4B", None),
     "chroma": (flux(64, "distilled_guidance_layer.norms.0.scale"), "chroma", "Chroma", None),
     "hunyuan image": (hunyuan(2), "hunyuan-image", "HunyuanImage 2.1", None),
     "hunyuan video": (hunyuan(3), "hunyuan-video", "HunyuanVideo", None),
-    "sd3": ({"joint_blocks.0.context_block.attn.qkv.weight": (4, 4)}, "sd3", "Stable Diffusion 3", None),
+    "sd3": ({"joint_blocks.0.context_block.attn.qkv.weight": (4, 4)}, "sd3", "SD 3", None),
     "qwen": ({"txt_norm.weight": (3584,), "img_in.weight": (3072, 64)}, "qwen-image", "Qwen-Image", None),
     "lumina2": ({"cap_embedder.1.weight": (2304, 2304)}, "lumina2", "Lumina 2", None),
     "z-image": ({"cap_embedder.1.weight": (3840, 2560)}, "z-image", "Z-Image", None),
@@ -112,7 +113,7 @@ FAMILIES = {
 @pytest.mark.parametrize(("shapes", "family", "label", "inpaint"), FAMILIES.values(), ids=FAMILIES.keys())
 def test_family_and_inpainting_inputs(tmp_path, prefix, shapes, family, label, inpaint):
     header = read_header(write(tmp_path / "m.safetensors", entries({prefix + k: v for k, v in shapes.items()})))
-    assert (header.family, header.label, header.inpaint) == (family, label, inpaint)
+    assert (header.family.id, header.label, header.inpaint) == (family, label, inpaint)
     assert [part.name for part in header.parts] == ["diffusion model"]
 
 
@@ -137,7 +138,7 @@ def test_a_checkpoint_of_true_size(tmp_path):
     }
     assert all(part.dtypes == {"F16": part.bytes} and part.bytes == 2 * part.parameters for part in header.parts)
     assert header.summary() == (
-        "Stable Diffusion 1.5 inpainting (9-channel), 1.99 GiB\n"
+        "SD 1.5 inpainting (9-channel), 1.99 GiB\n"
         "diffusion model: 859.5 M parameters, fp16, 1.60 GiB\n"
         "text encoder: 123.1 M parameters, fp16, 234.7 MiB\n"
         "vae: 83.7 M parameters, fp16, 159.6 MiB\n"
@@ -165,7 +166,7 @@ def test_order_of_names_scalars_and_empty_tensors_are_free(tmp_path):
 
 def test_an_unknown_diffusion_model_is_left_to_the_host(tmp_path):
     header = read_header(write(tmp_path / "m.safetensors", entries({UNET + "new.weight": (4, 4)})))
-    assert (header.family, header.inpaint, header.parts[0].name) == ("unknown", None, "diffusion model")
+    assert (header.family.id, header.inpaint, header.parts[0].name) == ("unknown", None, "diffusion model")
 
 
 NOT_CHECKPOINTS = {
@@ -179,9 +180,9 @@ NOT_CHECKPOINTS = {
 
 
 def test_a_family_that_the_table_does_not_know_is_left_to_the_host(tmp_path):
-    shapes = {"double_layers.0.attn.w1q.weight": (4, 4), "vae.decoder.conv_in.weight": (2, 2)}
+    shapes = {"new_layers.0.attn.w1q.weight": (4, 4), "vae.decoder.conv_in.weight": (2, 2)}
     header = read_header(write(tmp_path / "m.safetensors", entries(shapes)))
-    assert header.family == "unknown"
+    assert header.family.id == "unknown"
     assert [(part.name, part.parameters) for part in header.parts] == [("diffusion model", 16), ("vae", 4)]
 
 
@@ -304,7 +305,7 @@ def test_a_legacy_pickle_is_reported_unread(tmp_path):
     for name in ("legacy.ckpt", "legacy.pt"):
         (tmp_path / name).write_bytes(b"\x80\x02}q\x00.")
         header = read_header(tmp_path / name)
-        assert (header.format, header.family, header.inpaint, header.parts) == ("legacy pickle", "unknown", None, ())
+        assert (header.format, header.family.id, header.inpaint, header.parts) == ("legacy pickle", "unknown", None, ())
         assert "unknown until it is loaded" in header.summary()
 
 
@@ -313,7 +314,7 @@ def test_a_pickle_is_described_like_any_checkpoint(tmp_path):
     tensors["first_stage_model.decoder.conv_in.weight"] = torch.zeros(8, 4, 3, 3)
     torch.save({"state_dict": tensors, "global_step": 7}, tmp_path / "m.ckpt")
     header = read_header(tmp_path / "m.ckpt")
-    assert (header.format, header.family, header.inpaint) == ("pickle", "sd15", "channels")
+    assert (header.format, header.family.id, header.inpaint) == ("pickle", "sd15", "channels")
     assert header.part("vae") == Part("vae", 288, 1152, {"F32": 1152})
     assert header.part("diffusion model").parameters == sum(math.prod(shape) for shape in unet(9).values())
 
@@ -328,7 +329,7 @@ def test_a_gguf_is_described_like_any_checkpoint(tmp_path):
         file.write(head)
         file.truncate(len(head) + 2560 * 3840 * 34 // 32)
     header = read_header(path)
-    assert (header.format, header.family, header.quantised) == ("gguf", "z-image", True)
+    assert (header.format, header.family.id, header.quantised) == ("gguf", "z-image", True)
     assert header.part("diffusion model") == Part("diffusion model", 9_830_400, 10_444_800, {"Q8_0": 10_444_800})
 
 

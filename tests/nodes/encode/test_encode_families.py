@@ -77,17 +77,17 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "InstructPix2Pix": ("SD15_instructpix2pix", SD15 | {"in_channels": 8, "use_temporal_attention": False}),
 }
 OTHERS = {
-    "Wan 2.1 text to video": (WAN, f"WAN21_T2V: {GENERAL}"),
-    "Wan 2.1 image to video": (WAN, f"WAN21_I2V: {OWN}"),
-    "Wan 2.1 Fun control": (WAN, f"WAN21_FunControl2V: {OWN}"),
-    "Wan 2.1 VACE": (WAN, f"WAN21_Vace: {OWN}"),
-    "Wan 2.2 5B": (Latents(48, 16, frames=True), f"WAN22_T2V: {GENERAL}"),
+    "Wan 2.1 text to video": (WAN, f"Wan: {GENERAL}"),
+    "Wan 2.1 image to video": (WAN, f"Wan image to video: {OWN}"),
+    "Wan 2.1 Fun control": (WAN, f"Wan Fun control: {OWN}"),
+    "Wan 2.1 VACE": (WAN, f"Wan VACE: {OWN}"),
+    "Wan 2.2 5B": (Latents(48, 16, frames=True), f"Wan 2.2 5B: {GENERAL}"),
     "HunyuanVideo": (WAN, f"HunyuanVideo: {GENERAL}"),
-    "HunyuanVideo image to video": (WAN, f"HunyuanVideoI2V: {OWN}"),
-    "SkyReels image to video": (WAN, f"HunyuanVideoSkyreelsI2V: {OWN}"),
-    "HunyuanVideo 1.5": (Latents(32, 16, frames=True), f"HunyuanVideo15: {OWN}"),
+    "HunyuanVideo image to video": (WAN, f"HunyuanVideo image to video: {OWN}"),
+    "SkyReels image to video": (WAN, f"SkyReels image to video: {OWN}"),
+    "HunyuanVideo 1.5": (Latents(32, 16, frames=True), f"HunyuanVideo 1.5: {OWN}"),
     "Flux Canny": (SIXTEEN, f"FLUX.1: {OWN}"),
-    "InstructPix2Pix": (SD, f"SD15_instructpix2pix: {OWN}"),
+    "InstructPix2Pix": (SD, f"SD 1.5 editing (8-channel): {OWN}"),
 }
 FAMILIES = TRUE_SIZE | OTHERS
 

@@ -7,24 +7,27 @@ Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; 
 another text width for SDXL.
 """
 
-import importlib
 import math
+import os
+from pathlib import Path
 
 import pytest
 import torch
 
+from devtools.models.host_models import classes_of, host_shapes
 from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
+from inpaint.model_families.elsewhere import NOT_OURS
+from inpaint.model_families.table import FAMILIES, family_of, label_of
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.requirements import FAMILIES
 
 # host's family, ours, label, inpainting inputs, parameters; None: no count but the host's own is known
 EXPECTED = {
-    "SD 1.5": ("SD15", "sd15", "Stable Diffusion 1.5", None, 859_520_964),
-    "SD 1.5 inpainting": ("SD15", "sd15", "Stable Diffusion 1.5 inpainting (9-channel)", "channels", 859_535_364),
-    "SD 2 inpainting": ("SD20", "sd2", "Stable Diffusion 2 inpainting (9-channel)", "channels", 865_925_124),
+    "SD 1.5": ("SD15", "sd15", "SD 1.5", None, 859_520_964),
+    "SD 1.5 inpainting": ("SD15", "sd15", "SD 1.5 inpainting (9-channel)", "channels", 859_535_364),
+    "SD 2 inpainting": ("SD20", "sd2", "SD 2 inpainting (9-channel)", "channels", 865_925_124),
     "SDXL": ("SDXL", "sdxl", "SDXL", None, 2_567_463_684),
     "SDXL inpainting": ("SDXL", "sdxl", "SDXL inpainting (9-channel)", "channels", 2_567_478_084),
-    "SD 3 medium": ("SD3", "sd3", "Stable Diffusion 3", None, None),
+    "SD 3 medium": ("SD3", "sd3", "SD 3", None, None),
     "Flux dev": ("Flux", "flux", "FLUX.1 dev", None, 11_901_408_320),
     "Flux schnell": ("FluxSchnell", "flux", "FLUX.1 schnell", None, 11_891_178_560),
     "Flux Fill": ("FluxInpaint", "flux", "FLUX.1 Fill", "fill", 11_902_391_360),
@@ -50,7 +53,7 @@ def test_true_shapes(shapes, tmp_path, pack, name, prefix):
     host_family, family, label, inpaint, parameters = EXPECTED[name]
     named = {prefix + key: shape for key, shape in shapes[name].items()}
     header = read_header(write_sparse(tmp_path / "true-size.safetensors", named))
-    assert (header.family, header.label, header.inpaint, header.prefix) == (family, label, inpaint, prefix)
+    assert (header.family.id, header.label, header.inpaint, header.prefix) == (family, label, inpaint, prefix)
     parameters = parameters or sum(math.prod(shape) for shape in named.values())
     (part,) = header.parts
     print(f"{name}: {part.parameters:,} parameters")
@@ -59,17 +62,61 @@ def test_true_shapes(shapes, tmp_path, pack, name, prefix):
     tensors = {key: torch.empty(shape, dtype=torch.float16, device="meta") for key, shape in named.items()}
     config = comfy.model_detection.model_config_from_unet(tensors, prefix)
     assert type(config).__name__ == host_family
-    factor, supported = pack("host").detect_model(header)
-    assert factor == config.memory_usage_factor
-    # Newer hosts have other factors and take fp16 for more models; the table is that of the oldest we work on.
-    known = FAMILIES[family].host
-    oldest = importlib.import_module("comfyui_version").__version__ == "0.3.75"
-    assert factor == pytest.approx(known.factor, rel=1e-6 if oldest else 1.0)
-    assert set(known.supported) <= {*supported, "F16"}
+    detected = pack("host").detect_model(header)
+    assert detected.model_class == host_family
+    assert detected.factors == dict.fromkeys(detected.factors, config.memory_usage_factor)
 
 
 def test_every_model_is_expected():
     assert set(MODELS) == set(EXPECTED)
+
+
+COMFYUI = Path(os.environ["MEND_COMFYUI"])
+HOST_CLASSES = classes_of(COMFYUI)
+# Newer hosts have other factors; the table is that of 0.33.0.
+NEWEST = "0.33.0" in (COMFYUI / "comfyui_version.py").read_text()
+# Classes that the host tells by more than tensors: by what is written beside them, or not at all.
+TOLD_OTHERWISE = {"WAN21_CausalAR_T2V": "WAN21_T2V", "WAN21_FlowRVS": "WAN21_T2V", "HunyuanDiT1": "HunyuanDiT"}
+# Formats that differ from the row's for some of a family's models, in scale alone.
+OTHER_FORMATS = {"CogVideoX1_5": "CogVideoX"}
+
+
+@pytest.mark.parametrize("model_class", [name for row in FAMILIES for name in row.classes if name in HOST_CLASSES])
+def test_a_row_says_what_the_host_says(model_class, tmp_path, pack):
+    import comfy.latent_formats
+
+    row = family_of(model_class)
+    header = read_header(write_sparse(tmp_path / "small.safetensors", host_shapes(model_class)))
+    told = TOLD_OTHERWISE.get(model_class, model_class)
+    if model_class not in TOLD_OTHERWISE:
+        assert header.family is row
+        # FLUX.1 dev and Kontext have one class, which is named FLUX.1.
+        assert header.label == label_of(model_class) or model_class == "Flux"
+    detected = pack("host").detect_model(header)
+    assert detected.model_class == told
+    assert OTHER_FORMATS.get(detected.format, detected.format) == row.latents.format
+    assert detected.ratio in (None, row.latents.ratio)
+    latent_format = getattr(comfy.latent_formats, detected.format)
+    if model_class != "MiniMaxH3":  # its format names the channels of the sound, which are more
+        assert latent_format.latent_channels == row.latents.shape.channels
+    assert (latent_format.latent_dimensions == 3) == row.latents.shape.frames
+    # The host adds fp16 where the card is good at it.
+    assert set(row.memory.dtypes) <= {*detected.supported, "F16"}
+    if NEWEST:
+        assert row.factor(header.names) == pytest.approx(detected.factors[row.memory.dtypes[0]], rel=1e-3)
+
+
+def test_the_running_host_has_no_class_without_a_row():
+    others = {name for other in NOT_OURS for name in other.classes}
+    assert set(HOST_CLASSES) <= others | {name for row in FAMILIES for name in row.classes}
+
+
+def test_every_kind_of_text_encoder_is_the_hosts(host_nodes):
+    """Hosts have had more and more of them: on 0.3.75, FLUX.2's is told by its tensors alone."""
+    import comfy.sd
+
+    kinds = {row.text_encoder.upper() for row in FAMILIES if set(row.classes) & set(HOST_CLASSES)}
+    assert kinds - set(comfy.sd.CLIPType.__members__) == (set() if NEWEST else {"FLUX2"})
 
 
 def test_a_model_that_the_host_does_not_know(tmp_path, pack):

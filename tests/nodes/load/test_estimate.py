@@ -60,7 +60,7 @@ CLAIMS = {
     "SDXL on 6 GB": ("sdxl-fp16.safetensors", 1024, "RTX 2060 6 GB", "the VAE in tiles"),
     "SDXL on 8 GB": ("sdxl-fp16.safetensors", 1024, "RTX 3070 8 GB", "no weights are offloaded"),
     "SDXL at 2048 px on 8 GB": ("sdxl-fp16.safetensors", 2048, "RTX 3070 8 GB", "the VAE in tiles"),
-    "Flux Fill bf16 on 24 GB": ("flux-fill-bf16.safetensors", 1024, "RTX 4090 24 GB", "fp8"),
+    "Flux Fill bf16 on 24 GB": ("flux-fill-bf16.safetensors", 1024, "RTX 4090 24 GB", "some weights offloaded"),
     "Flux Fill bf16 on 32 GB": ("flux-fill-bf16.safetensors", 1024, "RTX 5090 32 GB", "no weights are offloaded"),
     "Flux Fill fp8 on 12 GB": ("flux-fill-fp8.safetensors", 1024, "RTX 3060 12 GB", "some weights offloaded"),
     "Flux Fill fp8 on 16 GB": ("flux-fill-fp8.safetensors", 1024, "RTX 4060 Ti 16 GB", "no weights are offloaded"),

@@ -91,7 +91,7 @@ def test_a_sign_of_a_family_and_nothing_else(asked, shapes, prefix):
 def test_the_error_says_what_it_looks_like(asked):
     status, error = asked({UNET + name: shape for name, shape in SIGNS["SD 3"].items()})
     assert status == 404
-    assert "looks like Stable Diffusion 3, but tensors are missing or of a wrong shape (KeyError: " in error
+    assert "looks like SD 3, but tensors are missing or of a wrong shape (KeyError: " in error
     assert error.endswith("Download it again, or choose a whole model.")
 
 

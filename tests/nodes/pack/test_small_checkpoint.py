@@ -140,7 +140,7 @@ def test_every_weight_arrives(family, loaded, files):
 
 def test_the_header_reader_agrees(family, loaded, files):
     header = read_header(files[0])
-    assert (header.family, header.inpaint) == family.header
+    assert (header.family.id, header.inpaint) == family.header
     parts = {"diffusion model": sum(p.numel() for p in loaded.model.model.diffusion_model.parameters())}
     if files[0] == files[1]:
         parts["text encoder"] = family.text_parameters

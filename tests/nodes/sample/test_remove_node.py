@@ -552,7 +552,9 @@ def test_a_model_of_videos(removing, host_nodes, InpaintError):
     }
     base = comfy.supported_models.SVD_img2vid(config).get_model({}, "", device="meta")
     model = comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
-    with pytest.raises(InpaintError, match=r"^model: expected a U-Net of SD 1.5, SD 2 or SDXL, .*, got SVD_img2vid"):
+    with pytest.raises(
+        InpaintError, match=r"^model: expected a U-Net of SD 1.5, SD 2 or SDXL, .*, got Stable Video Diffusion"
+    ):
         removing(model, block())
 
 
