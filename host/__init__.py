@@ -6,7 +6,7 @@ This folder hides the differences between host versions from the rest of the pac
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of, with_facts
-from .models.dtypes import dtypes_here
+from .models.dtypes import dtypes_here, quantizations
 from .models.files import (
     checkpoint_names,
     diffusion_model_names,
@@ -38,8 +38,9 @@ from .sampling.masked import (
     with_soft_blend,
     with_soft_mask,
 )
+from .sampling.memory_use import packed_shape, sampling_memory
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
-from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, sampling_memory, scheduler_names
+from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
 from .sampling.window import window_of, with_window
 from .server import add_get_route
 from .vae import VaeResult, decode, encode, vae_latents, vae_ratio
@@ -82,8 +83,10 @@ __all__ = [
     "model_path",
     "network_names",
     "noise_levels",
+    "packed_shape",
     "predicts_by_itself",
     "progress_bar",
+    "quantizations",
     "ram",
     "reads_soft_masks",
     "redirectable_blocks",

@@ -32,7 +32,7 @@ class Computer(NamedTuple):
     dynamic: bool
     """Whether the host streams weights to the card as they are used."""
     offloads: bool
-    """Whether weights can be offloaded. False for a CPU."""
+    """Whether weights can be offloaded: not with a CPU or one of Apple's GPUs."""
     fp8: bool
     """Whether weights can be stored in fp8."""
     text_on_card: bool
@@ -44,17 +44,28 @@ def this_computer() -> Computer:
     management = comfy.model_management
     device = management.get_torch_device()
     cpu = management.is_device_cpu(device)
-    name = "its CPU" if cpu else management.get_torch_device_name(device)
+    state = management.VRAMState
     return Computer(
-        name=f"this computer ({name})",
+        name=f"this computer ({_device_name(device)})",
         free=could_be_free(device),
         reserve=int(management.extra_reserved_memory()),
         dynamic=dynamic_vram(),
-        offloads=not cpu,
+        # Apple's GPUs share the computer's memory, and with --highvram or --gpu-only the host offloads nothing.
+        offloads=not cpu and management.vram_state not in (state.DISABLED, state.HIGH_VRAM, state.SHARED),
         # Apple and DirectML devices lack fp8. Nothing is known about other devices, so fp8 is not assumed.
         fp8=device.type in ("cpu", "cuda"),
         text_on_card=management.text_encoder_device() == device,
     )
+
+
+def _device_name(device: torch.device) -> str:
+    """Return the name of a device for users."""
+    if comfy.model_management.is_device_cpu(device):
+        return "its CPU"
+    if device.type == "mps":
+        return "its Apple GPU"
+    # The host's name begins with the device, and may end with the name of the allocator: "cuda:0 RTX 3060 : native".
+    return comfy.model_management.get_torch_device_name(device).removeprefix(f"{device} ").partition(" : ")[0]
 
 
 def could_be_free(device: torch.device) -> int:

@@ -10,6 +10,7 @@ from ..inpaint.core.units import plain_size
 from ..inpaint.model_families.latents import latents_of
 from ..inpaint.model_families.table import UNKNOWN
 from ..inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header, read_part
+from ..inpaint.model_files.quantization import NUNCHAKU
 from ..inpaint.vram.cards import as_machine, card_of
 from ..inpaint.vram.memory_plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.report import sentences, table
@@ -21,7 +22,7 @@ from .models.dtypes import dtypes_here
 from .models.files import checkpoint_names, diffusion_model_names, gguf_names
 from .models.files import model_path as path_in
 from .models.vae_kinds import vae_here
-from .sampling.samplers import sampling_memory
+from .sampling.memory_use import sampling_memory
 from .vae import VaeResult
 
 HERE = "this computer"
@@ -110,7 +111,7 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
         card, weights: as in `plan_for`.
     """
     facts = facts_of_family(header.family, header.names)
-    known = detect_model(header)
+    known = detect_model(header) if header.quantization is None or header.quantization.loader != NUNCHAKU else None
     if known is not None:
         facts = facts._replace(factors=known.factors, supported=known.supported, ratio=known.ratio or facts.ratio)
         if header.family is UNKNOWN and (latents := latents_of(known.format)) is not None:
@@ -119,7 +120,7 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
     if card != HERE:
         return facts, dtypes_on(card_of(card), header, facts, weights)
     model = header.part("diffusion model")
-    stored = None if header.quantised else stored_dtype(model)
+    stored = None if header.quantization else stored_dtype(model)
     return facts, Dtypes(*dtypes_here(model.parameters, stored, facts.supported, facts.vae.dtypes, weights))
 
 
@@ -142,18 +143,26 @@ def tiled(done: str, worked: VaeResult) -> list[str]:
     return [f"{why} {done} in tiles of {worked.tile} pixels."]
 
 
-def sampling_report(model: Any, shape: Sequence[int]) -> str:
-    """Report how much memory sampling a latent of this shape needs, how much is free, and how much is offloaded."""
-    weights, work = sampling_memory(model, shape)
-    computer = memory.this_computer()
+def sampling_report(
+    model: Any, shape: Sequence[int], positive: Sequence[Any] = (), negative: Sequence[Any] = ()
+) -> str:
+    """Report the memory that a sampling needs, how much is free, and how much is offloaded. Args: `sampling_memory`."""
+    use, computer = sampling_memory(model, shape, positive, negative), memory.this_computer()
     budget = budget_of(model) if budget_holds() else None
     free = computer.free if budget is None else min(computer.free, budget)
-    needed = weights + max(work, LEAST_WORK) + computer.reserve
+    weights = use.weights + use.others
+    needed = weights + max(use.work, LEAST_WORK) + computer.reserve
     message = f"Sampling needs up to {plain_size(needed)}, {plain_size(free)} are free."
+    if use.others:
+        message += f" {plain_size(use.others)} of it are for ControlNets and patches."
+    if use.references:
+        message += f" The work for {use.references} reference picture{'s' * (use.references > 1)} is included."
     offloaded = min(weights, needed - free)
     if offloaded > 0 and computer.offloads:
         when = "when they are used" if computer.dynamic else "at every step"
         message += f" {plain_size(offloaded)} of the model are offloaded and loaded {when}."
+    if use.left_out:
+        message += f" Not counted: {', '.join(use.left_out)}."
     return message
 
 

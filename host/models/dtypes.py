@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import comfy.model_management
+import comfy.quant_ops
 import torch
 
 TORCH = {
@@ -16,6 +17,11 @@ TORCH = {
     "F8_E5M2": torch.float8_e5m2,
 }
 NAMES = {dtype: name for name, dtype in TORCH.items()}
+
+
+def quantizations() -> set[str]:
+    """Return the host's names of the kinds of quantized weights that it loads. "" stands for a kind without a name."""
+    return {"", "float8_e4m3fn", "float8_e5m2", *comfy.quant_ops.QUANT_ALGOS}
 
 
 def dtypes_here(

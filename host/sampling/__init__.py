@@ -1,6 +1,7 @@
 """Sampling with a mask, by the host's samplers.
 
 samplers        the lists of samplers and schedulers, and one run of a sampler
+memory_use      the memory that a sampling takes
 inputs          the inputs that a MODEL takes in addition to noisy latents
 masked          patches of a MODEL for soft masks
 coherent        the coherent sampler

@@ -36,11 +36,6 @@ def noise_levels(model: Any, steps: int) -> list[float]:
     return comfy.samplers.calculate_sigmas(sampling, "simple", steps)[:-1].tolist() if steps else []
 
 
-def sampling_memory(model: Any, shape: Sequence[int]) -> tuple[int, int]:
-    """Return the bytes of a MODEL's weights, and the bytes that the host reserves to sample this shape without CFG."""
-    return int(model.model_size()), int(model.model.memory_required(list(shape)))
-
-
 def sample(
     model: Any, positive: list, negative: list, latent: dict[str, Any], cells: Sequence[int], **settings: Any
 ) -> tuple[dict[str, Any], bool]:

@@ -81,7 +81,7 @@ FLUX = Family(
     variants=(
         Variant("FLUX.1 Fill", lambda names: names.flux(inputs=384), "fill", ("FluxInpaint",)),
         Variant("FLUX.1 Canny or Depth", lambda names: names.flux(inputs=128)),
-        Variant("FLUX.1 dev", lambda names: names.some(r"^guidance_in\.")),
+        Variant("FLUX.1 dev", lambda names: names.some(r"^(guidance_in|time_text_embed\.guidance_embedder)\.")),
         Variant("FLUX.1 schnell", lambda names: True, classes=("FluxSchnell",)),
     ),
 )

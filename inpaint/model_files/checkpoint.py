@@ -16,6 +16,7 @@ from ..core.units import plain_dtype, plain_size
 from ..model_families.family import Family, InpaintInputs, Variant
 from ..model_families.table import UNKNOWN, identify, lookalike
 from ..model_families.tensor_names import TensorNames
+from .quantization import Quantization, gguf_quantization, quantization_of
 from .stored_file import Format, StoredFile, read_stored
 from .stored_tensors import Stored
 
@@ -29,11 +30,11 @@ PART_PREFIXES: dict[str, PartName] = {
     "text_encoder": "text encoder",
     "model_ema.": "other",
 }
+# Dtypes in which packed weights are stored.
+PACKED = ("U8", "I8")
 PART_START = re.compile("|".join(map(re.escape, PART_PREFIXES)))
 # Name prefixes of the diffusion model's tensors. Files that hold only a diffusion model have "".
 MODEL_PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
-# Tensor name suffixes that occur only in files with scaled or packed weights.
-QUANTISED = (".scale_weight", ".weight_scale", ".comfy_quant", ".absmax", "scaled_fp8")
 _UNKNOWN_VARIANT = Variant(UNKNOWN.label, UNKNOWN.test)
 
 
@@ -68,8 +69,8 @@ class CheckpointHeader:
     """Row of the model family."""
     variant: Variant
     """Which model of the family it is."""
-    quantised: bool = False
-    """Whether the weights of the diffusion model are scaled or packed."""
+    quantization: Quantization | None = None
+    """How the weights of the diffusion model are quantized; None if they are not."""
     parts: tuple[Part, ...] = ()
     """The parts that the file contains."""
     prefix: str = ""
@@ -104,6 +105,8 @@ class CheckpointHeader:
         for part in self.parts:
             by_size = sorted(part.dtypes, key=lambda dtype: -part.dtypes[dtype])
             dtypes = " and ".join(plain_dtype(dtype) for dtype in by_size)
+            if part.name == "diffusion model" and self.quantization is not None:
+                dtypes = self.quantization.label
             lines.append(f"{part.name}: {part.parameters / 1e6:,.1f} M parameters, {dtypes}, {plain_size(part.bytes)}")
         return "\n".join(lines)
 
@@ -164,22 +167,30 @@ def _describe(file: StoredFile) -> CheckpointHeader:
         start = PART_START.match(name)
         part = PART_PREFIXES[start[0]] if start else "diffusion model" if name.startswith(prefix) else "other"
         parts[part].append((name, tensor))
+    own = dict(parts["diffusion model"])
+    quantization = gguf_quantization(own) if file.format == "gguf" else quantization_of(own, file.note)
+    per_byte = 1 if quantization is None else quantization.per_byte
     return CheckpointHeader(
         path=file.path,
         format=file.format,
         file_bytes=file.bytes,
         family=family,
         variant=variant,
-        quantised=file.format == "gguf" or any(name.endswith(QUANTISED) for name, _ in parts["diffusion model"]),
-        parts=tuple(_sum_up(name, (tensor for _, tensor in part)) for name, part in parts.items() if part),
+        quantization=quantization,
+        parts=tuple(
+            _sum_up(name, (tensor for _, tensor in part), per_byte if name == "diffusion model" else 1)
+            for name, part in parts.items()
+            if part
+        ),
         prefix=prefix,
         tensors=file.tensors,
     )
 
 
-def _sum_up(name: PartName, tensors: Iterable[Stored]) -> Part:
+def _sum_up(name: PartName, tensors: Iterable[Stored], per_byte: int = 1) -> Part:
+    """Sum up the tensors of a part. per_byte: numbers in a byte of packed weights."""
     parameters, dtypes = 0, Counter[str]()
     for tensor in tensors:
-        parameters += math.prod(tensor.shape)
+        parameters += math.prod(tensor.shape) * (per_byte if tensor.dtype in PACKED else 1)
         dtypes[tensor.dtype] += tensor.bytes
     return Part(name, parameters, dtypes.total(), dict(dtypes))

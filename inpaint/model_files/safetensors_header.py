@@ -70,14 +70,14 @@ def read_safetensors(file: BinaryIO, file_bytes: int) -> dict[str, Stored]:
     tensors = {}
     places = []
     for name, entry in header.items():
-        tensors[name], begin, end = _read_entry(name, entry)
+        tensors[name], begin, end = _read_entry(name, entry, 8 + length)
         places.append((begin, end, name))
     _check_layout(sorted(places), file_bytes - 8 - length)
     return tensors
 
 
-def _read_entry(name: str, entry: Any) -> tuple[Stored, int, int]:
-    """Return the tensor of one entry, and where its bytes begin and end."""
+def _read_entry(name: str, entry: Any, start: int) -> tuple[Stored, int, int]:
+    """Return the tensor of one entry, and where its bytes begin and end in the data, which starts at `start`."""
     # A file has thousands of entries, so the checks use few calls.
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -95,7 +95,7 @@ def _read_entry(name: str, entry: Any) -> tuple[Stored, int, int]:
     if bits != 8 * (end - begin):
         expected = f"{math.ceil(bits / 8):,} bytes for tensor {name[:200]!r} ({dtype} {shape})"
         damaged(expected, f"{end - begin:,}")
-    return Stored(dtype, tuple(shape), end - begin), begin, end
+    return Stored(dtype, tuple(shape), end - begin, start + begin), begin, end
 
 
 def _check_layout(places: list[tuple[int, int, str]], data_bytes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ..core.cache import LRUCache
 from ..core.errors import InpaintError, about_file
 from .gguf_header import read_gguf
 from .pickle_header import read_pickle
+from .quantization import NOTE
 from .safetensors_header import read_safetensors
 from .stored_tensors import Stored, damaged
 
@@ -26,6 +28,8 @@ READERS: dict[Format, Callable[[BinaryIO, int], dict[str, Stored]]] = {
     "gguf": read_gguf,
     "pickle": read_pickle,
 }
+# The note beside a quantized layer has some hundred bytes.
+MOST_NOTE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class StoredFile:
     """Time of the last change, in nanoseconds."""
     tensors: Mapping[str, Stored] = field(repr=False, compare=False)
     """The tensors by name, in file order. Empty for a legacy pickle, which cannot be read safely."""
+    note: Mapping[str, object] | None = field(default=None, repr=False, compare=False)
+    """What ComfyUI wrote beside the largest quantized layer of a safetensors file; None if nothing."""
 
 
 def read_stored(path: str | Path) -> StoredFile:
@@ -74,7 +80,24 @@ def _read_now(key: tuple[Path, int, int]) -> StoredFile:
         if format == "pickle" and not start.startswith(b"PK"):
             _check_legacy_pickle(start)
             return StoredFile(path, "legacy pickle", size, changed, {})
-        return StoredFile(path, format, size, changed, READERS[format](file, size))
+        tensors = READERS[format](file, size)
+        return StoredFile(path, format, size, changed, tensors, _read_note(file, tensors))
+
+
+def _read_note(file: BinaryIO, tensors: Mapping[str, Stored]) -> Mapping[str, object] | None:
+    """Read the JSON beside the largest quantized layer: a tensor of some hundred bytes."""
+    marked = [name for name in tensors if name.endswith(NOTE)]
+    weights = {name: tensors.get(name.removesuffix(NOTE) + ".weight") for name in marked}
+    largest = max(marked, key=lambda name: 0 if (weight := weights[name]) is None else weight.bytes, default="")
+    stored = tensors.get(largest)
+    if stored is None or stored.begin is None or stored.bytes > MOST_NOTE_BYTES:
+        return None
+    file.seek(stored.begin)
+    try:
+        note = json.loads(file.read(stored.bytes))
+    except (ValueError, RecursionError):  # not JSON: the tensors' names and dtypes have to say it
+        return None
+    return note if isinstance(note, dict) else None
 
 
 # The cache takes about 300 bytes per tensor.

@@ -16,6 +16,8 @@ class Stored(NamedTuple):
     """The shape, in torch's order."""
     bytes: int
     """Size in the file, in bytes."""
+    begin: int | None = None
+    """Byte of the file at which it begins; None if that is not known."""
 
 
 # Limits the memory and time that a hostile header can cost. No model has a larger header.

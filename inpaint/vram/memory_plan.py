@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from ..core.units import plain_size
 from ..model_families.vaes import Work
+from ..model_files.quantization import COMFYUI
 
 GIB = 2**30
 # The host keeps at least this free for any computation (comfy.model_management.minimum_inference_memory).
@@ -74,6 +75,8 @@ class MemoryRequirements:
     """Whether `model` is the size in fp8, after a conversion."""
     file: str = ""
     """Path of the diffusion model's file."""
+    loader: str = COMFYUI
+    """What loads that file."""
 
 
 @dataclass(frozen=True)

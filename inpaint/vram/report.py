@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from ..core.units import plain_size
+from ..model_files.quantization import COMFYUI
 from .memory_plan import Job, MemoryRequirements, Plan, needed
 
 LESS_EXACT = "half the memory, a little less exact"
@@ -52,6 +53,8 @@ def sentences(plan: Plan) -> list[str]:
     if not plan.batched_cfg:
         twice = ", so offloaded weights are copied twice" if plan.offloaded else ""
         messages.append(f"With CFG, a step computes the positive and the negative prompt one after the other{twice}.")
+    if requirements.loader != COMFYUI:
+        messages.append(f"ComfyUI by itself cannot load this file. Use {requirements.loader}.")
     return messages + without(absent(requirements))
 
 

@@ -10,6 +10,7 @@ from ..model_families.family import Family
 from ..model_families.tensor_names import TensorNames
 from ..model_families.vaes import Vae, Work
 from ..model_files.checkpoint import CheckpointHeader, Part
+from ..model_files.quantization import COMFYUI
 from ..model_files.safetensors_header import DTYPE_BITS
 from .host_dtypes import FP8, MIB, Card, compute_dtype, text_encoder_bytes, vae_dtype, weights_dtype
 from .memory_plan import MemoryRequirements
@@ -55,7 +56,7 @@ def dtypes_on(card: Card, header: CheckpointHeader, facts: HostFacts, weights: s
         weights: dtype to keep the weights in; None for the host's choice.
     """
     model = header.part("diffusion model")
-    stored = None if header.quantised else stored_dtype(model)
+    stored = None if header.quantization else stored_dtype(model)
     weights = weights or weights_dtype(card, model.parameters, stored, facts.supported)
     return Dtypes(weights, compute_dtype(card, weights, facts.supported), vae_dtype(card, facts.vae.dtypes))
 
@@ -84,14 +85,14 @@ def requirements_of(
     safe = facts.factors[dtypes.compute] * memory.numbers * MIB * (0.01 * size if flash else 0.15)
     cell = safe if memory.cell is None or not flash else memory.cell * size
     narrow = DTYPE_BITS[dtypes.weights] // 8
-    kept = header.quantised or dtypes.weights in FP8
+    kept = header.quantization or dtypes.weights in FP8
     texts = list(text_encoders) or [header.part("text encoder")]
     vae = header.part("vae") if vae is None else vae
     vae_size = DTYPE_BITS[dtypes.vae] // 8
     return MemoryRequirements(
-        label=header.label,
+        label=header.label if header.quantization is None else f"{header.label}, {header.quantization.label}",
         text=sum(text_encoder_bytes(part.dtypes) for part in texts),
-        model=model.bytes if header.quantised else model.parameters * narrow,
+        model=model.bytes if header.quantization else model.parameters * narrow,
         vae=vae.parameters * vae_size,
         largest=_largest(header, narrow),
         sampling=Work(cell, safe, memory.base),
@@ -101,6 +102,7 @@ def requirements_of(
         grid=family.grid,
         model_fp8=None if kept else model.parameters,
         file=str(header.path),
+        loader=COMFYUI if header.quantization is None else header.quantization.loader,
     )
 
 
@@ -116,4 +118,4 @@ def stored_dtype(part: Part) -> str | None:
 
 def _largest(header: CheckpointHeader, size: int) -> int:
     own = (tensor for name, tensor in header.tensors.items() if name.startswith(header.prefix))
-    return max((tensor.bytes if header.quantised else math.prod(tensor.shape) * size for tensor in own), default=0)
+    return max((tensor.bytes if header.quantization else math.prod(tensor.shape) * size for tensor in own), default=0)

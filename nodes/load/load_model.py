@@ -13,6 +13,7 @@ from ...host.planning import detected, plan_for, trouble_of
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.model_families.sizes import native_side
 from ...inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header
+from ...inpaint.model_files.quantization import COMFYUI
 from ...inpaint.model_files.stored_file import read_stored
 from ...inpaint.vram.memory_plan import GIB, Facts, Job
 from ...inpaint.vram.report import sentences, without
@@ -213,8 +214,7 @@ def _choose(
 ) -> _Chosen:
     header, weights = read_header(path), PRECISIONS[precision]
     for file in map(read_header, (path, *others)):
-        if file.format == "gguf":
-            raise InpaintError(f"{file.path.name}: ComfyUI cannot load GGUF files. Use the loader of a GGUF node pack.")
+        _check_quantization(file)
     parts = [*text_encoders, *([vae] if vae else [])]
     old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
     if old or not header.parts:
@@ -231,6 +231,21 @@ def _choose(
         raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
     messages = [*sentences(plan), *([trouble[1]] if trouble else [])]
     return _Chosen(read_header(plan.requirements.file), "F8_E4M3" if plan.requirements.in_fp8 else weights, messages)
+
+
+def _check_quantization(file: CheckpointHeader) -> None:
+    quantization = file.quantization
+    if quantization is None:
+        return
+    if quantization.loader != COMFYUI:
+        raise InpaintError(
+            f"{file.path.name}: ComfyUI cannot load {quantization.label} files. Use {quantization.loader}."
+        )
+    if quantization.format not in host.quantizations():
+        raise InpaintError(
+            f"{file.path.name}: this version of ComfyUI cannot load {quantization.label} weights. Update ComfyUI, or "
+            "choose another file of the model."
+        )
 
 
 def _load_once(node: type[io.ComfyNode], key: Hashable, load: Callable[[], tuple[Any, Any, Any]]) -> tuple[Any, ...]:

@@ -120,7 +120,7 @@ class MaskedSampler(io.ComfyNode):
         **settings: Any,
     ) -> io.NodeOutput:
         samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
-        shape = samples.shape
+        shape = host.packed_shape(samples)
         if getattr(samples, "is_nested", False):
             # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
@@ -141,8 +141,9 @@ class MaskedSampler(io.ComfyNode):
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
                 shape = (*shape[:-2], window.height, window.width)
-        messages.insert(0, sampling_report(model, shape))
-        result, halved = host.sample(model, positive, negative, latent, cells=shape[-2:], **settings)
+        cells = samples.unbind()[0].shape[-2:] if getattr(samples, "is_nested", False) else shape[-2:]
+        messages.insert(0, sampling_report(model, shape, positive, negative))
+        result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings)
         if halved:
             messages.append("Memory ran out, so the batch was sampled in two halves.")
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

@@ -329,16 +329,17 @@ def test_a_gguf_is_described_like_any_checkpoint(tmp_path):
         file.write(head)
         file.truncate(len(head) + 2560 * 3840 * 34 // 32)
     header = read_header(path)
-    assert (header.format, header.family.id, header.quantised) == ("gguf", "z-image", True)
+    assert (header.format, header.family.id) == ("gguf", "z-image")
     assert header.part("diffusion model") == Part("diffusion model", 9_830_400, 10_444_800, {"Q8_0": 10_444_800})
+    assert header.summary().splitlines()[1] == "diffusion model: 9.8 M parameters, GGUF Q8_0, 10.0 MiB"
 
 
 @pytest.mark.parametrize("mark", ["blocks.0.attn.scale_weight", "scaled_fp8", "a.weight_scale", "a.comfy_quant"])
 def test_scaled_and_packed_weights_are_told(tmp_path, mark):
     shapes = {UNET + name: shape for name, shape in unet().items()}
-    assert not read_header(write(tmp_path / "plain.safetensors", entries(shapes))).quantised
-    assert read_header(write(tmp_path / "m.safetensors", entries(shapes | {UNET + mark: (1,)}))).quantised
-    assert not read_header(write(tmp_path / "vae.safetensors", entries(shapes | {"vae." + mark: (1,)}))).quantised
+    assert not read_header(write(tmp_path / "plain.safetensors", entries(shapes))).quantization
+    assert read_header(write(tmp_path / "m.safetensors", entries(shapes | {UNET + mark: (1,)}))).quantization
+    assert not read_header(write(tmp_path / "vae.safetensors", entries(shapes | {"vae." + mark: (1,)}))).quantization
 
 
 def test_a_part_by_itself(tmp_path):

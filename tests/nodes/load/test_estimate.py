@@ -201,20 +201,21 @@ def write_gguf(path, name, shape, kind, size):
 def test_a_gguf_file_is_described(host_nodes, run, pack, base, monkeypatch, packs):
     import folder_paths
 
-    folder = base / "models" / "diffusion_models" / "quantised"
+    folder = base / "models" / "diffusion_models" / "quantized"
     folder.mkdir(exist_ok=True)
     path = folder / "lumina.gguf"
     write_gguf(path, "cap_embedder.1.weight", (2304, 256), 12, 2304 * 144)
     if packs:
         listed = (folder_paths.get_folder_paths("diffusion_models"), {".gguf"})
         monkeypatch.setitem(folder_paths.folder_names_and_paths, "unet_gguf", listed)
-    name = "quantised/lumina.gguf"
+    name = "quantized/lumina.gguf"
     assert pack("host.planning").model_names().count(name) == 1
     assert host_nodes.NODE_CLASS_MAPPINGS["MendEstimateVram"].INPUT_TYPES()["required"]["model_name"][1]["options"]
     ran = run("MendEstimateVram", model_name=name, gpu="RTX 3060 12 GB", width=512, height=512)
     assert ran.text.startswith("Fits: no weights are offloaded.")
+    assert "ComfyUI by itself cannot load this file. Use the loader of a GGUF node pack." in ran.text
     status, body = asyncio.run(pack("nodes.load.estimate_route").answer({"model": name}))
-    assert (status, body["label"]) == (200, "Lumina 2")
+    assert (status, body["label"]) == (200, "Lumina 2, GGUF Q4_K")
     assert name not in pack("host").diffusion_model_names(), "loaders do not offer it"
     path.unlink()
 

@@ -16,6 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from devtools.models.model_shapes import model_shapes, write_sparse
+from inpaint.model_families.flux_models import FLUX
+from inpaint.model_files.quantization import SVDQUANT, Quantization, gguf_quantization
+from inpaint.model_files.stored_tensors import Stored
 
 PARTS = {
     "model.diffusion_model.": ("diffusion_models", "model.diffusion_model."),
@@ -276,16 +279,29 @@ def test_separate_files_give_what_the_checkpoint_gives(run, reads, small_checkpo
     assert len(reads) == 4
 
 
-def test_a_gguf_is_left_to_those_who_can(run, reads, base, pack, InpaintError, monkeypatch):
-    load = pack("nodes.load.load_model")
-    (base / "models" / "diffusion_models" / "q.gguf").write_bytes(b"GGUF")
+@pytest.mark.parametrize(
+    ("quantization", "text"),
+    [
+        (
+            gguf_quantization({"w": Stored("Q4_K", (1,), 1)}),
+            r"ComfyUI cannot load GGUF Q4_K files\. Use the loader of a GG",
+        ),
+        (SVDQUANT, r"ComfyUI cannot load SVDQuant files\. Use the Nunchaku nodes\."),
+        (Quantization("fp2", "fp2"), r"this version of ComfyUI cannot load fp2 weights\. Update ComfyUI, or choose"),
+    ],
+)
+def test_files_are_left_to_those_who_can(run, reads, base, pack, InpaintError, monkeypatch, quantization, text):
+    path = base / "models" / "diffusion_models" / "q.safetensors"
+    path.write_bytes(b"")
     header = pack("inpaint.model_files.checkpoint")
-    found = header.CheckpointHeader(base / "q.gguf", "gguf", 4, "flux", "Flux", None)
-    monkeypatch.setattr(load, "read_header", lambda path: found)
-    for path, others in (("q.gguf", []), ("m.safetensors", ["q.gguf"])):
-        with pytest.raises(InpaintError, match=r"^q\.gguf: ComfyUI cannot load GGUF files"):
-            load._choose(path, others, "auto", 0.0)
-    (base / "models" / "diffusion_models" / "q.gguf").unlink()
+    found = header.CheckpointHeader(path, "safetensors", 4, FLUX, FLUX.variants[0], quantization)
+    plain = header.CheckpointHeader(path, "safetensors", 4, FLUX, FLUX.variants[0])
+    load = pack("nodes.load.load_model")
+    monkeypatch.setattr(load, "read_header", lambda file: found if "q." in str(file) else plain)
+    for file, others in (("q.safetensors", []), ("m.safetensors", ["q.safetensors"])):
+        with pytest.raises(InpaintError, match=r"^q\.safetensors: " + text):
+            load._choose(file, others, "auto", 0.0)
+    path.unlink()
 
 
 # What a file comes without

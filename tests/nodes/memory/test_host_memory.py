@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from inpaint.model_families.vaes import Work
+from inpaint.vram.memory_plan import Job, Machine, MemoryRequirements, make_plan
+from inpaint.vram.report import sentences
+
 
 @pytest.fixture
 def management(host_nodes, monkeypatch):
@@ -21,15 +25,43 @@ def management(host_nodes, monkeypatch):
     return management
 
 
-@pytest.mark.parametrize("kind", ["mps", "privateuseone"])
-def test_devices_that_are_not_nvidias(pack, management, monkeypatch, kind):
-    device = torch.device(kind)
-    monkeypatch.setattr(management, "get_torch_device", lambda: device)
-    monkeypatch.setattr(management, "text_encoder_device", lambda: device)
+# Device, the host's state of it and its name for it; our name; whether weights are offloaded, whether fp8 is taken.
+DEVICES = {
+    "Apple": ("mps", "SHARED", "mps", "its Apple GPU", False, False),
+    "AMD": ("cuda:0", "NORMAL_VRAM", "cuda:0 AMD Radeon RX 7900 XTX : native", "AMD Radeon RX 7900 XTX", True, True),
+    "Intel": ("xpu:0", "NORMAL_VRAM", "xpu:0 Intel(R) Arc(TM) A770", "Intel(R) Arc(TM) A770", True, False),
+    "DirectML": ("privateuseone", "NORMAL_VRAM", "privateuseone", "privateuseone", True, False),
+    "all on the card": ("cuda:0", "HIGH_VRAM", "cuda:0 NVIDIA H200 : native", "NVIDIA H200", False, True),
+    "a CPU": ("cpu", "DISABLED", "cpu", "its CPU", False, True),
+}
+
+
+@pytest.fixture(params=list(DEVICES.values()), ids=list(DEVICES))
+def told(request, management, monkeypatch):
+    device, state, name, *told = request.param
+    monkeypatch.setattr(management, "get_torch_device", lambda: torch.device(device))
+    monkeypatch.setattr(management, "text_encoder_device", lambda: torch.device(device))
+    monkeypatch.setattr(management, "get_torch_device_name", lambda device: name)
+    monkeypatch.setattr(management, "vram_state", management.VRAMState[state])
     monkeypatch.setattr(management, "get_free_memory", lambda *arguments: 8 << 30)
-    here = pack("host").this_computer()
-    assert here.name == f"this computer ({kind})"
-    assert (here.free, here.offloads, here.fp8, here.text_on_card) == (8 << 30, True, False, True)
+    return told
+
+
+def test_devices_that_are_not_nvidias(pack, told):
+    here, (name, offloads, fp8) = pack("host").this_computer(), told
+    assert here.name == f"this computer ({name})"
+    assert (here.free, here.offloads, here.fp8, here.text_on_card) == (8 << 30, offloads, fp8, True)
+
+
+@pytest.mark.parametrize("gib", [1, 6, 7.5, 40])
+def test_only_a_card_is_called_one(pack, told, gib):
+    """And only what can be offloaded is said to be, or not to be."""
+    work = (Work(5000, 16000), Work(1200, 3500), Work(2000, 4300))
+    model = MemoryRequirements("SDXL", 2**29, int(gib * 2**30), 2**28, 2**26, *work)
+    machine = Machine(*pack("host").this_computer())
+    text = " ".join(sentences(make_plan([model], Job(1024, 1024), machine)))
+    assert ("card" in text or "offloaded" in text) <= machine.offloads
+    assert text.startswith(("Fits", "Does not fit"))
 
 
 def test_an_old_card_whose_text_encoders_run_on_the_cpu(pack, management, monkeypatch):
@@ -39,7 +71,7 @@ def test_an_old_card_whose_text_encoders_run_on_the_cpu(pack, management, monkey
     monkeypatch.setattr(management, "get_free_memory", lambda *arguments: 5 << 30)
     monkeypatch.setattr(management, "vram_state", management.VRAMState.NORMAL_VRAM)
     here = pack("host").this_computer()
-    assert here.name == "this computer (cuda:0 GTX 1660)"
+    assert here.name == "this computer (GTX 1660)"
     assert (here.offloads, here.fp8, here.text_on_card) == (True, True, False)
 
 

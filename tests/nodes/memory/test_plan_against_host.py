@@ -6,17 +6,22 @@ out; the VAE's base left out; the factor of another dtype; the VAE of another ho
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from devtools.models.host_models import classes_of, host_shapes, make_host_model
-from devtools.models.model_shapes import write_sparse
+from devtools.models.model_shapes import model_shapes, write_sparse
 from inpaint.model_families.table import FAMILIES, family_of
 from inpaint.model_files.checkpoint import read_header
-from inpaint.vram.memory_plan import Job
+from inpaint.vram.memory_plan import GIB, Job, Machine
 
-HOST_CLASSES = classes_of(Path(os.environ["MEND_COMFYUI"]))
+COMFYUI = Path(os.environ["MEND_COMFYUI"])
+HOST_CLASSES = classes_of(COMFYUI)
+# Whether the host has dynamic VRAM.
+DYNAMIC = "def get_free_memory" in (COMFYUI / "comfy" / "model_patcher.py").read_text(encoding="utf-8")
+MIB = 2**20
 CARDS = ("GTX 1660 6 GB", "RTX 2060 6 GB", "RTX 3060 12 GB", "RTX 5090 32 GB")
 SIZES = ((512, 512), (1024, 1024), (768, 1344), (2048, 2048))
 TORCH = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
@@ -44,6 +49,35 @@ def test_sampling(model_class, tmp_path, pack, host_nodes, monkeypatch):
             host = model.memory_required(shape)
             mine = plan.requirements.sampling.safe * 2 * cells[0] * cells[1]
             assert mine == pytest.approx(host, rel=0.1), (card, width, height)
+
+
+@pytest.mark.parametrize("side", [512, 1024, 2048])
+@pytest.mark.parametrize("gib", [12, 14, 24])
+def test_both_halves_of_cfg_at_once(gib, side, tmp_path, pack, host_nodes, monkeypatch):
+    """As the host decides it (comfy/samplers.py), on hosts with dynamic VRAM and without: Qwen-Image on a card."""
+    import comfy.model_management as management
+    import comfy.model_patcher
+
+    monkeypatch.setattr(management, "pytorch_attention_flash_attention", lambda: True)
+    path = str(write_sparse(tmp_path / "qwen.safetensors", model_shapes("Qwen-Image"), "F8_E4M3"))
+    machine = Machine("card", gib * GIB, 400 * MIB, dynamic=DYNAMIC)
+    monkeypatch.setattr(pack("host.planning"), "as_machine", lambda *arguments: machine)
+    plan = pack("host.planning").plan_for(path, Job(side, side), "RTX 4070 12 GB")
+    base = make_host_model("QwenImage")
+    base.model_config.set_inference_dtype(torch.float8_e4m3fn, torch.bfloat16)
+    base.manual_cast_dtype = torch.bfloat16
+    resident = plan.requirements.model - plan.offloaded
+    monkeypatch.setattr(management, "get_free_memory", lambda *arguments, **named: machine.free - resident)
+    cpu = torch.device("cpu")
+    model: Any = comfy.model_patcher.ModelPatcher(base, cpu, cpu)
+    if DYNAMIC:
+        monkeypatch.setattr("comfy.memory_management.aimdo_enabled", True)
+        monkeypatch.setattr("comfy_aimdo.model_vbar.vbars_analyze", lambda device: resident)
+        free = model.get_free_memory(cpu)
+    else:
+        free = management.get_free_memory(cpu)
+    at_once = base.memory_required([2, 16, 1, side // 8, side // 8]) * 1.5 < free
+    assert plan.batched_cfg == at_once
 
 
 KINDS = {row.latents.format: row.latents for row in FAMILIES if set(row.classes) & set(HOST_CLASSES)}
