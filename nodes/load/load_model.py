@@ -177,7 +177,7 @@ def _how_to_load(folder: str) -> list[io.Input]:
             options=list(PRECISIONS),
             default="auto",
             tooltip="What the diffusion model's weights are kept in. auto: as ComfyUI chooses for this card, or fp8 "
-            "where they do not fit otherwise.",
+            "if offloading would cost more than half a second a step.",
         ),
         budget_gib(),
         io.String.Input(
