@@ -249,7 +249,7 @@ def test_the_report_and_a_mask_of_everything(run, general_model):
 @pytest.mark.parametrize("name", ["gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video"])
 def test_conditioning_that_cannot_be_cut_is_refused(run, general_model, InpaintError, name):
     # GLIGEN's is a kind, a MODEL and places; all others are latents or pictures.
-    value = ("position", general_model.model, []) if name == "gligen" else [torch.zeros(1, 4, HEIGHT, WIDTH)]
+    value: object = ("position", general_model.model, []) if name == "gligen" else [torch.zeros(1, 4, HEIGHT, WIDTH)]
     positive = [[general_model.positive[0][0], {name: value}]]
     with pytest.raises(InpaintError, match=f'got one with {name}. Choose "whole picture"'):
         _sampled(run, general_model.model, positive, positive, _latent(), "around the mask")
