@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.errors import InpaintError, short_name
 from ..inpaint.core.units import plain_size
 from ..inpaint.model_families.latents import latents_of
 from ..inpaint.model_families.table import UNKNOWN
@@ -88,10 +88,10 @@ def plan_for(
     first, *rest = (read_header(file) for file in (path, *others))
     for header in (first, *rest):
         if not header.parts:
-            raise InpaintError(f"{header.path.name}: {LEGACY_PICKLE}")
+            raise InpaintError(f"{short_name(header.path)}: {LEGACY_PICKLE}")
         if header.label != first.label:
             raise InpaintError(
-                f"{header.path.name}: expected the same model as {first.path.name} ({first.label}), got "
+                f"{short_name(header.path)}: expected the same model as {short_name(first.path)} ({first.label}), got "
                 f"{header.label}. Choose another file of that model."
             )
         facts, dtypes = detected(header, card, weights)

@@ -11,7 +11,7 @@ import comfy.model_detection
 import torch
 
 from ...inpaint.core.cache import weak_cache
-from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.errors import InpaintError, short_name
 from .budget import keep_to
 from .dtypes import NAMES, TORCH
 
@@ -70,7 +70,7 @@ def detect_model(header: CheckpointHeader) -> Detected | None:
         # tensor that is missing, misshapen or too large for torch raises KeyError, IndexError, ZeroDivisionError,
         # RuntimeError or others. The detection reads nothing but the file, so every error is due to the file.
         raise InpaintError(
-            f"{header.path.name}: looks like {header.label}, but tensors are missing or of a wrong shape "
+            f"{short_name(header.path)}: looks like {header.label}, but tensors are missing or of a wrong shape "
             f"({type(error).__name__}: {str(error)[:100]}). Download it again, or choose a whole model."
         ) from error
     if config is None:

@@ -13,7 +13,8 @@ import comfy.utils
 import folder_paths
 import torch
 
-from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.errors import InpaintError, short_name
+from ...inpaint.model_files.pickle_check import check_pickle
 from ..memory import retry_after_freeing
 from .dtypes import TORCH
 
@@ -95,7 +96,7 @@ def model_path(folder: str, name: str) -> str:
     if folder == "diffusion_models" and name in gguf_names():
         registered = "unet_gguf" in folder_paths.folder_names_and_paths
         return folder_paths.get_full_path_or_raise("unet_gguf" if registered else folder, name)
-    raise InpaintError(f"{name}: no such file in models/{folder}. Choose one that is listed there.")
+    raise InpaintError(f"{name[:200]}: no such file in models/{folder}. Choose one that is listed there.")
 
 
 def load_weights(path: str) -> Any:
@@ -113,7 +114,7 @@ def load_weights(path: str) -> Any:
     except Exception as error:  # each format and each kind of damage raises other exceptions
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise InpaintError(
-            f"{Path(path).name}: expected a weights file, got one that cannot be read as weights ({reason}). "
+            f"{short_name(Path(path))}: expected a weights file, got one that cannot be read as weights ({reason}). "
             "Download it again."
         ) from error
 
@@ -187,6 +188,7 @@ def _load(paths: Sequence[str], load: Callable[[], Any]) -> Any:
     """Load these files. If memory runs out, unload all models and try once more."""
     for path in paths:
         _refuse_unsafe(path)
+        check_pickle(path)
     return retry_after_freeing(
         load,
         load,
@@ -208,7 +210,7 @@ def _refuse_unsafe(path: str) -> None:
 
 
 def _names(paths: Sequence[str]) -> str:
-    return " and ".join(os.path.basename(path) for path in paths)
+    return " and ".join(short_name(Path(path)) for path in paths)
 
 
 def _options(weights: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.cache import weak_cache
-from ..core.errors import InpaintError
+from ..core.errors import InpaintError, short_name
 from ..core.units import plain_dtype, plain_size
 from ..model_families.family import Family, InpaintInputs, Variant
 from ..model_families.table import UNKNOWN, identify, lookalike
@@ -134,9 +134,9 @@ def read_part(path: str | Path, name: PartName) -> Part:
     """
     file = read_stored(path)
     if file.format == "legacy pickle":
-        raise InpaintError(f"{file.path.name}: {LEGACY_PICKLE}")
+        raise InpaintError(f"{short_name(file.path)}: {LEGACY_PICKLE}")
     if not file.tensors:
-        raise InpaintError(f"{file.path.name}: expected a {name} with weights, got none. Choose another file.")
+        raise InpaintError(f"{short_name(file.path)}: expected a {name} with weights, got none. Choose another file.")
     return _sum_up(name, file.tensors.values())
 
 
@@ -154,7 +154,7 @@ def _describe(file: StoredFile) -> CheckpointHeader:
     if not any(name.startswith(prefix) for name in shapes):
         looks = lookalike(TensorNames(shapes)) or "something else"
         raise InpaintError(
-            f"{file.path.name}: no diffusion model found in it, it looks like {looks}. "
+            f"{short_name(file.path)}: no diffusion model found in it, it looks like {looks}. "
             "Choose a checkpoint: one file with diffusion model, text encoder and VAE."
         )
     parts: dict[PartName, list[tuple[str, Stored]]] = {

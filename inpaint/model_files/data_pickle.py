@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import pickletools
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from ..core.errors import InpaintError
 from .safetensors_header import DTYPE_BITS
@@ -16,6 +17,10 @@ from .stored_tensors import MAX_DIMENSIONS, Stored, damaged
 
 # A checkpoint has about 40 opcodes per tensor.
 MAX_OPCODES = 500_000
+# The pickles of a file from before PyTorch 1.6, without the bytes of its storages.
+MAX_LEGACY_BYTES = 16_000_000
+# torch.serialization.MAGIC_NUMBER
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 # STACK_GLOBAL can join two long strings any number of times, so a short file could use much memory.
 _MAX_GLOBAL = 1_000
 
@@ -106,7 +111,52 @@ def read_data_pickle(data: bytes, storages: Mapping[str, int], known: Callable[[
         InpaintError: if the data is no pickle, has more than `MAX_OPCODES` opcodes, describes a tensor outside its
             storage, or refers to a name that is not `known`.
     """
-    machine = _Machine(storages, known)
+    return _run(_Machine(storages, known), data)
+
+
+def read_legacy_pickle(file: BinaryIO) -> Any:
+    """Return the object of a file that PyTorch wrote before 1.6, as `read_data_pickle` does. Nothing of it is run.
+
+    Such a file holds four pickles (magic number, version, system, the object), then one with the names of storages,
+    then their bytes. Files of other writers hold the object alone.
+
+    Raises:
+        InpaintError: as `read_data_pickle`.
+    """
+    stream: Any = _Bounded(file)
+    top = _run(_Machine(None, lambda name: True), stream)
+    if top == LEGACY_MAGIC:
+        for _ in range(2):
+            _run(_Machine(None, lambda name: True), stream)
+        top = _run(_Machine(None, lambda name: True), stream)
+        _run(_Machine(None, lambda name: True), stream)
+    return top
+
+
+class _Bounded:
+    """A file that refuses to read more than `MAX_LEGACY_BYTES` of pickles."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._left = file, MAX_LEGACY_BYTES
+
+    def read(self, count: int) -> bytes:
+        return self._take(self._file.read(min(count, self._left + 1)))
+
+    def readline(self) -> bytes:
+        return self._take(self._file.readline(self._left + 1))
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def _take(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            damaged(f"pickles of at most {MAX_LEGACY_BYTES:,} bytes", "more")
+        return data
+
+
+def _run(machine: _Machine, data: Any) -> Any:
+    """Walk one pickle, from bytes or a file, and return its object."""
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count >= MAX_OPCODES:
@@ -127,7 +177,7 @@ def is_storage_or_dtype(name: str) -> bool:
 class _Machine:
     """The state of the pickle machine: its stack, the stack indices of its marks, and its memo."""
 
-    def __init__(self, storages: Mapping[str, int], known: Callable[[str], bool]):
+    def __init__(self, storages: Mapping[str, int] | None, known: Callable[[str], bool]):
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -162,7 +212,8 @@ class _Machine:
             self.stack[-1].extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        if type(self.stack[-1]) is dict:  # only str keys: a hostile key can take very long to hash
+        _check_hashed(items[::2])
+        if type(self.stack[-1]) is dict:
             self.stack[-1].update((k, v) for k, v in zip(items[::2], items[1::2], strict=True) if type(k) is str)
 
     def dictionary(self, _: Any) -> None:
@@ -175,7 +226,9 @@ class _Machine:
         self.call(tuple(arguments), function)
 
     def call(self, arguments: Any, function: Any) -> None:
-        self.push(_call_result(function.name if type(function) is Global else "", arguments))
+        name = function.name if type(function) is Global else ""
+        _check_call(name, arguments)
+        self.push(_call_result(name, arguments))
 
     def stack_global(self, name: Any, module: Any) -> None:
         if type(name) is not str or type(module) is not str or len(name) + len(module) > _MAX_GLOBAL:
@@ -197,12 +250,15 @@ class _Machine:
 
     def persistent(self, identity: Any) -> None:
         match identity:
-            case ("storage", Global(kind), str(key), _, int(count)) if 0 <= count < 2**63:
+            case ("storage", Global(kind), str(key), _, int(count), *_) if 0 <= count < 2**63:
                 pass
             case _:
                 self.push(Foreign("persistent"))
                 return
         dtype = _DTYPES.get(kind)
+        if self.storages is None:  # a legacy file: sizes come after the pickle
+            self.push(Storage(key, dtype, count * DTYPE_BITS[dtype] // 8 if dtype else count))
+            return
         if key not in self.storages:
             damaged(f"bytes of storage {key[:200]!r}", "none")
         size = self.storages[key]
@@ -210,6 +266,36 @@ class _Machine:
         if described != size and kind in _DTYPES:
             damaged(f"{described:,} bytes of storage {key[:200]!r}", f"{size:,}")
         self.push(Storage(key, dtype, size))
+
+
+# What readers hash in a moment. A tuple may hold tuples of tuples: 40 levels of three never end.
+_HASHED = (str, int, float, bool, type(None), bytes, Global)
+_WITH_HASHES = ("collections.OrderedDict", "collections.Counter", "builtins.set", "builtins.frozenset")
+
+
+def _check_hashed(keys: Sequence[Any]) -> None:
+    """Refuse keys of dictionaries, and items of sets, that a reader may hash without end."""
+    odd = next((key for key in keys if type(key) not in _HASHED), None)
+    if odd is not None:
+        _malicious("dictionary keys that are texts or numbers", f"a {type(odd).__name__}")
+
+
+def _check_call(name: str, arguments: Any) -> None:
+    """Refuse calls that a reader of weights would make, and that no file of weights needs."""
+    given = arguments if type(arguments) is tuple else ()
+    if name in _WITH_HASHES:
+        for items in given:
+            if type(items) not in (list, tuple):
+                continue
+            pairs = name == "collections.OrderedDict"
+            _check_hashed([item[0] if pairs and type(item) in (list, tuple) and item else item for item in items])
+    sized = name == "builtins.bytearray" or re.fullmatch(r"torch\.(\w+\.)*\w*(Tensor|Storage)", name)
+    if sized and any(type(argument) is int for argument in given):
+        _malicious("tensors that are views of the file", f"a call of {name[:100]!r}")
+
+
+def _malicious(expected: str, got: str) -> NoReturn:
+    damaged(expected, got, "Such a file may be malicious: delete it, and download the model from its author.")
 
 
 def _call_result(name: str, arguments: Any) -> Any:

@@ -47,6 +47,6 @@ def state_dict_of(top: Any) -> dict[str, Placed]:
         inner = top.get("state_dict", next(iter(top.values())) if len(top) == 1 else None)
         top = inner if type(inner) is dict else top
     if type(top) is not dict:
-        got = top.name[:200] if isinstance(top, Foreign | Global) else type(top).__name__
+        got = repr(top.name[:200]) if isinstance(top, Foreign | Global) else type(top).__name__
         damaged("a dictionary of tensors", got, "Use a version of it that holds only weights.")
     return {name: tensor for name, tensor in top.items() if type(tensor) is Placed}

@@ -84,18 +84,23 @@ def _read_entry(name: str, entry: Any, start: int) -> tuple[Stored, int, int]:
         numbers = [*shape, begin, end]
         known = dtype in DTYPE_BITS
     except (KeyError, TypeError, ValueError):
-        damaged(f"dtype, shape and data_offsets of tensor {name[:200]!r}", f"{entry}"[:200])
+        damaged(f"dtype, shape and data_offsets of tensor {name[:200]!r}", f"{entry!r}"[:200])
     if not known:
         todo = "Update Mend, or use an fp16 version of it."
         damaged(f"a known dtype for tensor {name[:200]!r}", f"{dtype!r}"[:200], todo)
     whole = set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < 2**63
     if not whole or len(numbers) > MAX_DIMENSIONS + 2:
-        damaged(f"whole numbers from 0 for tensor {name[:200]!r}", f"shape {shape}, offsets {begin}, {end}"[:200])
+        damaged(f"whole numbers from 0 for tensor {name[:200]!r}", f"shape {shape!r}, offsets {begin!r}, {end!r}"[:200])
     bits = math.prod(shape) * DTYPE_BITS[dtype]
     if bits != 8 * (end - begin):
-        expected = f"{math.ceil(bits / 8):,} bytes for tensor {name[:200]!r} ({dtype} {shape})"
+        expected = f"{_counted(-(-bits // 8))} bytes for tensor {name[:200]!r} ({dtype} {shape})"
         damaged(expected, f"{end - begin:,}")
     return Stored(dtype, tuple(shape), end - begin, start + begin), begin, end
+
+
+def _counted(count: int) -> str:
+    """Return a number for a message. A hostile shape has thousands of digits, which Python refuses to print."""
+    return f"{count:,}" if count < 2**64 else "more than 2^64"
 
 
 def _check_layout(places: list[tuple[int, int, str]], data_bytes: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -61,10 +62,33 @@ def read_stored(path: str | Path) -> StoredFile:
     """
     path = Path(path)
     with about_file(path):
-        if not path.is_file():
-            raise InpaintError("no such file. Choose a file that is in the models folder.")
+        check_regular(path)
         stat = path.stat()
         return _read((path, stat.st_size, stat.st_mtime_ns))
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file for reading, and give its size in bytes.
+
+    Raises:
+        InpaintError: if it cannot be read, or is no plain file; a special file could block for ever. Errors raised
+            inside the context get the name of the file.
+    """
+    with about_file(path):
+        check_regular(path)
+        with path.open("rb") as file:
+            yield file, path.stat().st_size
+
+
+def check_regular(path: Path) -> None:
+    """Raise unless a path is that of a plain file."""
+    try:
+        found = path.is_file()
+    except ValueError:  # a NUL in the path
+        found = False
+    if not found:
+        raise InpaintError("no such file. Choose a file that is in the models folder.")
 
 
 def _read_now(key: tuple[Path, int, int]) -> StoredFile:
@@ -72,7 +96,7 @@ def _read_now(key: tuple[Path, int, int]) -> StoredFile:
     with path.open("rb") as file:
         start = file.read(512)
         file.seek(0)
-        _refuse_text(start)
+        refuse_text(start)
         format = SUFFIXES.get(path.suffix.lower())
         if format is None:
             known = f"{', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}"
@@ -104,7 +128,7 @@ def _read_note(file: BinaryIO, tensors: Mapping[str, Stored]) -> Mapping[str, ob
 _read = LRUCache(_read_now, size=lambda file: len(file.tensors), most=100_000, count=32)
 
 
-def _refuse_text(start: bytes) -> None:
+def refuse_text(start: bytes) -> None:
     """Refuse text: a failed download often saves a web page, an error message or a Git LFS pointer as the model."""
     if not start:
         raise InpaintError("the file is empty. Download it again.")

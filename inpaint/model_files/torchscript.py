@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import about_file
 from .data_pickle import Foreign, Placed, is_storage_or_dtype, read_data_pickle
 from .pickle_header import state_dict_of
+from .stored_file import opened_file
 from .stored_tensors import MAX_TENSORS, damaged
 from .torch_archive import opened
 
@@ -67,7 +67,7 @@ class Archived:
             InpaintError: if one of them is damaged, or the file has changed since it was described.
         """
         wanted = {name: self.tensors[name] for name in names}
-        with about_file(self.path), self.path.open("rb") as file, opened(file, self.path.stat().st_size) as archive:
+        with opened_file(self.path) as (file, size_now), opened(file, size_now) as archive:
             storages: dict[str, Tensor] = {}
             for tensor in wanted.values():
                 key, size = tensor.storage.key, tensor.storage.bytes
@@ -82,7 +82,7 @@ class Archived:
 
 def is_archive(path: str | Path) -> bool:
     """Whether a file starts like a zip archive."""
-    with about_file(Path(path)), open(path, "rb") as file:
+    with opened_file(Path(path)) as (file, _):
         return file.read(4) == b"PK\x03\x04"
 
 
@@ -96,8 +96,8 @@ def read_archive(path: str | Path) -> Archived:
             to anything but containers and tensors.
     """
     path = Path(path)
-    with about_file(path):
-        with path.open("rb") as file, opened(file, path.stat().st_size) as archive:
+    with opened_file(path) as (file, size):
+        with opened(file, size) as archive:
             script, data = archive.script, archive.pickle()
         top = read_data_pickle(data, archive.storages, _known_in_script if script else lambda name: True)
         tensors = _attributes(top) if script else state_dict_of(top)
@@ -116,7 +116,7 @@ def _known_in_script(name: str) -> bool:
 def _attributes(top: Any) -> dict[str, Placed]:
     """Return the tensors of a module and its submodules, by attribute path."""
     if not _is_module(top):
-        damaged("a TorchScript module", top.name[:200] if type(top) is Foreign else type(top).__name__)
+        damaged("a TorchScript module", repr(top.name[:200]) if type(top) is Foreign else type(top).__name__)
     found: dict[str, Placed] = {}
     pending, module_count, attribute_count = [("", top, 0)], 0, 0
     while pending:

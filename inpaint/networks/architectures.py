@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ..core.errors import InpaintError, about_file
+from ..core.errors import InpaintError, about_file, short_name
 from ..model_files.torchscript import is_archive, read_archive
 from . import lama, mat, migan
 from .network import Network, Shapes
@@ -51,7 +51,9 @@ def load_network(path: str | Path, read: Callable[[str], Any]) -> Network:
             tensors = weights.take(architecture.names(prefix, weights.shapes))
             with about_file(path):
                 return architecture.build({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
-    raise InpaintError(f"{path.name}: expected a network that fills holes, got {_looks(weights.shapes)}. {SUPPORTED}")
+    raise InpaintError(
+        f"{short_name(path)}: expected a network that fills holes, got {_looks(weights.shapes)}. {SUPPORTED}"
+    )
 
 
 def _weights(path: Path, read: Callable[[str], Any]) -> Weights:

@@ -168,11 +168,11 @@ def check_fits(patch: Patch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
 def _delta(value: Any, key: str, name: str) -> Delta:
     if not isinstance(value, (tuple, list)) or len(value) != 3:
         raise InpaintError(
-            f"{name}: expected (uint8 tensor, lowest, highest) for {key}, got {_described(value)}. {WHERE_FROM}"
+            f"{name}: expected (uint8 tensor, lowest, highest) for {key[:200]!r}, got {_described(value)}. {WHERE_FROM}"
         )
     steps, *bounds = value
     if not isinstance(steps, Tensor) or steps.dtype != torch.uint8:
-        raise InpaintError(f"{name}: expected a uint8 tensor for {key}, got {_tensor(steps)}. {WHERE_FROM}")
+        raise InpaintError(f"{name}: expected a uint8 tensor for {key[:200]!r}, got {_tensor(steps)}. {WHERE_FROM}")
     low, high = (_bound(bound, steps, key, name) for bound in bounds)
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         low, high = (torch.as_tensor(bound, dtype=torch.float32) for bound in (low, high))
@@ -184,7 +184,7 @@ def _bound(bound: Any, steps: Tensor, key: str, name: str) -> float | Tensor:
     tensor = torch.as_tensor(bound) if isinstance(bound, (Tensor, Real)) else torch.tensor(torch.nan)
     fits = tensor.numel() == 1 or _broadcasts(tensor, steps)
     if not fits or tensor.is_complex() or not tensor.isfinite().all():
-        raise InpaintError(f"{name}: expected finite bounds for {key}, got {_tensor(bound)}. {WHERE_FROM}")
+        raise InpaintError(f"{name}: expected finite bounds for {key[:200]!r}, got {_tensor(bound)}. {WHERE_FROM}")
     return float(tensor) if tensor.numel() == 1 else tensor.float()
 
 

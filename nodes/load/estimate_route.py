@@ -1,10 +1,12 @@
 """GET /mend/estimate: the memory plan as JSON, for the canvas and for programs.
 
 Query: model (a name that the host lists), width, height, batch_size, gpu (an option of the node Estimate VRAM). Unknown
-and unreadable models get the same answer, without a path, so that a client cannot probe the disk.
+and unreadable models get the same answer, without a path, so that a client cannot probe the disk. An answer comes
+within `SECONDS`, also if many ask at once.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -23,13 +25,21 @@ AT_ONCE = 2
 # A read that hangs, as on a disconnected network disk, cannot be canceled. Once this many reads hang, new requests are
 # refused.
 MOST_HUNG = 8
+# Requests that wait for their turn. More are refused at once, so that each answer comes within `SECONDS`.
+MOST_WAITING = 16
 THREAD = "mend-estimate"
 _turns = asyncio.Semaphore(AT_ONCE)
+_waiting: set[object] = set()
 # Minimum, maximum and default.
 NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch_size": (1, 64, 1)}
 
 Answer = tuple[int, dict[str, Any]]
 TOO_SLOW: Answer = 503, {"error": "The model's file could not be read in time. Try again."}
+BUSY: Answer = 503, {"error": "Busy with other requests for an estimate. Try again."}
+UNREADABLE: Answer = (
+    404,
+    {"error": "model: expected the name of a readable model file. Choose one that ComfyUI lists."},
+)
 
 
 def register() -> None:
@@ -46,14 +56,25 @@ async def answer(query: Mapping[str, str]) -> Answer:
     if gpu not in (HERE, *CARDS):
         return 400, {"error": f"gpu: expected one of {', '.join((HERE, *CARDS))}."}
     job = Job(numbers["width"], numbers["height"], numbers["batch_size"])
+    if len(_waiting) >= MOST_WAITING:
+        return BUSY
+    me = object()
+    _waiting.add(me)
     try:
-        return await asyncio.wait_for(_in_turn(lambda: _plan(query.get("model", ""), job, gpu)), SECONDS)
+        return await asyncio.wait_for(_in_turn(me, lambda: _plan(query.get("model", ""), job, gpu)), SECONDS)
     except asyncio.TimeoutError:
-        return TOO_SLOW
+        return BUSY if me in _waiting else TOO_SLOW
+    except Exception as error:
+        # Its text may come from a hostile file, so only its kind is logged.
+        logging.warning("Mend: no estimate, because of %s", type(error).__name__)
+        return UNREADABLE
+    finally:
+        _waiting.discard(me)
 
 
-async def _in_turn(work: Callable[[], Answer]) -> Answer:
+async def _in_turn(me: object, work: Callable[[], Answer]) -> Answer:
     async with _turns:
+        _waiting.discard(me)
         if sum(thread.name == THREAD for thread in threading.enumerate()) >= MOST_HUNG:
             return TOO_SLOW
         future: Future[Answer] = Future()
@@ -85,7 +106,7 @@ def _plan(model: str, job: Job, gpu: str) -> Answer:
     try:
         plan = plan_for(model_path(model), job, gpu)
     except (InpaintError, OSError):
-        return 404, {"error": "model: expected the name of a readable model file. Choose one that ComfyUI lists."}
+        return UNREADABLE
     return 200, _body(plan)
 
 

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from ... import host
 from ...host.planning import detected, plan_for, trouble_of
-from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.errors import InpaintError, short_name
 from ...inpaint.model_families.sizes import native_side
 from ...inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header
 from ...inpaint.model_files.quantization import COMFYUI
@@ -226,9 +226,9 @@ def _choose(
     )
     trouble = trouble_of([plan.requirements.file, *parts])
     if trouble is not None and trouble[0]:
-        raise InpaintError(f"{header.path.name}: {trouble[1]}")
+        raise InpaintError(f"{short_name(header.path)}: {trouble[1]}")
     if plan.strategy == "refused":
-        raise InpaintError(f"{header.path.name}: {' '.join(sentences(plan))}")
+        raise InpaintError(f"{short_name(header.path)}: {' '.join(sentences(plan))}")
     messages = [*sentences(plan), *([trouble[1]] if trouble else [])]
     return _Chosen(read_header(plan.requirements.file), "F8_E4M3" if plan.requirements.in_fp8 else weights, messages)
 
@@ -239,12 +239,12 @@ def _check_quantization(file: CheckpointHeader) -> None:
         return
     if quantization.loader != COMFYUI:
         raise InpaintError(
-            f"{file.path.name}: ComfyUI cannot load {quantization.label} files. Use {quantization.loader}."
+            f"{short_name(file.path)}: ComfyUI cannot load {quantization.label} files. Use {quantization.loader}."
         )
     if quantization.format not in host.quantizations():
         raise InpaintError(
-            f"{file.path.name}: this version of ComfyUI cannot load {quantization.label} weights. Update ComfyUI, or "
-            "choose another file of the model."
+            f"{short_name(file.path)}: this version of ComfyUI cannot load {quantization.label} weights. Update "
+            "ComfyUI, or choose another file of the model."
         )
 
 

@@ -6,6 +6,7 @@ Mutations seen to fail here: an unknown GGUF dtype looked up without asking; nam
 LookupError let through; names joined without bound; tuples hashed as keys.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -22,7 +23,8 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inpaint.core.errors import InpaintError
+from inpaint.core.errors import CONTROL, InpaintError
+from inpaint.model_files.data_pickle import read_legacy_pickle
 from inpaint.model_files.gguf_header import read_gguf
 from inpaint.model_files.pickle_header import read_pickle
 from inpaint.model_files.safetensors_header import read_safetensors
@@ -47,6 +49,7 @@ def check(reader, content: bytes, file_bytes: int | None = None, shared: bool = 
         message = str(error)
         assert 0 < len(message) < 2_000
         message.encode()
+        assert not CONTROL.search(message)
     else:
         message = ""
         assert type(tensors) is dict
@@ -187,9 +190,12 @@ def test_damaged_pickle_in_a_good_zip(pickled):
     check(read_pickle, zipped(pickled, _0=bytes(24), _1=bytes(12), _2=bytes(4)), shared=True)
 
 
-LEAVES: st.SearchStrategy[Any] = st.none() | st.booleans() | NUMBERS | st.integers() | st.floats() | st.text(max_size=5)
+# Lone surrogates too, which JSON and pickles can name.
+TEXTS = st.text(st.characters(), max_size=5)
+LEAVES: st.SearchStrategy[Any] = st.none() | st.booleans() | NUMBERS | st.integers() | st.floats() | TEXTS
+LEAVES |= st.lists(st.just(2**63 - 1), min_size=16, max_size=32)
 LEAVES |= st.sampled_from(["F16", "F8_E4M3", "F4", "I64"]) | st.lists(NUMBERS, max_size=4)
-FIELDS = st.sampled_from(["dtype", "shape", "data_offsets", "x"]) | st.text(max_size=3)
+FIELDS = st.sampled_from(["dtype", "shape", "data_offsets", "x"]) | TEXTS
 ENTRIES = st.fixed_dictionaries({"dtype": LEAVES, "shape": LEAVES, "data_offsets": LEAVES}) | st.dictionaries(
     FIELDS, LEAVES
 )
@@ -197,7 +203,7 @@ ENTRIES = st.fixed_dictionaries({"dtype": LEAVES, "shape": LEAVES, "data_offsets
 
 @pytest.mark.slow
 @fuzzed
-@given(st.dictionaries(st.text(max_size=3), ENTRIES | LEAVES) | LEAVES, st.integers(0, 100), SIZES)
+@given(st.dictionaries(TEXTS, ENTRIES | LEAVES) | LEAVES, st.integers(0, 100), SIZES)
 def test_json_that_is_like_a_header(header, data, file_bytes):
     held = json.dumps(header).encode()
     check(read_safetensors, struct.pack("<Q", len(held)) + held + bytes(data), file_bytes)
@@ -255,6 +261,9 @@ PIECES += [
 ]
 PIECES += [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
 STORAGE = b"(" + short("storage") + b"ctorch\nHalfStorage\n" + short("0") + b"NK\x0ctQ"
+# A name that is a lone surrogate with an escape code, classes that hash or allocate, and nested tuples.
+PIECES += [b"\x8c\x04\xed\xa0\x80\x1b", short("a") + b"\x93", b")q\x00h\x00h\x00\x86q\x00", b"h\x00Ns", b"h\x00K\x01u"]
+PIECES += [b"cbuiltins\nset\n", b"ccollections\nCounter\n", b"ctorch\nTensor\n", b"]h\x00a\x85R", b"\x85R"]
 PIECES += [b"(", b"t", b"Q", b"R", b"}", b"s", STORAGE, b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE]
 PIECES += [STORAGE + b"K\x00K\x02K\x03\x86K\x03K\x01\x86", b"}" + short("w")]
 
@@ -265,6 +274,35 @@ PIECES += [STORAGE + b"K\x00K\x02K\x03\x86K\x03K\x01\x86", b"}" + short("w")]
 @example(b"}" + short("w") + PIECES[0] + b"(" + STORAGE + b"K\x00K\x02K\x03\x86K\x03K\x01\x86tRs")
 def test_random_opcodes(opcodes):
     check(read_pickle, zipped(b"\x80\x02" + opcodes + b".", _0=bytes(24)), shared=True)
+
+
+def read_legacy(file: Any, file_bytes: int) -> dict[str, Stored]:
+    """What `check_pickle` does with a file that is no zip; it finds no tensors."""
+    read_legacy_pickle(file)
+    return {}
+
+
+LEGACY = io.BytesIO()
+torch.save({"w": torch.zeros(2, 3)}, LEGACY, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.slow
+@fuzzed
+@given(damage(LEGACY.getvalue()[:-24]))
+def test_damaged_legacy_files(content):
+    check(read_legacy, content)
+
+
+@pytest.mark.slow
+@fuzzed
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40).map(b"".join))
+def test_a_reader_that_hashes_gets_nothing_that_never_ends(opcodes):
+    """What passes is loaded by torch at once, or refused by it."""
+    content = b"\x80\x02" + opcodes + b"."
+    if check(read_legacy, content) == "":
+        with counted() as work, contextlib.suppress(Exception):
+            torch.load(io.BytesIO(content), weights_only=True)
+        assert work.calls < 100_000
 
 
 def test_a_tensor_as_the_opcodes_above_make_it():

@@ -175,9 +175,9 @@ def test_told_from_other_files(tmp_path):
     assert is_archive(written(tmp_path, scripted(nn.ReLU())))
     assert not is_archive(written(tmp_path, b"\x80\x02}."))
     assert not is_archive(written(tmp_path, b""))
-    with pytest.raises(InpaintError, match=r"^none\.pt: cannot be read: No such file"):
+    with pytest.raises(InpaintError, match=r"^none\.pt: no such file"):
         is_archive(tmp_path / "none.pt")
-    with pytest.raises(InpaintError, match=r"^none\.pt: cannot be read: No such file"):
+    with pytest.raises(InpaintError, match=r"^none\.pt: no such file"):
         read_archive(tmp_path / "none.pt")
 
 
@@ -220,7 +220,7 @@ def test_code_in_torchscript_is_not_run(tmp_path):
     path = written(tmp_path, content)
     archive = read_archive(path)
     assert list(archive.load(archive.tensors)) == ["linear.weight", "linear.bias"]
-    with pytest.raises(InpaintError, match=r"expected a TorchScript module, got __torch__\..*WritesWhenLoaded"):
+    with pytest.raises(InpaintError, match=r"expected a TorchScript module, got '__torch__\..*WritesWhenLoaded'"):
         read_archive(written(tmp_path, scripted(harmful), "other.pt"))
     assert not (tmp_path / "harm").exists()
     torch.jit.load(str(path))
@@ -387,7 +387,9 @@ def test_a_file_that_changes_meanwhile(tmp_path):
 
 def test_a_whole_model_of_python_objects(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "net.pth")
-    with pytest.raises(InpaintError, match=r"expected a dictionary of tensors, got torch\.nn\.modules\.linear\.Linear"):
+    with pytest.raises(
+        InpaintError, match=r"expected a dictionary of tensors, got 'torch\.nn\.modules\.linear\.Linear"
+    ):
         read_archive(tmp_path / "net.pth")
 
 

@@ -171,7 +171,7 @@ def test_reads_what_the_files_hold():
         (
             head(),
             {KEY: torch.zeros(2)},
-            r"^p\.patch: expected \(uint8 tensor, lowest, highest\) for diffusion_model.*wei",
+            r"^p\.patch: expected \(uint8 tensor, lowest, highest\) for 'diffusion_model.*wei",
         ),
         (head(), {KEY: entry(2)[:2]}, r"^p\.patch: expected \(uint8 tensor, lowest, highest\) .* got a tuple\."),
         (

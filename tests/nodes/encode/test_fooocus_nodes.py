@@ -467,16 +467,16 @@ def test_files_that_are_something_else(run, files, folder, InpaintError, capsys)
     (folder / "page.pth").write_text("<!doctype html><html>not found</html>")
     (folder / "short.patch").write_bytes((folder / PATCH).read_bytes()[:5000])
     (folder / "empty.patch").write_bytes(b"")
-    for name in ("harm.pth", "page.pth"):
-        with pytest.raises(
-            InpaintError, match=rf"^{name}: expected a weights file, got one that cannot be read as weights"
-        ):
-            run("MendLoadFooocusPatch", **files | {"head": name})
-    for name in ("short.patch", "empty.patch"):
-        with pytest.raises(
-            InpaintError, match=rf"^{name}: expected a weights file, got one that cannot be read as weights"
-        ):
-            run("MendLoadFooocusPatch", **files | {"patch": name})
+    refused = {
+        "harm.pth": "expected a weights file, got one that cannot be read as weights",
+        "page.pth": "expected a model, got a web page",
+        "short.patch": "the file is truncated: its end is missing",
+        "empty.patch": "the file is empty",
+    }
+    for name, message in refused.items():
+        which = "head" if name.endswith(".pth") else "patch"
+        with pytest.raises(InpaintError, match=f"^{name}: {message}"):
+            run("MendLoadFooocusPatch", **files | {which: name})
     assert "harm" not in capsys.readouterr().out
     with pytest.raises(InpaintError, match=rf"^head, patch: {PATCH} and {HEAD} are swapped"):
         run("MendLoadFooocusPatch", head=PATCH, patch=HEAD)

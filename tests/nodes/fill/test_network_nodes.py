@@ -299,9 +299,9 @@ def test_files_that_are_no_networks(run, base, network_file, InpaintError):
         (folder / name).write_bytes(content)
     torch.save({"w": torch.zeros(3)}, folder / "other.pth")
     refused = {
-        "page.pt": "expected a weights file, got one that cannot be read as weights",
+        "page.pt": "expected a model, got a web page",
         "short.pt": "the file is truncated: its end is missing",
-        "empty.pth": "expected a weights file, got one that cannot be read as weights",
+        "empty.pth": "the file is empty",
         "short.safetensors": "expected a weights file, got one that cannot be read as weights",
         "other.pth": "expected a network that fills holes, got 1 tensors, named 'w'",
         "gone.pt": "no such file in models/inpaint",

@@ -89,7 +89,30 @@ def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, monkeypa
     assert asyncio.run(ask("fine", 1)) == [200], "they came back"
 
 
-def test_an_error_that_nobody_thought_of_is_the_hosts_to_report(route, monkeypatch):
-    monkeypatch.setattr(route, "_plan", lambda *asked: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(route.answer({"model": "a"}))
+def test_an_error_that_nobody_thought_of_gets_the_one_answer(route, monkeypatch, caplog):
+    """Only its kind is logged: its text may come from a hostile file."""
+
+    def fail(*asked):
+        raise RuntimeError("\ud800 of the file")
+
+    monkeypatch.setattr(route, "_plan", fail)
+    assert asyncio.run(route.answer({"model": "a"})) == route.UNREADABLE
+    assert caplog.messages == ["Mend: no estimate, because of RuntimeError"]
+
+
+def test_a_crowd_is_answered_in_time(route, monkeypatch):
+    """As many as can wait are read or told that it was busy; the rest are told at once."""
+    monkeypatch.setattr(route, "SECONDS", 0.3)
+    monkeypatch.setattr(route, "_plan", lambda *asked: time.sleep(0.1) or (200, {}))
+
+    async def go():
+        began = time.monotonic()
+        answers = await asyncio.gather(*(route.answer({"model": "a"}) for _ in range(500)))
+        return answers, time.monotonic() - began
+
+    answers, seconds = asyncio.run(go())
+    assert seconds < 5
+    read = sum(answer == (200, {}) for answer in answers)
+    assert route.AT_ONCE <= read <= route.MOST_WAITING
+    assert sum(answer == route.BUSY for answer in answers) >= 500 - route.MOST_WAITING - route.AT_ONCE
+    assert set(map(str, answers)) <= {str((200, {})), str(route.BUSY), str(route.TOO_SLOW)}
