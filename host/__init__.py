@@ -6,7 +6,7 @@ This folder hides the differences between host versions from the rest of the pac
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of, with_facts
-from .models.dtypes import dtypes_here, quantizations
+from .models.dtypes import dtypes_here, loads_quantized
 from .models.files import (
     checkpoint_names,
     diffusion_model_names,
@@ -78,6 +78,7 @@ __all__ = [
     "load_text_encoders",
     "load_vae",
     "load_weights",
+    "loads_quantized",
     "missing",
     "model_inputs",
     "model_path",
@@ -86,7 +87,6 @@ __all__ = [
     "packed_shape",
     "predicts_by_itself",
     "progress_bar",
-    "quantizations",
     "ram",
     "reads_soft_masks",
     "redirectable_blocks",

@@ -64,6 +64,8 @@ def _device_name(device: torch.device) -> str:
         return "its CPU"
     if device.type == "mps":
         return "its Apple GPU"
+    if device.type == "privateuseone":
+        return "its DirectML device"
     # The host's name begins with the device, and may end with the name of the allocator: "cuda:0 RTX 3060 : native".
     return comfy.model_management.get_torch_device_name(device).removeprefix(f"{device} ").partition(" : ")[0]
 

@@ -5,19 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..inpaint.core.cache import weak_cache
 from ..inpaint.core.errors import InpaintError, short_name
 from ..inpaint.core.units import plain_size
 from ..inpaint.model_families.latents import latents_of
-from ..inpaint.model_families.table import UNKNOWN
+from ..inpaint.model_families.table import UNKNOWN, family_of, label_of
 from ..inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header, read_part
-from ..inpaint.model_files.quantization import NUNCHAKU
+from ..inpaint.model_files.quantization import COMFYUI, GGUF_PACK
 from ..inpaint.vram.cards import as_machine, card_of
 from ..inpaint.vram.memory_plan import GIB, LEAST_WORK, Job, Machine, Plan, Ram, make_plan, ram_trouble
 from ..inpaint.vram.report import sentences, table
 from ..inpaint.vram.requirements import Dtypes, HostFacts, dtypes_on, facts_of_family, requirements_of, stored_dtype
 from . import memory
 from .models.budget import budget_holds
-from .models.detection import detect_model, facts_of
+from .models.detection import Detected, detect_model, facts_of
 from .models.dtypes import dtypes_here
 from .models.files import checkpoint_names, diffusion_model_names, gguf_names
 from .models.files import model_path as path_in
@@ -85,7 +86,7 @@ def plan_for(
     texts = [read_part(file, "text encoder") for file in text_encoders]
     part = None if vae is None else read_part(vae, "vae")
     variants = []
-    first, *rest = (read_header(file) for file in (path, *others))
+    first, *rest = (recognized(read_header(file)) for file in (path, *others))
     for header in (first, *rest):
         if not header.parts:
             raise InpaintError(f"{short_name(header.path)}: {LEGACY_PICKLE}")
@@ -110,11 +111,11 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
         header: the model's file.
         card, weights: as in `plan_for`.
     """
-    facts = facts_of_family(header.family, header.names)
-    known = detect_model(header) if header.quantization is None or header.quantization.loader != NUNCHAKU else None
+    facts = facts_of_family(header.family, header.names, header.variant.dtypes)
+    known = _detected(header)
     if known is not None:
         facts = facts._replace(factors=known.factors, supported=known.supported, ratio=known.ratio or facts.ratio)
-        if header.family is UNKNOWN and (latents := latents_of(known.format)) is not None:
+        if header.family.id == UNKNOWN.id and (latents := latents_of(known.format)) is not None:
             facts = facts._replace(ratio=latents.ratio, vae=latents.vae)
     facts = facts._replace(vae=vae_here(facts.vae))
     if card != HERE:
@@ -122,6 +123,28 @@ def detected(header: CheckpointHeader, card: str = HERE, weights: str | None = N
     model = header.part("diffusion model")
     stored = None if header.quantization else stored_dtype(model)
     return facts, Dtypes(*dtypes_here(model.parameters, stored, facts.supported, facts.vae.dtypes, weights))
+
+
+@weak_cache
+def recognized(header: CheckpointHeader) -> CheckpointHeader:
+    """Return a header with the family that the host recognizes in the file, if its tensors say another to us."""
+    known = _detected(header)
+    ours = header.family.classes
+    # Families without a class of their own are told by their tensors alone.
+    if known is None or known.model_class in ours or (not ours and header.family.id != UNKNOWN.id):
+        return header
+    family, label = family_of(known.model_class), label_of(known.model_class)
+    if family.id == UNKNOWN.id:
+        family, label = UNKNOWN, header.label if label == known.model_class else label
+    return replace(header, family=family, variant=replace(family.variant(header.names), label=label))
+
+
+def _detected(header: CheckpointHeader) -> Detected | None:
+    """Return what the host detects; None for a legacy pickle, and for files of other packs' formats."""
+    quantization = header.quantization
+    if not header.parts or (quantization is not None and quantization.loader not in (COMFYUI, GGUF_PACK)):
+        return None
+    return detect_model(header)
 
 
 def budget_of(carrier: Any) -> int | None:

@@ -154,6 +154,8 @@ SETTINGS: dict[str, Mapping[str, Any]] = {
     "CogVideoX_I2V": COGVIDEO,
     "CogVideoX_Inpaint": COGVIDEO,
     "Kandinsky5": {"model_dim": 1792, "visual_embed_dim": 132},
+    "HunyuanVideo15_SR_Distilled": HUNYUAN_VIDEO_15,
+    "LotusD": SD2 | GENERAL | {"num_classes": "sequential"},
     "HunyuanDiT1": {"size_cond": True, "use_style_cond": True},
 }
 # Where the host's classes list their settings, by the first word of the model's kind. See `with_newer_settings`.

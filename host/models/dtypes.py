@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import comfy.model_management
 import comfy.quant_ops
+import comfy.utils
 import torch
+
+from ...inpaint.model_files.quantization import Quantization
 
 TORCH = {
     "F64": torch.float64,
@@ -19,9 +22,12 @@ TORCH = {
 NAMES = {dtype: name for name, dtype in TORCH.items()}
 
 
-def quantizations() -> set[str]:
-    """Return the host's names of the kinds of quantized weights that it loads. "" stands for a kind without a name."""
-    return {"", "float8_e4m3fn", "float8_e5m2", *comfy.quant_ops.QUANT_ALGOS}
+def loads_quantized(quantization: Quantization) -> bool:
+    """Whether the running host loads weights that are quantized in this way."""
+    if quantization.noted and not hasattr(comfy.utils, "convert_old_quants"):
+        return False  # it would drop the scales: it does not look at the notes
+    # Weights in e5m2 with scales have been loaded for longer than they have a name.
+    return quantization.format in {"", "float8_e5m2", *comfy.quant_ops.QUANT_ALGOS}
 
 
 def dtypes_here(

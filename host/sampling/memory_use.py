@@ -10,6 +10,9 @@ from typing import Any
 import comfy.sampler_helpers
 from torch import Tensor, nn
 
+# Key of a conditioning's references.
+KEY = "reference_latents"
+
 
 @dataclass(frozen=True)
 class SamplingMemory:
@@ -22,7 +25,7 @@ class SamplingMemory:
     work: int
     """What the host reserves for a step without CFG, with references and with the work of ControlNets."""
     references: int
-    """Number of reference latents of a prompt."""
+    """Number of reference latents of a prompt that `work` includes."""
     left_out: tuple[str, ...]
     """What takes memory too and cannot be seen."""
 
@@ -44,13 +47,18 @@ def sampling_memory(
     seen = {id(other): int(other.model_size()) for other in models}
     seen |= {id(held): size for patch in _patches(model) for held, size in _held(patch)}
     _, work = helpers.estimate_memory(model, list(shape), conditions)
-    references = [len(entry.get("reference_latents") or ()) for each in conditions.values() for entry in each]
+    references = max((len(entry.get(KEY) or ()) for each in conditions.values() for entry in each), default=0)
+    left_out = ["what is injected, such as LoRAs that are not merged"] if getattr(model, "injections", None) else []
+    if references:
+        bare = {name: [{**entry, KEY: None} for entry in each] for name, each in conditions.items()}
+        if helpers.estimate_memory(model, list(shape), bare)[1] == work:
+            references, left_out = 0, [*left_out, "reference pictures"]
     return SamplingMemory(
         weights=weights_on_card(model),
         others=sum(seen.values()),
         work=int(work + work_of_others),
-        references=max(references, default=0),
-        left_out=("LoRAs that are not merged",) if getattr(model, "injections", None) else (),
+        references=references,
+        left_out=tuple(left_out),
     )
 
 

@@ -4,7 +4,7 @@ family         what a row holds
 tensor_names   what the tensors of a file say
 vaes, latents  the kinds of VAE, and the latent formats they make
 unets, flux_models, image_models, pixel_models, video_models   the rows
-elsewhere      models that the pack is not made for
+not_ours       models that the pack is not made for
 sizes          the sizes of pictures that a model asks for
 vae_check      whether a VAE belongs to a model
 table          all rows, and the lookups by tensors and by ComfyUI's class

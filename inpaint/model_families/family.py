@@ -47,6 +47,8 @@ class Memory:
     (benchmarks/activations.md); None if nobody measured."""
     base: float = 0.0
     """Bytes at any size, in addition to `cell`, of the same source."""
+    in_fp16: float = 1.0
+    """What `factor` is multiplied by if the model computes in fp16."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Variant:
     """Those of ComfyUI's classes that are this variant alone."""
     references: References | None = None
     """How it takes reference pictures, where that differs from the family's."""
+    dtypes: Sequence[str] | None = None
+    """The dtypes that it can compute in, where they differ from the family's."""
 
 
 @dataclass(frozen=True)

@@ -74,12 +74,12 @@ FLUX = Family(
     latents=latents.FLUX,
     side=1024,
     grid=16,
-    memory=Memory(3.1, DIT_DTYPES, cell=CELL, base=BASE),
+    memory=Memory(3.1, ANY_DTYPES, cell=CELL, base=BASE),
     text_encoder="flux",
     # Kontext, which no tensor tells from dev, was trained with one.
     references=References(*_BESIDE, most=1, source="github.com/black-forest-labs/flux, cli_kontext.py"),
     variants=(
-        Variant("FLUX.1 Fill", lambda names: names.flux(inputs=384), "fill", ("FluxInpaint",)),
+        Variant("FLUX.1 Fill", lambda names: names.flux(inputs=384), "fill", ("FluxInpaint",), dtypes=DIT_DTYPES),
         Variant("FLUX.1 Canny or Depth", lambda names: names.flux(inputs=128)),
         Variant("FLUX.1 dev", lambda names: names.some(r"^(guidance_in|time_text_embed\.guidance_embedder)\.")),
         Variant("FLUX.1 schnell", lambda names: True, classes=("FluxSchnell",)),

@@ -99,8 +99,14 @@ QWEN_IMAGE = Family(
     text_encoder="qwen_image",
     references=References(*_INDEXED, most=3, source="github.com/QwenLM/Qwen-Image, Qwen-Image-Edit-2509.md"),
     variants=(
-        Variant("Qwen-Image-Edit 2511", has("__index_timestep_zero__")),
-        Variant("Qwen-Image-Layered", has("time_text_embed.addition_t_embedding.weight")),
+        Variant(
+            *("Qwen-Image-Edit 2511", has("__index_timestep_zero__")),
+            references=References(_INDEXED[0], "index_timestep_zero", _INDEXED[2] + "; without noise"),
+        ),
+        Variant(
+            *("Qwen-Image-Layered", has("time_text_embed.addition_t_embedding.weight")),
+            references=References(_INDEXED[0], "negative_index", "index -1; rows and columns from the middle"),
+        ),
     ),
 )
 JOYIMAGE = Family(
@@ -130,6 +136,7 @@ Z_IMAGE = Family(
     grid=16,
     memory=Memory(2.8, DIT_DTYPES, cell=13_300, base=28 * MIB),
     text_encoder="lumina2",
+    variants=(Variant("Z-Image Omni", has("siglip_embedder.0.weight"), references=References(*_IN_LINE)),),
 )
 LUMINA2 = Family(
     id="lumina2",
@@ -230,7 +237,7 @@ ANIMA = Family(
     latents=latents.WAN,
     side=1024,
     grid=16,
-    memory=Memory(0.95, ANY_DTYPES, Width("x_embedder.proj.1.weight", 0, 2048)),
+    memory=Memory(0.95, ANY_DTYPES, Width("x_embedder.proj.1.weight", 0, 2048), in_fp16=1.4),
 )
 COSMOS_PREDICT2 = Family(
     id="cosmos-predict2",

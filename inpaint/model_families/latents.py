@@ -55,7 +55,7 @@ HUNYUAN_IMAGE = Latents(
 )
 WAN = Latents(
     *("Wan21", LatentShape(16, True), 8, vaes.WAN),
-    files="wan_2.1_vae.safetensors, or qwen_image_vae.safetensors for Qwen-Image",
+    files="wan_2.1_vae.safetensors, or qwen_image_vae.safetensors for image models",
 )
 WAN22 = Latents("Wan22", LatentShape(48, True), 16, vaes.WAN22, "wan2.2_vae.safetensors")
 HUNYUAN_VIDEO = Latents(

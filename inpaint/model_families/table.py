@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import flux_models, image_models, latents, pixel_models, unets, video_models
-from .elsewhere import NOT_OURS
 from .family import Family, Memory, Variant
+from .not_ours import NOT_OURS
 from .tensor_names import TensorNames
 
 # The first row that fits counts: models on pixels and Hunyuan's have the tensors of FLUX.1 too.

@@ -46,7 +46,7 @@ class TensorNames:
 
     def flux(self, inputs: int = 0) -> bool:
         """Whether this is a Flux model with this many input channels; 0 = any number."""
-        found = self.some(KEY_NORM) is not None and self.has("final_layer.linear.weight")
+        found = self.some(KEY_NORM) is not None and self.has("final_layer.linear.weight", "img_in.weight")
         # SVDQuant files have the names of diffusers.
         found = found or self.has("single_transformer_blocks.0.mlp_fc1.qweight", "x_embedder.weight")
         return found and inputs in (0, self.size("img_in.weight", 1) or self.size("x_embedder.weight", 1))

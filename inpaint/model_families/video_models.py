@@ -1,7 +1,7 @@
 """Families that make videos. A picture is a video of one frame to them."""
 
 from . import latents
-from .family import ANY_DTYPES, DIT_DTYPES, SD_DTYPES, Family, Memory, Variant, Width
+from .family import ANY_DTYPES, DIT_DTYPES, SD_DTYPES, Family, Memory, References, Variant, Width
 from .tensor_names import TensorNames, has
 
 _WAN_WIDTH = Width("patch_embedding.weight", 0, 5120)
@@ -179,6 +179,7 @@ WAN = Family(
             "Wan Fun control",
             lambda names: names.size("patch_embedding.weight", 1) in (48, 52),
             classes=("WAN21_FunControl2V",),
+            references=References("reference_latents", "frame", "a frame before the first; only the last one counts"),
         ),
         Variant(
             "Wan image to video", lambda names: names.size("patch_embedding.weight", 1) == 36, classes=("WAN21_I2V",)

@@ -91,7 +91,7 @@ class CheckpointHeader:
     @property
     def names(self) -> TensorNames:
         """Names and shapes of the diffusion model's tensors."""
-        return TensorNames({name: tensor.shape for name, tensor in self.tensors.items()}, self.prefix)
+        return TensorNames(_unpacked(self.tensors, self.quantization), self.prefix)
 
     def part(self, name: PartName) -> Part:
         """Return the part with this name, or an empty part if the file has none."""
@@ -142,7 +142,10 @@ def read_part(path: str | Path, name: PartName) -> Part:
 
 @weak_cache
 def _describe(file: StoredFile) -> CheckpointHeader:
-    shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
+    quantization = (
+        gguf_quantization(file.tensors) if file.format == "gguf" else quantization_of(file.tensors, file.note)
+    )
+    shapes = _unpacked(file.tensors, quantization)
     found = ((prefix, identify(TensorNames(shapes, prefix))) for prefix in MODEL_PREFIXES)
     known = next(((prefix, *row) for prefix, row in found if row is not None), None)
     prefix, family, variant = known or (MODEL_PREFIXES[0], UNKNOWN, _UNKNOWN_VARIANT)
@@ -185,6 +188,19 @@ def _describe(file: StoredFile) -> CheckpointHeader:
         prefix=prefix,
         tensors=file.tensors,
     )
+
+
+def _unpacked(tensors: Mapping[str, Stored], quantization: Quantization | None) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of tensors, those of packed weights as they are when unpacked."""
+    per_byte = 1 if quantization is None else quantization.per_byte
+    if per_byte == 1:
+        return {name: tensor.shape for name, tensor in tensors.items()}
+    return {
+        name: (*tensor.shape[:-1], tensor.shape[-1] * per_byte)
+        if tensor.dtype in PACKED and tensor.shape and name.endswith(".weight")
+        else tensor.shape
+        for name, tensor in tensors.items()
+    }
 
 
 def _sum_up(name: PartName, tensors: Iterable[Stored], per_byte: int = 1) -> Part:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from .stored_tensors import Stored
 
 COMFYUI, GGUF_PACK, NUNCHAKU = "ComfyUI", "the loader of a GGUF node pack", "the Nunchaku nodes"
-# What is written beside a quantized layer by ComfyUI, as JSON.
+BITSANDBYTES = "the bitsandbytes NF4 nodes"
+# What is written beside a quantized layer by ComfyUI, as JSON. Versions before 0.4 do not read it.
 NOTE = ".comfy_quant"
 SCALES = (".weight_scale", ".scale_weight")
 
@@ -28,6 +29,8 @@ class Quantization(NamedTuple):
     """What loads such files."""
     per_byte: int = 1
     """Numbers in a byte of packed weights."""
+    noted: bool = False
+    """Whether only a note beside each layer tells ComfyUI of it."""
 
 
 SCALED_FP8 = Quantization("fp8 with scales", "float8_e4m3fn")
@@ -35,6 +38,7 @@ MXFP8 = Quantization("mxfp8", "mxfp8")
 NVFP4 = Quantization("nvfp4", "nvfp4", per_byte=2)
 INT8 = Quantization("int8", "int8_tensorwise")
 SVDQUANT = Quantization("SVDQuant", loader=NUNCHAKU, per_byte=2)
+NF4 = Quantization("bitsandbytes nf4", loader=BITSANDBYTES, per_byte=2)
 # Formats that tensors alone do not tell.
 BY_NOTE = {
     "float8_e4m3fn": SCALED_FP8,
@@ -53,22 +57,26 @@ def quantization_of(tensors: Mapping[str, Stored], note: Mapping[str, object] | 
 
     Args:
         tensors: the diffusion model's tensors, by name.
-        note: what is written beside its largest quantized layer; None if nothing is.
+        note: what ComfyUI wrote of its largest quantized layer, beside it or in the file's metadata; None if nothing.
     """
-    if note is not None and (told := BY_NOTE.get(str(note.get("format")))) is not None:
-        return ROTATED_INT8 if told is INT8 and note.get("convrot") else told
+    noted = any(name.endswith(NOTE) for name in tensors) and not any(name.endswith("scaled_fp8") for name in tensors)
+    if note is not None and isinstance(format := note.get("format"), str):
+        told = BY_NOTE.get(format) or Quantization(f"quantized ({format[:40]})", format[:40])
+        return (ROTATED_INT8 if told is INT8 and note.get("convrot") else told)._replace(noted=noted)
     if any(name.endswith(".qweight") for name in tensors) and any(name.endswith(".wscales") for name in tensors):
         return SVDQUANT
     if any(name.endswith(".weight_scale_2") for name in tensors):
-        return NVFP4
+        return NVFP4._replace(noted=noted)
+    if any(name.endswith((".absmax", ".quant_state.bitsandbytes__nf4")) for name in tensors):
+        return NF4
     scaled = next((name for name in tensors if name.endswith(SCALES)), None)
     if scaled is None:
-        marked = any(name.endswith(("scaled_fp8", NOTE, ".absmax")) for name in tensors)
-        return Quantization("quantized") if marked else None
+        marked = any(name.endswith(("scaled_fp8", NOTE)) for name in tensors)
+        return Quantization("quantized", noted=noted) if marked else None
     weight = tensors.get(scaled.rpartition(".")[0] + ".weight")
     if weight is not None and weight.dtype == "I8":
-        return INT8
-    return MXFP8 if tensors[scaled].dtype in ("U8", "F8_E8M0") else SCALED_FP8
+        return INT8._replace(noted=noted)
+    return (MXFP8 if tensors[scaled].dtype in ("U8", "F8_E8M0") else SCALED_FP8)._replace(noted=noted)
 
 
 def gguf_quantization(tensors: Mapping[str, Stored]) -> Quantization:

@@ -14,7 +14,7 @@ from ..core.cache import LRUCache
 from ..core.errors import InpaintError, about_file
 from .gguf_header import read_gguf
 from .pickle_header import read_pickle
-from .quantization import NOTE
+from .quantization import NOTE, SCALES
 from .safetensors_header import read_safetensors
 from .stored_tensors import Stored, damaged
 
@@ -105,23 +105,49 @@ def _read_now(key: tuple[Path, int, int]) -> StoredFile:
             _check_legacy_pickle(start)
             return StoredFile(path, "legacy pickle", size, changed, {})
         tensors = READERS[format](file, size)
-        return StoredFile(path, format, size, changed, tensors, _read_note(file, tensors))
+        note = _read_note(file, tensors) if format == "safetensors" else None
+        return StoredFile(path, format, size, changed, tensors, note)
 
 
 def _read_note(file: BinaryIO, tensors: Mapping[str, Stored]) -> Mapping[str, object] | None:
-    """Read the JSON beside the largest quantized layer: a tensor of some hundred bytes."""
-    marked = [name for name in tensors if name.endswith(NOTE)]
-    weights = {name: tensors.get(name.removesuffix(NOTE) + ".weight") for name in marked}
-    largest = max(marked, key=lambda name: 0 if (weight := weights[name]) is None else weight.bytes, default="")
-    stored = tensors.get(largest)
-    if stored is None or stored.begin is None or stored.bytes > MOST_NOTE_BYTES:
+    """Return what ComfyUI wrote of the largest quantized layer: in a small tensor beside it, or in the metadata."""
+    marked = [name.removesuffix(NOTE) for name in tensors if name.endswith(NOTE)]
+    if marked:
+        stored = tensors[max(marked, key=lambda layer: _bytes_of(tensors, layer)) + NOTE]
+        if stored.begin is None or stored.bytes > MOST_NOTE_BYTES:
+            return None
+        file.seek(stored.begin)
+        note = _parsed(file.read(stored.bytes))
+        return note if isinstance(note, dict) else None
+    if not any(name.endswith(SCALES) for name in tensors):
         return None
-    file.seek(stored.begin)
-    try:
-        note = json.loads(file.read(stored.bytes))
-    except (ValueError, RecursionError):  # not JSON: the tensors' names and dtypes have to say it
+    header = _parsed(_header(file))
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    written = _parsed(metadata.get("_quantization_metadata", "")) if isinstance(metadata, dict) else None
+    layers = written.get("layers") if isinstance(written, dict) else None
+    if not isinstance(layers, dict) or not layers:
         return None
+    note = layers[max(layers, key=lambda layer: _bytes_of(tensors, layer))]
     return note if isinstance(note, dict) else None
+
+
+def _header(file: BinaryIO) -> bytes:
+    """Return the JSON of a safetensors file, whose length was checked before."""
+    file.seek(0)
+    return file.read(int.from_bytes(file.read(8), "little"))
+
+
+def _bytes_of(tensors: Mapping[str, Stored], layer: str) -> int:
+    weight = tensors.get(f"{layer}.weight")
+    return 0 if weight is None else weight.bytes
+
+
+def _parsed(text: object) -> object:
+    """Return what a text of JSON holds; None if it is none: names and dtypes of the tensors have to say it then."""
+    try:
+        return json.loads(text) if isinstance(text, (str, bytes)) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 # The cache takes about 300 bytes per tensor.

@@ -186,10 +186,18 @@ class Plan:
     batched_cfg: bool = True
     """Whether both halves of CFG are computed in one batch."""
 
+    other_file: bool = False
+    """Whether another file is used than the preferred one."""
+
     @property
-    def step_seconds(self) -> float:
+    def call_seconds(self) -> float:
         """Seconds that copying offloaded weights takes at every call of the model, at `BUS_RATE`."""
         return self.offloaded / BUS_RATE
+
+    @property
+    def step_seconds(self) -> float:
+        """The same for a step with CFG, which calls the model twice if the halves are not batched."""
+        return self.call_seconds * (1 if self.batched_cfg else 2)
 
     @property
     def text_seconds(self) -> float:
@@ -219,7 +227,7 @@ class _Attempt(NamedTuple):
     requirements: MemoryRequirements
     offload: Offload
     most_seconds: float = float("inf")
-    """The most that copying offloaded weights may cost at every call of the model."""
+    """The most that copying offloaded weights may cost at every step."""
 
 
 def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine) -> Plan:
@@ -228,10 +236,10 @@ def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine
     The steps, in order:
 
     1. All weights are resident.
-    2. Some weights are offloaded, which costs at most `SMALL_OFFLOAD` seconds at every call of the model.
+    2. Some weights are offloaded, which costs at most `SMALL_OFFLOAD` seconds a step, with CFG.
     3. Another file, resident or with as little offloaded.
-    4. The weights are cast to fp8. Not for a shortage below `LEAST_SHORTAGE`, and not with dynamic VRAM, where ComfyUI
-       loads weights as they are used.
+    4. The weights are cast to fp8. Not for a shortage below `LEAST_SHORTAGE`, if weights can be offloaded; and not with
+       dynamic VRAM, where ComfyUI loads weights as they are used.
     5. More weights of the smallest variant are offloaded.
     6. The VAE runs in tiles, with the first of the steps above that fits.
     7. The largest picture that fits.
@@ -242,7 +250,11 @@ def make_plan(variants: Sequence[MemoryRequirements], job: Job, machine: Machine
         job: the pictures to make.
         machine: the device.
     """
-    attempts = _attempts(variants, job, machine)
+    plan = _first_that_fits(_attempts(variants, job, machine), job, machine)
+    return replace(plan, other_file=plan.requirements.file != variants[0].file)
+
+
+def _first_that_fits(attempts: Sequence[_Attempt], job: Job, machine: Machine) -> Plan:
     for tiles in ((None,), TILES):
         for strategy, requirements, offload, most_seconds in attempts:
             for tile in tiles:

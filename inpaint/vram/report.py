@@ -16,6 +16,9 @@ def sentences(plan: Plan) -> list[str]:
     job, machine, requirements = plan.job, plan.machine, plan.requirements
     free = f"{plain_size(machine.free)} are free"
     size = f"{job.width}x{job.height}" + (f", batch {job.batch}" if job.batch > 1 else "")
+    loader = []
+    if requirements.loader != COMFYUI:
+        loader = [f"ComfyUI by itself cannot load this file. Use {requirements.loader}."]
     if plan.strategy == "refused":
         least = needed(requirements, job, machine)
         messages = [f"Does not fit at {size}: it needs at least {plain_size(least)}, {free}."]
@@ -23,7 +26,7 @@ def sentences(plan: Plan) -> list[str]:
         if small < least:
             messages.append(f"At 512x512 it needs at least {plain_size(small)}.")
         close = f"Close other programs that use the {machine.memory}, or choose a smaller file."
-        return [*messages, close, *without(absent(requirements))]
+        return [*messages, close, *loader, *without(absent(requirements))]
     verdicts = {
         "all resident": "Fits: no weights are offloaded." if machine.offloads else "Fits.",
         "small offload": "Fits with some weights offloaded.",
@@ -36,6 +39,8 @@ def sentences(plan: Plan) -> list[str]:
     messages = [verdicts[plan.strategy]]
     if plan.strategy == "lower resolution":
         messages.append(f"The largest size that fits is {job.width}x{job.height}.")
+    if plan.other_file and plan.strategy != "another file":
+        messages.append(f"The file is {PurePath(requirements.file).name}.")
     messages.append(f"At {size} it needs up to {plain_size(plan.peak.safe)} (in {plan.peak.name}), {free}.")
     if requirements.in_fp8 and plan.strategy != "fp8 weights":
         messages.append(f"The weights are cast to fp8: {LESS_EXACT}.")
@@ -51,28 +56,28 @@ def sentences(plan: Plan) -> list[str]:
     if plan.tile:
         messages.append(f"The VAE runs in tiles of {plan.tile} pixels.")
     if not plan.batched_cfg:
-        twice = ", so offloaded weights are copied twice" if plan.offloaded else ""
-        messages.append(f"With CFG, a step computes the positive and the negative prompt one after the other{twice}.")
-    if requirements.loader != COMFYUI:
-        messages.append(f"ComfyUI by itself cannot load this file. Use {requirements.loader}.")
-    return messages + without(absent(requirements))
+        messages.append("With CFG, a step computes the positive and the negative prompt one after the other.")
+    return messages + loader + without(absent(requirements))
 
 
 def _offloaded(plan: Plan) -> str:
     share = 1 - plan.offloaded / plan.requirements.model
-    seconds = f"about {plain_seconds(plan.step_seconds)} more per step"
+    resident = "Almost all" if share > 0.995 else f"{share:.0%}"
+    seconds = f"about {plain_seconds(plan.call_seconds)} more per step"
+    if not plan.batched_cfg:
+        seconds += f", {plain_seconds(plan.step_seconds)} with CFG"
     if plan.machine.dynamic:
         return (
-            f"{share:.0%} of the diffusion model can stay on the card. ComfyUI loads the other "
+            f"{resident} of the diffusion model can stay on the card. ComfyUI loads the other "
             f"{plain_size(plan.offloaded)} when they are used: {seconds}."
         )
-    return (
-        f"{share:.0%} of the diffusion model stay on the card, {plain_size(plan.offloaded)} are offloaded: {seconds}."
-    )
+    return f"{resident} of the diffusion model stay on the card, {plain_size(plan.offloaded)} are offloaded: {seconds}."
 
 
 def plain_seconds(seconds: float) -> str:
     """Return a time for users: "0.04 s", "1.3 s"."""
+    if seconds < 0.01:
+        return "0.01 s"
     return f"{seconds:.2f} s" if seconds < 0.1 else f"{seconds:.1f} s"
 
 

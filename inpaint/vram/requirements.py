@@ -29,10 +29,18 @@ class HostFacts(NamedTuple):
     """Its VAE."""
 
 
-def facts_of_family(family: Family, names: TensorNames | None = None) -> HostFacts:
-    """Return what the table says of a model. names: its tensors; None for a model of the usual width."""
-    factors = dict.fromkeys(("F32", *family.memory.dtypes), family.factor(names))
-    return HostFacts(factors, family.memory.dtypes, family.latents.ratio, family.latents.vae)
+def facts_of_family(family: Family, names: TensorNames | None = None, dtypes: Sequence[str] | None = None) -> HostFacts:
+    """Return what the table says of a model.
+
+    Args:
+        family: its row.
+        names: its tensors; None for a model of the usual width.
+        dtypes: the dtypes that it can compute in; None for those of the row.
+    """
+    dtypes = dtypes or family.memory.dtypes
+    factors = dict.fromkeys(("F32", "BF16", *dtypes), family.factor(names))
+    factors["F16"] = factors["F32"] * family.memory.in_fp16
+    return HostFacts(factors, dtypes, family.latents.ratio, family.latents.vae)
 
 
 class Dtypes(NamedTuple):
@@ -79,7 +87,7 @@ def requirements_of(
         flash: whether attention never stores its whole matrix. PyTorch's and xformers' attention do not.
     """
     family, memory = header.family, header.family.memory
-    facts = facts or facts_of_family(family, header.names)
+    facts = facts or facts_of_family(family, header.names, header.variant.dtypes)
     model = header.part("diffusion model")
     size = DTYPE_BITS[dtypes.compute] // 8
     safe = facts.factors[dtypes.compute] * memory.numbers * MIB * (0.01 * size if flash else 0.15)

@@ -9,13 +9,13 @@ from typing import Any
 from comfy_api.latest import io
 
 from ... import host
-from ...host.planning import detected, plan_for, trouble_of
+from ...host.planning import detected, plan_for, recognized, trouble_of
 from ...inpaint.core.errors import InpaintError, short_name
 from ...inpaint.model_families.sizes import native_side
 from ...inpaint.model_files.checkpoint import LEGACY_PICKLE, CheckpointHeader, read_header
 from ...inpaint.model_files.quantization import COMFYUI
 from ...inpaint.model_files.stored_file import read_stored
-from ...inpaint.vram.memory_plan import GIB, Facts, Job
+from ...inpaint.vram.memory_plan import GIB, Facts, Job, Plan
 from ...inpaint.vram.report import sentences, without
 from ..shared.choices import check_choices
 from ..shared.file_stamps import stamp, stamps
@@ -176,8 +176,8 @@ def _how_to_load(folder: str) -> list[io.Input]:
             "precision",
             options=list(PRECISIONS),
             default="auto",
-            tooltip="What the diffusion model's weights are kept in. auto: as ComfyUI chooses for this card, or fp8 "
-            "if offloading would cost more than half a second a step.",
+            tooltip="What the diffusion model's weights are kept in. auto: as ComfyUI chooses, or cast to fp8 if "
+            "nothing that costs less makes it fit.",
         ),
         budget_gib(),
         io.String.Input(
@@ -198,10 +198,20 @@ def _outputs() -> list[io.Output]:
 
 
 class _Chosen:
-    """The file to load, the dtype of its weights (None: the host's choice), and messages that explain the choice."""
+    """The file to load, the dtype of its weights (None: the host's choice), and messages that explain the choice.
 
-    def __init__(self, header: CheckpointHeader, weights: str | None, messages: list[str]) -> None:
+    `messages_at` gives the messages for another side of the picture; None if nothing could be planned.
+    """
+
+    def __init__(
+        self,
+        header: CheckpointHeader,
+        weights: str | None,
+        messages: list[str],
+        messages_at: Callable[[int], list[str]] | None = None,
+    ) -> None:
         self.header, self.path, self.weights, self.messages = header, str(header.path), weights, messages
+        self.messages_at = messages_at
 
 
 def _choose(
@@ -212,25 +222,34 @@ def _choose(
     text_encoders: Sequence[str] = (),
     vae: str | None = None,
 ) -> _Chosen:
-    header, weights = read_header(path), PRECISIONS[precision]
     for file in map(read_header, (path, *others)):
         _check_quantization(file)
+    header, weights = recognized(read_header(path)), PRECISIONS[precision]
     parts = [*text_encoders, *([vae] if vae else [])]
     old = [file.path.name for file in map(read_stored, parts) if file.format == "legacy pickle"]
     if old or not header.parts:
         return _Chosen(header, weights, [f"{name}: {LEGACY_PICKLE}" for name in old])
+
+    def planned(side: int) -> Plan:
+        job = Job(side, side)
+        return plan_for(
+            path, job, budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
+        )
+
     # Planned at the native size. The sampler reports again for the actual size.
-    side = native_side(header.family)
-    plan = plan_for(
-        path, Job(side, side), budget=budget_gb, text_encoders=text_encoders, vae=vae, others=others, weights=weights
-    )
+    plan = planned(native_side(header.family))
     trouble = trouble_of([plan.requirements.file, *parts])
     if trouble is not None and trouble[0]:
         raise InpaintError(f"{short_name(header.path)}: {trouble[1]}")
     if plan.strategy == "refused":
         raise InpaintError(f"{short_name(header.path)}: {' '.join(sentences(plan))}")
-    messages = [*sentences(plan), *([trouble[1]] if trouble else [])]
-    return _Chosen(read_header(plan.requirements.file), "F8_E4M3" if plan.requirements.in_fp8 else weights, messages)
+    about_ram = [trouble[1]] if trouble else []
+    return _Chosen(
+        recognized(read_header(plan.requirements.file)),
+        "F8_E4M3" if plan.requirements.in_fp8 else weights,
+        [*sentences(plan), *about_ram],
+        lambda side: [*sentences(planned(side)), *about_ram],
+    )
 
 
 def _check_quantization(file: CheckpointHeader) -> None:
@@ -241,7 +260,7 @@ def _check_quantization(file: CheckpointHeader) -> None:
         raise InpaintError(
             f"{short_name(file.path)}: ComfyUI cannot load {quantization.label} files. Use {quantization.loader}."
         )
-    if quantization.format not in host.quantizations():
+    if not host.loads_quantized(quantization):
         raise InpaintError(
             f"{short_name(file.path)}: this version of ComfyUI cannot load {quantization.label} weights. Update "
             "ComfyUI, or choose another file of the model."
@@ -262,7 +281,11 @@ def _bytes(files: Sequence[str]) -> int:
 
 def _loaded(model: Any, clip: Any, vae: Any, chosen: _Chosen, files: Sequence[str], budget_gb: float) -> io.NodeOutput:
     header = chosen.header
-    messages = [header.summary(), *chosen.messages]
+    messages = chosen.messages
+    side = native_side(header.family, host.model_inputs(model).v_prediction)
+    if chosen.messages_at is not None and side != native_side(header.family):
+        messages = chosen.messages_at(side)  # only the weights say that a model predicts the velocity
+    messages = [header.summary(), *messages]
     facts = Facts(
         file=header.path.name,
         family=header.family.id,

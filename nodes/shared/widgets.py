@@ -47,7 +47,7 @@ def budget_gib() -> io.Float.Input:
         min=0.0,
         max=1024.0,
         step=0.5,
-        tooltip="Use no more of the card than this, in GiB. 0 for all that is free.",
+        tooltip="Use no more memory than this, in GiB: of the card if there is one. 0 for all that is free.",
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from inpaint.core.errors import InpaintError
 from inpaint.model_families import latents
-from inpaint.model_families.elsewhere import NOT_OURS
 from inpaint.model_families.latents import LatentShape
+from inpaint.model_families.not_ours import NOT_OURS
 from inpaint.model_families.sizes import native_side, side_multiple
 from inpaint.model_families.table import BY_ID, FAMILIES, UNKNOWN, family_of, label_of
 from inpaint.model_families.vae_check import check_vae

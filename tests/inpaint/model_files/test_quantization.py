@@ -7,12 +7,13 @@ first layer's note read, not the largest one's; a note of many megabytes read; a
 """
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from inpaint.model_files.checkpoint import read_header
-from inpaint.model_files.quantization import COMFYUI, NUNCHAKU
+from inpaint.model_files.quantization import BITSANDBYTES, COMFYUI, NUNCHAKU
 from tests.inpaint.model_files.test_checkpoint import UNET, entries, unet, write
 
 LAYER = UNET + "middle_block.1.transformer_blocks.0.attn1.to_q"
@@ -70,7 +71,12 @@ FILES = {
         *(quantized("I8", 2, weight_scale="F32"), {"format": "convrot_w4a4", "convrot_groupsize": 256}),
         *("int4 with rotation (convrot)", "convrot_w4a4"),
     ),
-    "a later format": (quantized("U8", 1, some_scale="F32"), {"format": "next_year"}, "quantized", ""),
+    "a later format": (
+        quantized("F8_E4M3", 1, weight_scale="F32"),
+        {"format": "fp8_next"},
+        "quantized (fp8_next)",
+        "fp8_next",
+    ),
 }
 
 
@@ -98,6 +104,39 @@ def test_the_largest_layer_counts(tmp_path):
     assert read_header(path).quantization.label == "nvfp4"  # type: ignore[union-attr]
     path = with_note(tmp_path / "n.safetensors", header, json.dumps({"format": "mxfp8"}).encode(), small)
     assert read_header(path).quantization.label == "mxfp8"  # type: ignore[union-attr]
+
+
+def test_what_the_metadata_says(tmp_path):
+    """Files that ComfyUI converts while loading say it there, by layer."""
+    layers = {"layers": {LAYER: {"format": "convrot_w4a4"}, UNET + "out.2": {"format": "float8_e4m3fn"}}}
+    header = quantized("I8", 2, weight_scale="F32")
+    for written, label in ((json.dumps(layers), "int4 with rotation (convrot)"), ("{", "int8"), ("[]", "int8")):
+        path = write(tmp_path / "m.safetensors", {"__metadata__": {"_quantization_metadata": written}, **header})
+        os.utime(path, ns=(1, len(label)))  # another file for the cache
+        found = read_header(path)
+        assert found.quantization is not None
+        assert (found.quantization.label, found.quantization.noted) == (label, False)
+    assert read_header(path).part("diffusion model").parameters == pytest.approx(NUMBERS / 2, rel=0.1)
+
+
+def test_bitsandbytes(tmp_path):
+    found = read_header(write(tmp_path / "m.safetensors", quantized("U8", 2, **{"weight.absmax": "F32"})))
+    assert found.quantization is not None
+    assert (found.quantization.label, found.quantization.loader) == ("bitsandbytes nf4", BITSANDBYTES)
+
+
+def test_packed_weights_are_unpacked_before_the_family_is_told(tmp_path):
+    """SDXL's text width of 2048 takes 1024 bytes in nvfp4, which is the width of SD 2."""
+    key = UNET + "input_blocks.4.1.transformer_blocks.0.attn2.to_k"
+    shapes: dict[str, tuple[tuple[int, ...], str]] = {
+        UNET + "input_blocks.0.0.weight": ((320, 4, 3, 3), "BF16"),
+        UNET + "out.2.weight": ((4, 320, 3, 3), "BF16"),
+        key + ".weight": ((640, 1024), "U8"),
+        key + ".weight_scale": ((640, 128), "F8_E4M3"),
+        key + ".weight_scale_2": ((), "F32"),
+    }
+    header = read_header(write(tmp_path / "m.safetensors", entries_of(shapes)))
+    assert (header.label, header.quantization.label) == ("SDXL", "nvfp4")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[" * 3000, b"7", b" " * 5000], ids=["empty", "cut", "deep", "7", "long"])

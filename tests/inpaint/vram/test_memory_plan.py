@@ -314,11 +314,11 @@ STEPS = {
     30: ("all resident", "no weights are offloaded"),
     24: (
         "small offload",
-        "811.6 MiB are offloaded: about 0.07 s more per step.",
+        "811.6 MiB are offloaded: about 0.07 s more per step, 0.1 s with CFG.",
     ),
-    20: ("small offload", "4.79 GiB are offloaded: about 0.4 s more per step."),
-    19: ("another file", "Fits with another file: Q6_K.gguf."),
-    11: ("another file", "s more per step."),
+    23: ("small offload", "1.79 GiB are offloaded: about 0.2 s more per step, 0.3 s with CFG."),
+    20: ("another file", "Fits with another file: Q6_K.gguf."),
+    11: ("another file", "s more per step, 0.1 s with CFG."),
     8: ("tiled VAE", "Fits with the VAE in tiles: some seconds slower."),
     2.5: ("lower resolution", "The largest size that fits is"),
     1: ("refused", " GiB, 1.00 GiB are free. At 512x512 it needs at least "),
@@ -334,7 +334,7 @@ def test_each_fallback_step_and_its_words(gib, strategy, text):
 
 def test_what_is_left_without_another_file():
     """fp8 from where bf16 costs too much a step, and fp8 with a part offloaded below that."""
-    assert [fallback_plan(gib, others=False).strategy for gib in (20, 19, 14, 13)] == [
+    assert [fallback_plan(gib, others=False).strategy for gib in (23, 20, 14, 13)] == [
         *("small offload", "fp8 weights", "fp8 weights", "partial offload"),
     ]
 
@@ -345,7 +345,35 @@ def test_no_fp8_for_a_shortage_of_a_few_percent(short):
     model = replace(SD15, model=100 * GIB, model_fp8=50 * GIB)
     plan = make_plan([model], Job(512, 512), replace(CARD, free=int((1 - short) * 100 * GIB) + LEAST_WORK + 400 * MIB))
     assert (plan.requirements, plan.strategy) == (model, "small offload" if short < 0.05 else "partial offload")
-    assert plan.step_seconds == pytest.approx(short * 100 * GIB / 12e9, rel=1e-6)
+    assert plan.call_seconds == pytest.approx(short * 100 * GIB / 12e9, rel=1e-6)
+
+
+def test_another_file_is_named_however_it_fits():
+    large, small = (
+        replace(SD15, file=f"{name}.safetensors", model=gib * GIB, model_fp8=None)
+        for name, gib in (("l", 40), ("s", 15))
+    )
+    plan = make_plan([large, small], Job(512, 512), CARD)
+    assert (plan.strategy, plan.other_file) == ("partial offload", True)
+    assert "The file is s.safetensors." in sentences(plan)
+    assert not make_plan([small], Job(512, 512), CARD).other_file
+
+
+@pytest.mark.parametrize(
+    ("short", "text"),
+    [(20 * MIB, "Almost all of the diffusion model stay on the card, 20.0 MiB are offloaded: about 0.01 s mo")],
+)
+def test_a_price_is_never_nothing(short, text):
+    whole = LEAST_WORK + 400 * MIB + 10 * GIB
+    model = replace(SD15, model=10 * GIB, model_fp8=None)
+    assert text in " ".join(sentences(make_plan([model], Job(512, 512), replace(CARD, free=whole - short))))
+
+
+def test_who_loads_it_is_said_even_if_it_does_not_fit():
+    other = replace(SD15, loader="the Nunchaku nodes")
+    for free in (GIB, 20 * GIB):
+        text = " ".join(sentences(make_plan([other], Job(512, 512), replace(CARD, free=free))))
+        assert "ComfyUI by itself cannot load this file. Use the Nunchaku nodes." in text
 
 
 def test_the_largest_of_the_other_files_that_fits():

@@ -7,6 +7,7 @@ Mutations seen to fail here: the 9-channel row dropped; Fill told by 64 inputs; 
 another text width for SDXL.
 """
 
+import dataclasses
 import math
 import os
 from pathlib import Path
@@ -16,9 +17,10 @@ import torch
 
 from devtools.models.host_models import classes_of, host_shapes
 from devtools.models.model_shapes import MODELS, model_shapes, write_sparse
-from inpaint.model_families.elsewhere import NOT_OURS
+from inpaint.model_families.not_ours import NOT_OURS
 from inpaint.model_families.table import FAMILIES, family_of, label_of
 from inpaint.model_files.checkpoint import read_header
+from inpaint.vram.requirements import facts_of_family
 
 # host's family, ours, label, inpainting inputs, parameters; None: no count but the host's own is known
 EXPECTED = {
@@ -77,6 +79,8 @@ HOST_CLASSES = classes_of(COMFYUI)
 NEWEST = "0.33.0" in (COMFYUI / "comfyui_version.py").read_text()
 # Classes that the host tells by more than tensors: by what is written beside them, or not at all.
 TOLD_OTHERWISE = {"WAN21_CausalAR_T2V": "WAN21_T2V", "WAN21_FlowRVS": "WAN21_T2V", "HunyuanDiT1": "HunyuanDiT"}
+# Classes to whose dtypes the host adds fp16 where the card is good at it.
+FP16_BY_CARD = ("Omnigen2", "Boogu", "ZImage", "ZImagePixelSpace")
 # Formats that differ from the row's for some of a family's models, in scale alone.
 OTHER_FORMATS = {"CogVideoX1_5": "CogVideoX"}
 
@@ -100,10 +104,59 @@ def test_a_row_says_what_the_host_says(model_class, tmp_path, pack):
     if model_class != "MiniMaxH3":  # its format names the channels of the sound, which are more
         assert latent_format.latent_channels == row.latents.shape.channels
     assert (latent_format.latent_dimensions == 3) == row.latents.shape.frames
-    # The host adds fp16 where the card is good at it.
-    assert set(row.memory.dtypes) <= {*detected.supported, "F16"}
+    dtypes = header.variant.dtypes or row.memory.dtypes
+    if model_class in FP16_BY_CARD:
+        assert [dtype for dtype in detected.supported if dtype != "F16"] == list(dtypes)
+    elif NEWEST:
+        assert list(detected.supported) == list(dtypes)
     if NEWEST:
-        assert row.factor(header.names) == pytest.approx(detected.factors[row.memory.dtypes[0]], rel=1e-3)
+        facts = facts_of_family(row, header.names, dtypes)
+        assert detected.factors == pytest.approx({dtype: facts.factors[dtype] for dtype in detected.factors}, rel=1e-3)
+
+
+# Classes that this pack is not made for, of which a model can be made without a file; None: their tensors do not tell.
+OTHERS = {
+    "PiD": "PiD",
+    "HunyuanVideo15_SR_Distilled": "HunyuanVideo 1.5 super-resolution",
+    "WAN22_S2V": "Wan S2V",
+    "WAN21_HuMo": "HuMo",
+    "WAN22_Animate": "Wan Animate",
+    "WAN_Animate2": None,
+    "WAN21_SCAIL": "SCAIL",
+    "WAN22_WanDancer": "WanDancer",
+    "Hunyuan3Dv2": "a 3-D model",
+    "Hunyuan3Dv2mini": "a 3-D model",
+    "ACEStep": "an audio model",
+    "Stable_Cascade_C": "Stable Cascade",
+    "LotusD": "Lotus",
+}
+
+
+@pytest.mark.parametrize("model_class", [name for name in OTHERS if name in HOST_CLASSES])
+def test_models_of_other_purposes_are_not_taken_for_ours(model_class, tmp_path, pack):
+    header = read_header(write_sparse(tmp_path / "small.safetensors", host_shapes(model_class)))
+    if OTHERS[model_class] is not None:
+        assert (header.family.id, header.label) == ("unknown", OTHERS[model_class])
+    known = pack("host.planning").recognized(header)
+    if pack("host").detect_model(header).model_class == model_class:
+        assert (known.family.id, known.label) == ("unknown", label_of(model_class))
+
+
+def test_the_host_knows_better(tmp_path, pack):
+    """A file whose tensors we would take for another family, or for none."""
+    planning, header = (
+        pack("host.planning"),
+        read_header(write_sparse(tmp_path / "z.safetensors", host_shapes("ZImage"))),
+    )
+    table = pack("inpaint.model_families.table")
+    wrong = dataclasses.replace(header, family=table.BY_ID["flux"], variant=table.BY_ID["flux"].variants[0])
+    for given in (
+        wrong,
+        dataclasses.replace(header, family=table.UNKNOWN, variant=table.UNKNOWN.variant(header.names)),
+    ):
+        known = planning.recognized(given)
+        assert (known.family.id, known.label, known.inpaint) == ("z-image", "Z-Image", None)
+    assert planning.recognized(header) is header
 
 
 def test_the_running_host_has_no_class_without_a_row():

@@ -30,7 +30,7 @@ DEVICES = {
     "Apple": ("mps", "SHARED", "mps", "its Apple GPU", False, False),
     "AMD": ("cuda:0", "NORMAL_VRAM", "cuda:0 AMD Radeon RX 7900 XTX : native", "AMD Radeon RX 7900 XTX", True, True),
     "Intel": ("xpu:0", "NORMAL_VRAM", "xpu:0 Intel(R) Arc(TM) A770", "Intel(R) Arc(TM) A770", True, False),
-    "DirectML": ("privateuseone", "NORMAL_VRAM", "privateuseone", "privateuseone", True, False),
+    "DirectML": ("privateuseone", "NORMAL_VRAM", "privateuseone", "its DirectML device", True, False),
     "all on the card": ("cuda:0", "HIGH_VRAM", "cuda:0 NVIDIA H200 : native", "NVIDIA H200", False, True),
     "a CPU": ("cpu", "DISABLED", "cpu", "its CPU", False, True),
 }

@@ -95,7 +95,15 @@ def test_what_cannot_be_seen_is_named(pack, general_model):
     model = general_model.model.clone()
     model.set_injections("a LoRA", [])
     text = pack("host.planning").sampling_report(model, (1, 4, 64, 64))
-    assert text.endswith(" Not counted: LoRAs that are not merged.")
+    assert text.endswith(" Not counted: what is injected, such as LoRAs that are not merged.")
+
+
+def test_references_that_the_host_does_not_count_are_named(pack, general_model):
+    """SD 1.5 takes none, whatever the conditioning holds."""
+    text, values = general_model.positive[0]
+    given = [[text, {**values, "reference_latents": [torch.zeros(1, 4, 64, 64)]}]]
+    use = pack("host").sampling_memory(general_model.model, (1, 4, 64, 64), given, given)
+    assert (use.references, use.left_out) == (0, ("reference pictures",))
 
 
 def test_with_dynamic_vram_weights_count_as_they_are_on_the_card(pack, general_model, monkeypatch):

@@ -27,6 +27,7 @@ SIZES = ((512, 512), (1024, 1024), (768, 1344), (2048, 2048))
 TORCH = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_class", [name for row in FAMILIES for name in row.classes if name in HOST_CLASSES])
 def test_sampling(model_class, tmp_path, pack, host_nodes, monkeypatch):
     import comfy.model_management as management
