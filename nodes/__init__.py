@@ -31,6 +31,7 @@ from .sample.coherent_sampler import CoherentSampler
 from .sample.masked_sampler import MaskedSampler
 from .sample.remove_object import RemoveObject
 from .sample.soft_inpaint import SoftInpaint
+from .shared.notes import reporting_notes
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -68,6 +69,8 @@ NODES: list[type[io.ComfyNode]] = [
     FillMasked,
     InpaintWithNetwork,
 ]
+for node in NODES:
+    reporting_notes(node)
 
 
 class MendExtension(ComfyExtension):

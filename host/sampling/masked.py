@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...inpaint.core.checks import as_values
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.mask_floor import without_floor
 from ...inpaint.masks import pool
 from ...inpaint.sampling.soft import Soft, done, put_back, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, blend, repainted
@@ -69,7 +70,7 @@ def latent_mask(mask: Tensor, shape: Any) -> Tensor:
     Raises:
         InpaintError: if there are more masks than pictures. The host would silently drop the rest.
     """
-    mask = as_values(mask)
+    mask = without_floor(as_values(mask))
     if mask.ndim != len(shape) or mask.shape[-2:] != shape[-2:]:
         mask = pool(mask, shape)
     if len(mask) > shape[0]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .alloc import unexpand
 from .errors import InpaintError
+from .mask_floor import without_floor
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
@@ -25,9 +26,10 @@ def check_image(image: Tensor, name: str = "image") -> None:
     Raises:
         InpaintError: if it is anything else.
     """
-    shape = tuple(getattr(image, "shape", ()))
+    shape = _shape(image)
+    # Nothing can be computed in floats of 8 bits.
     usable = len(shape) == 4 and shape[-1] in (3, 4) and 0 not in shape
-    if not usable or not image.is_floating_point():
+    if not usable or not image.is_floating_point() or image.itemsize == 1:
         raise InpaintError(
             f"{name}: expected [B, H, W, 3 or 4] of floats, got {_describe(image)}. "
             "Connect an IMAGE output, such as Load Image."
@@ -44,7 +46,7 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
     Raises:
         InpaintError: if it is anything else.
     """
-    shape = tuple(getattr(mask, "shape", ()))
+    shape = _shape(mask)
     if len(shape) != 3 or 0 in shape or not mask.is_floating_point():
         raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
 
@@ -102,8 +104,8 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if the shape is none of these, is empty, or the values are not real numbers.
     """
-    shape = tuple(getattr(mask, "shape", ()))
-    if 0 not in shape and isinstance(mask, Tensor) and not mask.is_complex():
+    shape = _shape(mask)
+    if 0 not in shape and shape and not mask.is_complex():
         if len(shape) == 2:
             return mask[None]
         if len(shape) == 3:
@@ -128,6 +130,8 @@ def as_values(mask: Tensor) -> Tensor:
     """
     if not mask.is_floating_point():
         mask = mask.float() / full_value(mask)
+    elif mask.itemsize == 1:
+        mask = mask.float()
     low, high = mask.aminmax()
     if low >= 0 and high <= 1:  # False with NaN
         return mask
@@ -139,7 +143,7 @@ def full_value(mask: Tensor) -> int:
 
     It is the smallest of 1, 255 and 65535 that no value of the mask exceeds.
     """
-    largest = mask.max()
+    largest = mask.to(torch.int64).max()  # torch has no maximum of unsigned numbers
     return 1 if largest <= 1 else 255 if largest <= 255 else 65535
 
 
@@ -147,8 +151,9 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
     """Convert any mask to [B, H, W] in 0..1.
 
     Args:
-        mask: any shape that `as_bhw` takes, with any values that `as_values` takes.
-        name: the input's name, for the error message.
+        mask: any shape that `as_bhw` takes, with any values that `as_values` takes. A background that is not quite
+            black is brought to 0 (`without_floor`).
+        name: the input's name, for messages.
 
     Returns:
         [B, H, W] in 0..1, same device. Floats keep their dtype; all others become float32.
@@ -156,7 +161,7 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if `mask` is no mask.
     """
-    return as_values(as_bhw(mask, name))
+    return without_floor(as_values(as_bhw(mask, name)), name)
 
 
 def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
@@ -229,8 +234,15 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
     return image.expand(batch, -1, -1, -1), clear_near_zero(mask).expand(batch, -1, -1)
 
 
+def _shape(value: object) -> tuple[int, ...]:
+    """Return the shape of a tensor with a value for each place; () for anything else."""
+    return tuple(value.shape) if isinstance(value, Tensor) and value.layout == torch.strided else ()
+
+
 def _describe(value: object) -> str:
     if not isinstance(value, Tensor):
         return type(value).__name__
+    if value.layout != torch.strided:
+        return f"{list(value.shape)}, sparse"
     dtype = "" if value.dtype == torch.float32 else f" of {str(value.dtype).removeprefix('torch.')}"
     return f"{list(value.shape)}{dtype}"

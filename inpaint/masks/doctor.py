@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.checks import as_bhw, as_mask, as_values, check_image, full_value, match_mask
+from ..core.mask_floor import HIGHEST, floor_of, stretched
 from .clean import CleanUp, without_specks
 from .operators.components import large_patches, without_holes
 from .operators.distance import distance_to
@@ -23,6 +24,8 @@ TINY = CleanUp.min_area
 NEAR = CleanUp.snap_tolerance
 # Up to this maximum, values above 1 are taken for a sum of masks; above it, up to 255, for 8-bit values.
 SUM = 16
+# Share of the variance that a split in two has to explain: two clouds of values. A gradient has 0.75.
+TWO_CLOUDS = 0.9
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,10 @@ def _shape(mask: Tensor, context: _Context) -> _Result:
 
 
 def _type(mask: Tensor, context: _Context) -> _Result:
-    if mask.is_floating_point():
+    if mask.is_floating_point() and mask.itemsize > 1:
         return None
-    full = full_value(mask)
-    span = "0 and 1" if full == 1 else f"0 to {full}"
+    full = 1 if mask.is_floating_point() else full_value(mask)
+    span = "0 to 1" if mask.is_floating_point() else "0 and 1" if full == 1 else f"0 to {full}"
     problem = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
     return problem, f"Read as {span}.", as_values(mask)
 
@@ -151,9 +154,21 @@ def _range(mask: Tensor, context: _Context) -> _Result:
     if low >= -1e-5 and high <= 1 + 1e-5:
         return None
     problem = f"Its values go from {low:g} to {high:g} instead of 0 to 1."
-    if low >= 0 and SUM < high <= 255:
-        return problem, "Divided by 255.", mask / 255
+    # A resize that rings, or rounds, leaves the range a little on both sides; most pixels are still 0 or 255 then.
+    rings = low >= -0.25 * 255 and high <= 1.25 * 255 and _near_ends(mask) >= 0.5
+    if high > SUM and (rings or 0 <= low <= high <= 255):
+        return problem, "Divided by 255.", (mask / 255).clamp(0, 1)
     return problem, "Clamped to 0..1.", mask.clamp(0, 1)
+
+
+def _near_ends(mask: Tensor) -> float:
+    """Return the share of values within 2 of 0 or 255."""
+    return float(((mask.abs() <= 2) | ((mask - 255).abs() <= 2)).float().mean())
+
+
+def _floor(mask: Tensor, context: _Context) -> _Result:
+    floor = floor_of(mask)
+    return None if floor is None else (floor.problem, floor.repair, stretched(mask, floor))
 
 
 # ---- checks against the picture --------------------------------------------------------------------------------
@@ -225,6 +240,40 @@ def _inverted(mask: Tensor, context: _Context) -> _Result:
         which = f"{count} of {len(mask)} masks"
         problem = f"{which} cover the border all round and most of the picture, so they look inverted."
     return problem, "Inverted.", torch.where(odd[:, None, None].to(mask.device), inverted(mask), mask)
+
+
+def _noisy(mask: Tensor, context: _Context) -> _Result:
+    """Most of the mask lies in two clouds of values, and the lower one is not at 0: probabilities, or a bad cast."""
+    values = mask.flatten().float()
+    counts = torch.histc(values, 256, 0, 1)
+    share, levels = counts / counts.sum(), (torch.arange(256, device=mask.device) + 0.5) / 256
+    below, mean = share.cumsum(0), (share * levels).cumsum(0)
+    # Otsu's threshold: the split with the largest variance between both parts.
+    between = (mean[-1] * below - mean) ** 2 / (below * (1 - below)).clamp(min=1e-9)
+    split = int(between.argmax())
+    total = float((share * (levels - mean[-1]) ** 2).sum())
+    low, high = values[values <= levels[split] + 1 / 512], values[values > levels[split] + 1 / 512]
+    clouds = len(low) and len(high) and total > 0 and float(between[split]) / total >= TWO_CLOUDS
+    # One and the same value above that of a background is meant: 0.3 behind a subject.
+    meant = clouds and low.median() > (HIGHEST + 1) / 255 and _near(low, low.median()) >= 0.5
+    if not clouds or meant or float(low.median()) <= 2 / 255 or float(high.median() - low.median()) < 0.4:
+        lowest = float(mask.min())
+        if lowest <= NEAR or lowest >= 1 - NEAR:
+            return None
+        return (f"It is nowhere 0: its lowest value is {lowest:.2g}.",)
+    black, white = float(_quantile(low, 0.998)), float(high.median())
+    problem = f"Its background is not 0 but about {float(low.median()):.2g}, on {len(low) / len(values):.0%} of it."
+    return problem, f"Stretched from {black:.2g}..{white:.2g} to 0..1.", ((mask - black) / (white - black)).clamp(0, 1)
+
+
+def _near(values: Tensor, value: Tensor) -> float:
+    """Return the share of values within 1/255 of this one."""
+    return float(((values - value).abs() <= 1.001 / 255).float().mean())
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """Return the value below which so large a share lies."""
+    return values.kthvalue(max(1, round(share * len(values)))).values
 
 
 def _nearly_hard(mask: Tensor, context: _Context) -> _Result:
@@ -348,11 +397,13 @@ _FORMAT_CHECKS: dict[str, _Check] = {
     "type": _type,
     "not finite": _numbers,
     "range": _range,
+    "background": _floor,
 }
 _CONTENT_CHECKS: dict[str, _Check] = {
     "placeholder": _placeholder,
     "size": _size,
     "batch": _batch,
+    "noisy background": _noisy,
     "nearly binary": _nearly_hard,
     # Before "inverted": exactly 0.5 counts as masked, and would still do so after inverting.
     "soft": _soft,

@@ -92,7 +92,7 @@ READ = [
     Matter("range", DISC * 51, "Its values go from 0 to 51 instead of 0 to 1.", "Divided by 255.", DISC * 51 / 255),
     Matter("range", DISC * 1.2, "Its values go from 0 to 1.2 instead of 0 to 1.", "Clamped to 0..1.", DISC),
     Matter("range", DISC * 3, "Its values go from 0 to 3 instead of 0 to 1.", "Clamped to 0..1.", DISC),
-    Matter("range", DISC * 256, "Its values go from 0 to 256 instead of 0 to 1.", "Clamped to 0..1.", DISC),
+    Matter("range", DISC * 256, "Its values go from 0 to 256 instead of 0 to 1.", "Divided by 255.", DISC),
     Matter("range", DISC * 99 - 9, "Its values go from -9 to 90 instead of 0 to 1.", "Clamped to 0..1.", DISC),
 ]
 MENDED = [

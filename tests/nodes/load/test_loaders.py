@@ -181,7 +181,7 @@ def test_fp8_where_nothing_else_fits(run, reads, slight_rest, as_on_a_card, pack
     weights = whole.outputs[0].model_size() / 2**30
     assert "Fits: no weights are offloaded." in whole.text
     fast = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2)
-    assert re.search(r"(?s)Fits with some weights offloaded\.\n.*: about 0\.0\d s more per step\.", fast.text)
+    assert re.search(r"(?s)Fits with some weights offloaded\.\n.*: about 0\.0\d s more per step", fast.text)
     assert fast.outputs[0].model.get_dtype() == torch.float32
     monkeypatch.setattr(pack("inpaint.vram.memory_plan"), "BUS_RATE", 1e6)
     tight = run("MendLoadCheckpoint", ckpt_name=small_checkpoint, budget_gb=weights / 2 + 1.2)
