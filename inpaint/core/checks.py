@@ -10,6 +10,7 @@ from torch import Tensor
 from .alloc import unexpand
 from .errors import InpaintError
 from .mask_floor import without_floor
+from .notes import note
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
@@ -230,6 +231,8 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
     batch, height, width = image.shape[:3]
     if batch == 1:
         batch = len(as_bhw(mask, name))
+        if batch > 1:
+            note(f"{batch} masks of one picture. To repaint all of them in one picture, unite them with Combine Masks.")
     mask = unexpand(match_mask(mask, height, width, batch, name))
     return image.expand(batch, -1, -1, -1), clear_near_zero(mask).expand(batch, -1, -1)
 

@@ -1,4 +1,7 @@
-"""Several masked regions of a picture: each is cropped on its own, and all are pasted back into one picture."""
+"""Several masked regions of a picture: each is cropped on its own, and all are pasted back into one picture.
+
+Their masks may overlap if they come from different masks, as those of a detector do.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +73,12 @@ def crop_regions(
     border: str = "reflect",
     linear: bool = False,
     max_regions: int = 64,
+    one_picture: bool = True,
 ) -> CroppedRegions:
     """Crop each masked region of each picture, all to one size, so that one sampler takes them as a batch.
 
-    Connected patches of the mask (above 0) whose boxes overlap, context included, form one region. The mask of a crop
-    holds its own region only: other regions in view are kept.
+    Connected patches of a mask (above 0) whose boxes overlap, context included, form one region. The mask of a crop
+    holds its own region only: other regions in view are kept. Patches of different masks never join.
 
     Args:
         image: [B, H, W, C] float, C = 3 or 4. B may be 1 for many masks.
@@ -82,6 +86,7 @@ def crop_regions(
         context, target, multiple: as in `plan.plan_box`. An area takes the geometric mean of the regions' aspects.
         border, linear: as in `crop.crop`.
         max_regions: the most regions allowed in one picture.
+        one_picture: many masks of one image are edits of one picture; False = of as many pictures as masks.
 
     Returns:
         the crops. If all masks are empty, one crop that shows the whole first picture.
@@ -94,20 +99,26 @@ def crop_regions(
     image, mask = unexpand(image), unexpand(mask)
     check_fits(image[:1], mask[:1])
     count = common_count("crop", images=image, masks=mask)
+    together = one_picture and len(image) == 1
     picture = Size(image.shape[2], image.shape[1])
     found: list[Region] = []
     frames: list[int] = []
-    for frame in range(count):
-        regions = regions_of(pick(mask, frame)[0], context)
-        if len(regions) > max_regions:
+    # For each region, the index of its mask.
+    masks_of: list[int] = []
+    for number in range(count):
+        regions = regions_of(pick(mask, number)[0], context)
+        found += regions
+        frames += [0 if together else number] * len(regions)
+        masks_of += [number] * len(regions)
+        in_picture = frames.count(frames[-1]) if frames else 0
+        if in_picture > max_regions:
             raise InpaintError(
-                f"mask: expected at most {max_regions} regions, got {len(regions)}. Remove specks with Clean "
+                f"mask: expected at most {max_regions} regions, got {in_picture}. Remove specks with Clean "
                 "Mask, widen the context so that near regions share a crop, or raise max_regions."
             )
-        found += regions
-        frames += [frame] * len(regions)
     if not found:
-        found, frames = [Region(Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))], [0]
+        found = [Region(Box(0, 0, picture.width, picture.height), np.zeros(mask.shape[1:], bool))]
+        frames, masks_of = [0], [0]
 
     shown = [context.around(region.box, picture) for region in found]
     size = target_size([box.size for box in shown], picture, target, multiple)
@@ -116,12 +127,13 @@ def crop_regions(
         for box, region in zip(shown, found, strict=True)
     ]
     masks = [
-        region.mask(pick(mask, frame), plan.inside) for region, frame, plan in zip(found, frames, plans, strict=True)
+        region.mask(pick(mask, number), plan.inside)
+        for region, number, plan in zip(found, masks_of, plans, strict=True)
     ]
     crops = stacked(len(found), lambda index: scaled(pick(image, frames[index]), plans[index], border, linear))
     crop_masks = stacked(len(found), lambda index: scaled_mask(masks[index], plans[index]))
     boxes = tuple(region.box for region in found)
-    stitch = RegionStitch(image, tuple(masks), tuple(plans), boxes, tuple(frames), count, linear)
+    stitch = RegionStitch(image, tuple(masks), tuple(plans), boxes, tuple(frames), 1 if together else count, linear)
     return CroppedRegions(crops, crop_masks, stitch)
 
 
@@ -244,7 +256,10 @@ def regions_of(mask: Tensor, context: Context) -> list[Region]:
 
 
 def _exclusive(record: RegionStitch, weights: list[Tensor], index: int) -> Tensor:
-    """Return a region's weight, 0 where another region of its frame has more. On a tie the first from the top wins."""
+    """Return a region's weight, 0 where another region of its frame has more.
+
+    On a tie the first from the top wins; of those with one corner, which only different masks have, the first mask's.
+    """
     weight, inside, box = weights[index].clone(), record.plans[index].inside, record.boxes[index]
     for other, (plan, frame) in enumerate(zip(record.plans, record.frames, strict=True)):
         shared = inside.meet(plan.inside)
@@ -254,6 +269,6 @@ def _exclusive(record: RegionStitch, weights: list[Tensor], index: int) -> Tenso
         mine = weight[:, rows, columns]
         rows, columns = shared.moved(-plan.inside.x, -plan.inside.y).slices
         theirs = weights[other][:, rows, columns]
-        before = (record.boxes[other].y, record.boxes[other].x) < (box.y, box.x)
+        before = (record.boxes[other].y, record.boxes[other].x, other) < (box.y, box.x, index)
         mine.masked_fill_(theirs >= mine if before else theirs > mine, 0)
     return weight

@@ -5,6 +5,7 @@ clean           mask clean-up: the operators in a fixed order, with a report
 doctor          finds and repairs common problems of masks
 inpaint_masks   the three masks of an inpaint: denoise, conditioning, composite
 boxes           the bounding box of each mask
+far_specks      specks that would swell a crop
 ring            the known pixels around a hole
 overlay         a mask drawn over its picture
 """
@@ -18,6 +19,7 @@ from .operators import (
     bounding_box,
     close,
     combine,
+    combine_all,
     convex_hull,
     feather,
     fill_holes,
@@ -49,6 +51,7 @@ __all__ = [
     "clean",
     "close",
     "combine",
+    "combine_all",
     "convex_hull",
     "coverage",
     "examine",

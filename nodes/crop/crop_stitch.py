@@ -17,6 +17,7 @@ from ...inpaint.crops.stitch import stitch as put_back
 from ...inpaint.imaging.padding import BORDERS
 from ...inpaint.masks.boxes import mask_boxes
 from ...inpaint.masks.clean import coverage
+from ...inpaint.masks.far_specks import boxes_without_far_specks
 from ..shared.choices import check_choices
 from ..shared.crop_inputs import (
     context_inputs,
@@ -29,7 +30,7 @@ from ..shared.crop_inputs import (
     stitched,
 )
 from ..shared.types import RegionStitchType, StitchType
-from ..shared.widgets import advanced, all_advanced
+from ..shared.widgets import advanced, all_advanced, count
 
 ONE_BOX, PATH = "one box for all", "smooth path"
 
@@ -59,6 +60,13 @@ class CropForInpaint(io.ComfyNode):
                         "one size that follows the mask without a jitter.",
                     ),
                     *scaling_inputs(),
+                    count(
+                        "ignore_specks",
+                        16,
+                        "Patches of the mask of fewer pixels than this do not count if they would make the crop much "
+                        "larger. 0: all count.",
+                        most=100_000,
+                    ),
                 ),
             ],
             outputs=[
@@ -93,12 +101,14 @@ class CropForInpaint(io.ComfyNode):
         video: str = ONE_BOX,
         border: str = "reflect",
         linear_light: bool = False,
+        ignore_specks: int = 16,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
         if context_mask is not None:
             image, context_mask = match(image, context_mask, "context_mask")
             mask = mask.expand(len(image), -1, -1)
-        picture, boxes = Size(image.shape[2], image.shape[1]), mask_boxes(mask)
+        picture = Size(image.shape[2], image.shape[1])
+        boxes, specks = boxes_without_far_specks(mask, ignore_specks)
         context_boxes = [] if context_mask is None else mask_boxes(context_mask)
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         if video == PATH:
@@ -108,6 +118,11 @@ class CropForInpaint(io.ComfyNode):
         cropped = crop(image, mask, plans, border, linear_light)
         box = plans[0].box
         messages = [f"Cropped {box.size} of {picture} to {plans[0].target}."]
+        if specks:
+            messages.append(
+                f"Left out {specks} speck{'s' * (specks > 1)} of fewer than {ignore_specks} px, which would make the "
+                "crop much larger. To crop them too, set ignore_specks to 0."
+            )
         if any(boxes):
             messages.append(coverage(cropped.mask, "crop"))
         else:

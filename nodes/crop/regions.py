@@ -6,7 +6,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...inpaint.compositing.finish import Finish
-from ...inpaint.core.checks import match
+from ...inpaint.core.checks import as_bhw, check_image, clear_near_zero, match_mask
 from ...inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
 from ...inpaint.crops.stitch import stretch_report
 from ..shared.choices import check_choices
@@ -23,6 +23,8 @@ from ..shared.crop_inputs import (
 from ..shared.types import RegionStitchType
 from ..shared.widgets import all_advanced, count
 
+ONE_PICTURE, PER_MASK = "one picture", "one picture per mask"
+
 
 class CropRegions(io.ComfyNode):
     @classmethod
@@ -35,7 +37,9 @@ class CropRegions(io.ComfyNode):
             "group, scratches of a photo. Regions near each other are taken together.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture, or several."),
-                io.Mask.Input("mask", tooltip="All that is to be repainted, in one mask."),
+                io.Mask.Input(
+                    "mask", tooltip="All that is to be repainted: in one mask, or in several, as a detector gives them."
+                ),
                 *context_inputs(),
                 *model_inputs(),
                 *all_advanced(
@@ -48,6 +52,13 @@ class CropRegions(io.ComfyNode):
                         most=4096,
                         least=1,
                     ),
+                    io.Combo.Input(
+                        "mask_batch",
+                        options=[ONE_PICTURE, PER_MASK],
+                        default=ONE_PICTURE,
+                        tooltip="For several masks of one picture. one picture: Stitch Regions makes all edits in it. "
+                        "one picture per mask: as many pictures as masks.",
+                    ),
                 ),
             ],
             outputs=[
@@ -59,8 +70,8 @@ class CropRegions(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, size: str | None, border: str | None = None) -> bool | str:
-        return check_choices(cls, size=size, border=border)
+    def validate_inputs(cls, size: str | None, border: str | None = None, mask_batch: str | None = None) -> bool | str:
+        return check_choices(cls, size=size, border=border, mask_batch=mask_batch)
 
     @classmethod
     def execute(
@@ -78,14 +89,21 @@ class CropRegions(io.ComfyNode):
         border: str = "reflect",
         linear_light: bool = False,
         max_regions: int = 64,
+        mask_batch: str = ONE_PICTURE,
     ) -> io.NodeOutput:
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
-        image, mask = match(image, mask)
-        cropped = crop_regions(image, mask, border=border, linear=linear_light, max_regions=max_regions, **settings)
+        check_image(image)
+        batch = len(image) if len(image) > 1 else len(as_bhw(mask))
+        mask = clear_near_zero(match_mask(mask, *image.shape[1:3], batch))
+        settings |= {"border": border, "linear": linear_light, "max_regions": max_regions}
+        cropped = crop_regions(image, mask, one_picture=mask_batch == ONE_PICTURE, **settings)
         regions = len(cropped.image)
         message = f"{regions} region{'' if regions == 1 else 's'}, cropped to {cropped.stitch.plans[0].target}."
         if not mask.any():
             message = "The mask is empty: the crop is the whole picture."
+        elif len(image) == 1 < len(mask):
+            made = "one picture" if cropped.stitch.count == 1 else f"{len(mask)} pictures"
+            message += f" {len(mask)} masks of one picture: Stitch Regions makes {made} of them."
         return io.NodeOutput(*cropped, regions, ui={"text": (message,)})
 
 

@@ -5,7 +5,7 @@ grow         morphology by Euclidean distance: grow, close, open
 edges        the outline: feather, blur, smooth_outline
 components   connected patches: fill_holes, remove_specks, keep_largest, split
 shapes       enclosing shapes: convex_hull, bounding_box
-combine      set operations on two masks
+combine      set operations on masks
 select       masks from pictures: by color, alpha or difference
 video        masks of video frames: smooth_over_time
 latent       masks at latent resolution: pool, grow_cells
@@ -16,7 +16,7 @@ Each operator checks what it gets, then calls a function that does not, such as 
 library call the latter with masks that are checked already.
 """
 
-from .combine import combine
+from .combine import combine, combine_all
 from .components import fill_holes, keep_largest, remove_specks, split
 from .edges import blur, feather, smooth_outline
 from .grow import close, grow, open
@@ -31,6 +31,7 @@ __all__ = [
     "bounding_box",
     "close",
     "combine",
+    "combine_all",
     "convex_hull",
     "feather",
     "fill_holes",

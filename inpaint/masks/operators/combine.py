@@ -1,6 +1,7 @@
-"""Set operations on two masks."""
+"""Set operations on masks."""
 
 from collections.abc import Callable
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -39,6 +40,24 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
     height, width = mask.shape[1:]
     other = match_mask(other, height, width, batch, "other").to(mask)
     return OPERATIONS[operation](mask.expand(batch, -1, -1), other)
+
+
+def combine_all(mask: Tensor, operation: str) -> Tensor:
+    """Combine the masks of a batch into one.
+
+    Args:
+        mask: any mask that `as_mask` takes.
+        operation: as in `combine`, of the first mask and the second, of their result and the third, and so on.
+            "subtract" leaves what is in the first mask only, "exclude" what is in an odd number of (hard) masks.
+
+    Returns:
+        [1, H, W] in 0..1.
+
+    Raises:
+        InpaintError: if `mask` is no mask or `operation` is unknown.
+    """
+    check_choice("operation", operation, OPERATIONS)
+    return reduce(OPERATIONS[operation], as_mask(mask).split(1))
 
 
 def _without(mask: Tensor, other: Tensor) -> Tensor:

@@ -114,6 +114,14 @@ def largest_patches(mask: Tensor, count: int) -> Tensor:
     return each_frame(mask, lambda frame: frame * _patches(frame > 0, 8, largest), reach=0)
 
 
+def patch_count(mask: Tensor) -> int:
+    """Count the patches (mask [B, H, W] above 0) of all frames."""
+    import cv2
+
+    area = (mask > 0).cpu().numpy().view(np.uint8)
+    return sum(cv2.connectedComponents(frame, connectivity=8)[0] - 1 for frame in area)
+
+
 @dataclass(frozen=True)
 class Regions:
     """The patches of a mask, each as a mask of its own."""

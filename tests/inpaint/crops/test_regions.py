@@ -5,7 +5,8 @@ nothing for an empty mask; the first region's mask for all, or all regions in ea
 through; soft edges pasted over other regions and over their pasted crops, or the original put back over those; a blend
 given what is pasted already; counts and weights of the last region only; patches joined by edges only; boxes joined
 without their context, or once only, or the first of them for all; regions of other frames taken for neighbours; equal
-weights taken by none, by both, or by the first in the batch; a neighbour's weight from the wrong place; regions from
+weights taken by none, by both, or by the first in the batch; many masks of one picture joined, or of as many
+pictures; a neighbour's weight from the wrong place; regions from
 bottom to top; every box as large as the crop.
 """
 
@@ -231,11 +232,41 @@ def test_each_picture_has_regions_of_its_own():
     colors = torch.tensor([0.1, 0.5, 0.9])[:, None, None, None].expand(3, 24, 24, 3)
     alone = crop_regions(image[1:], mask[1:], Context(pixels=6)).stitch
     assert torch.equal(stitch_regions(wide, colors).image[1:], stitch_regions(alone, colors[2:]).image)
-    # One picture with two masks becomes two.
-    one = crop_regions(image[:1], mask)
+    # One picture with two masks becomes two, if asked.
+    one = crop_regions(image[:1], mask, one_picture=False)
     painted = stitch_regions(one.stitch, torch.full_like(one.image, 2.0), feather=0)
     assert torch.equal(painted.image, torch.where(mask[..., None] > 0, 2.0, image[:1]))
     assert one.stitch.image.data_ptr() == image.data_ptr()
+
+
+def test_many_masks_are_edits_of_one_picture():
+    """As a detector gives them: touching, overlapping, one empty, one twice."""
+    boxes = Box(5, 5, 10, 10), Box(15, 5, 10, 10), Box(20, 8, 10, 10), Box(40, 20, 6, 6)
+    mask = torch.cat([*(patches(40, 60, box) for box in boxes), torch.zeros(1, 40, 60), patches(40, 60, boxes[0])])
+    image = random(1, 40, 60, 3)
+    cropped = crop_regions(image, mask)
+    record = cropped.stitch
+    assert record.boxes == (*boxes, boxes[0])
+    assert (record.frames, record.count) == ((0,) * 5, 1)
+    assert cropped.mask.sum(dim=(1, 2)).tolist() == [100, 100, 100, 36, 100]
+    values = [0.1, 0.3, 0.5, 0.7, 0.9]
+    colors = torch.tensor(values)[:, None, None, None].expand_as(cropped.image)
+    for feather in (0, 6):
+        painted = stitch_regions(record, colors, feather)
+        assert len(painted.image) == len(painted.mask) == 1
+        # Where masks overlap, the first one from the top wins; of two in one place, the first mask.
+        expected = torch.zeros(40, 60)
+        for value, box in reversed(list(zip(values, record.boxes, strict=True))):
+            expected[box.slices] = value
+        within = expected > 0
+        assert torch.equal(painted.image[0][within], expected[within][:, None].expand(-1, 3))
+        outside = painted.mask[0] == 0
+        assert torch.equal(painted.image[0][outside], image[0][outside])
+    assert torch.equal(stitch_regions(record, cropped.image, 6).image, image)
+    with pytest.raises(InpaintError, match="expected at most 4 regions, got 5"):
+        crop_regions(image, mask, max_regions=4)
+    # Masks of as many pictures stay with their pictures.
+    assert crop_regions(image.repeat(6, 1, 1, 1), mask).stitch.frames == (0, 1, 2, 3, 5)
 
 
 def test_an_empty_mask_is_one_crop_of_all_that_pastes_nothing():

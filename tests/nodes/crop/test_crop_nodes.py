@@ -416,4 +416,36 @@ def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, c
 
 def test_the_limit_of_regions_is_for_each_picture(run, photo):
     masks = torch.cat([_two(photo)] * 3)
-    assert run("MendCropRegions", image=photo, mask=masks, max_regions=2).outputs[3] == 6
+    settings = {"mask": masks, "max_regions": 2}
+    assert run("MendCropRegions", image=photo, mask_batch="one picture per mask", **settings).outputs[3] == 6
+    assert run("MendCropRegions", image=photo.repeat(3, 1, 1, 1), **settings).outputs[3] == 6
+
+
+def test_many_masks_of_one_picture_are_edits_of_it(run, photo):
+    masks = torch.cat([_mask(photo, top=40, left=40), _mask(photo, top=200, left=330)])
+    ran = run("MendCropRegions", image=photo, mask=masks)
+    assert ran.text.endswith("2 masks of one picture: Stitch Regions makes one picture of them.")
+    crops, _, stitch, count = ran.outputs
+    assert count == 2
+    plain = {"color_match": "none", "blend": "feather"}
+    whole, weight = run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs
+    assert whole.shape == photo.shape
+    assert (whole[0][masks.amax(dim=0) > 0] == 0).all()
+    assert torch.equal(whole[weight == 0], photo[weight == 0])
+    each = run("MendCropRegions", image=photo, mask=masks, mask_batch="one picture per mask")
+    assert each.text.endswith("Stitch Regions makes 2 pictures of them.")
+    assert len(run("MendStitchRegions", stitch=each.outputs[2], image=crops * 0).outputs[0]) == 2
+    # A single crop around all of them is said to be what few want.
+    assert "unite them with Combine Masks" in run("MendCropForInpaint", image=photo, mask=masks).text
+    assert "Combine" not in run("MendCropForInpaint", image=photo, mask=masks[:1]).text
+
+
+def test_specks_that_would_swell_the_crop_are_left_out(run, photo):
+    mask = _mask(photo)
+    mask[:, 2, 2:7] = mask[:, 296, 444:449] = 1
+    ran = run("MendCropForInpaint", image=photo, mask=mask)
+    assert _box(ran) == _box(run("MendCropForInpaint", image=photo, mask=_mask(photo)))
+    assert "Left out 2 specks of fewer than 16 px" in ran.text
+    everything = run("MendCropForInpaint", image=photo, mask=mask, ignore_specks=0)
+    assert _box(everything)[2] > 400
+    assert "speck" not in everything.text

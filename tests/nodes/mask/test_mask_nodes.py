@@ -188,6 +188,16 @@ def test_masks_of_other_sizes_and_batches_are_combined(run, pictures):
     assert "empty" in run("MendCombineMasks", mask=_block(), other=1 - _block(), operation="intersect").text
 
 
+def test_the_masks_of_a_batch_become_one(run):
+    other = torch.zeros(2, 48, 64)
+    other[0, :8], other[1, 40:] = 1, 1
+    ran = run("MendCombineMasks", mask=torch.cat([_block(), other]))
+    (united,) = ran.outputs
+    assert torch.equal(united, torch.maximum(_block(), other.amax(dim=0, keepdim=True)))
+    assert ran.text.startswith("Combined 3 masks.")
+    assert torch.equal(run("MendCombineMasks", mask=_block()).outputs[0], _block())
+
+
 def test_masks_that_do_not_fit_are_named(run, InpaintError):
     with pytest.raises(InpaintError, match=r"^other: expected 1 mask or 2"):
         run("MendCombineMasks", mask=_block().repeat(2, 1, 1), other=torch.zeros(3, 48, 64))

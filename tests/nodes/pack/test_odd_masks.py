@@ -380,9 +380,8 @@ def stitch_by_mask(run, odd):
 
 
 def regions(run, odd):
-    crops, masks, stitch, _ = run(
-        "MendCropRegions", image=odd.picture, mask=odd.mask, size="keep", max_regions=4096, context_factor=4
-    ).outputs
+    settings = {"size": "keep", "max_regions": 4096, "context_factor": 4, "mask_batch": "one picture per mask"}
+    crops, masks, stitch, _ = run("MendCropRegions", image=odd.picture, mask=odd.mask, **settings).outputs
     torch.testing.assert_close(masks.double().sum(), odd.means.double().sum(), rtol=1e-2, atol=1e-2)
     plain = {"color_match": "none", "blend": "feather", "feather": 0}
     untouched_outside(run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs[0], odd)

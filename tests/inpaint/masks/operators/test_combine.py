@@ -1,4 +1,4 @@
-"""Two masks made one, by truth table and by rule.
+"""Two masks or a batch made one, by truth table and by rule.
 
 Mutations seen to fail here: the two sides of subtract swapped; add that sums above 1; exclude as a plain difference;
 the second mask not stretched; the result in the second's size.
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inpaint.core.errors import InpaintError
-from inpaint.masks import combine
+from inpaint.masks import combine, combine_all
 from inpaint.masks.operators.combine import OPERATIONS
 
 FIRST = torch.tensor([[[0.0, 0.0, 1.0, 1.0, 0.3]]])
@@ -34,6 +34,20 @@ def test_one_serves_many_and_the_first_gives_the_size(operation, first, other, b
     assert combined.shape == (batch, 6, 9)
     assert combined.dtype == torch.float16
     assert combined.eq(0 if operation in ("subtract", "exclude") else 1).all()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_batch_is_combined_one_after_another(operation):
+    masks = torch.rand(4, 5, 7, generator=torch.Generator().manual_seed(0)).half()
+    copy = masks.clone()
+    expected = masks[:1]
+    for mask in masks[1:]:
+        expected = combine(expected, mask, operation)
+    combined = combine_all(masks, operation)
+    assert combined.dtype == torch.float16
+    assert torch.equal(combined, expected)
+    assert torch.equal(masks, copy)
+    assert torch.equal(combine_all(masks[0], operation), masks[:1])
 
 
 def test_the_inputs_stay_as_they_were():
