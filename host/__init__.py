@@ -3,6 +3,7 @@
 This folder hides the differences between host versions from the rest of the pack.
 """
 
+from .blocked import blocked
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of, with_facts
@@ -43,6 +44,7 @@ from .sampling.remove_object import predicts_by_itself, redirectable_blocks, wit
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
 from .sampling.window import window_of, with_window
 from .server import add_get_route
+from .unmasked_files import unmasked_files
 from .vae import VaeResult, decode, encode, vae_latents, vae_ratio
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "ModelInputs",
     "VaeResult",
     "add_get_route",
+    "blocked",
     "budget_holds",
     "checkpoint_names",
     "coherent_sampler",
@@ -99,6 +102,7 @@ __all__ = [
     "share_inpaint_folder",
     "text_encoder_names",
     "this_computer",
+    "unmasked_files",
     "vae_here",
     "vae_latents",
     "vae_names",

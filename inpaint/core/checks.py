@@ -14,6 +14,8 @@ from .notes import note
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
+# For a mask that is 0 everywhere, which is most often one that was never painted.
+NOTHING_MASKED = "Nothing is masked: right-click the picture in Load Image, Open in MaskEditor, paint."
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
 
 
@@ -233,8 +235,10 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
         batch = len(as_bhw(mask, name))
         if batch > 1:
             note(f"{batch} masks of one picture. To repaint all of them in one picture, unite them with Combine Masks.")
-    mask = unexpand(match_mask(mask, height, width, batch, name))
-    return image.expand(batch, -1, -1, -1), clear_near_zero(mask).expand(batch, -1, -1)
+    mask = clear_near_zero(unexpand(match_mask(mask, height, width, batch, name)))
+    if name == "mask" and not mask.any():
+        note(NOTHING_MASKED)
+    return image.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
 
 
 def _shape(value: object) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 operators       single operations: grow, feather, fill_holes, threshold ...
 clean           mask clean-up: the operators in a fixed order, with a report
 doctor          finds and repairs common problems of masks
+lost_pixels     pictures that are black exactly under the mask
 inpaint_masks   the three masks of an inpaint: denoise, conditioning, composite
 boxes           the bounding box of each mask
 far_specks      specks that would swell a crop

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.checks import as_bhw, as_mask, as_values, check_image, full_value, match_mask
+from ..core.checks import NOTHING_MASKED, as_bhw, as_mask, as_values, check_image, full_value, match_mask
 from ..core.mask_floor import HIGHEST, floor_of, stretched
 from .clean import CleanUp, without_specks
 from .operators.components import large_patches, without_holes
@@ -177,10 +177,7 @@ def _floor(mask: Tensor, context: _Context) -> _Result:
 def _placeholder(mask: Tensor, context: _Context) -> _Result:
     if mask.shape[1:] != (64, 64) or mask.any() or context.size is None or context.size[:2] == (64, 64):
         return None
-    problem = (
-        "It is 64x64 and empty: Load Image gives that for a picture without transparency. "
-        "Paint a mask with Open in MaskEditor, or connect another one."
-    )
+    problem = "It is 64x64 and empty: Load Image gives that for a picture without transparency."
     height, width, _ = context.size
     return problem, "Replaced by an empty mask of the picture's size.", mask.new_zeros(len(mask), height, width)
 
@@ -212,6 +209,8 @@ def _batch(mask: Tensor, context: _Context) -> _Result:
 
 
 def _empty_or_full(mask: Tensor, context: _Context) -> _Result:
+    if not mask.any():
+        return (NOTHING_MASKED,)
     problems = []
     for word, matches in (("empty: nothing", mask == 0), ("full: everything", mask == 1)):
         count = int(matches.flatten(1).all(dim=1).sum())

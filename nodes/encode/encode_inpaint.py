@@ -9,11 +9,13 @@ from torch import Tensor
 
 from ... import host
 from ...host.planning import budget_of, tiled
+from ...inpaint.core.checks import match
 from ...inpaint.masks import grow_cells, pool
 from ...inpaint.model_families.latents import LatentShape
 from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning
 from ..shared.choices import check_choices
+from ..shared.lost_pixels import brought_back, unmasked_input
 from ..shared.widgets import all_advanced, count
 
 AUTO = "auto"
@@ -80,7 +82,8 @@ class EncodeInpaint(io.ComfyNode):
                         "With neutral content, widen the noise mask by this many latent cells: the VAE lets the grey "
                         "bleed into the cells beside the mask.",
                         most=8,
-                    )
+                    ),
+                    unmasked_input(),
                 ),
             ],
             outputs=[
@@ -92,6 +95,7 @@ class EncodeInpaint(io.ComfyNode):
                 ),
                 io.Latent.Output(display_name="latent", tooltip="For the Masked Sampler, or any other."),
             ],
+            hidden=[io.Hidden.prompt],
         )
 
     @classmethod
@@ -110,12 +114,17 @@ class EncodeInpaint(io.ComfyNode):
         masked_content: str,
         noise_mask: bool,
         widen_by_cells: int = 1,
+        unmasked_image: Tensor | None = None,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
         if inputs.latents is not None:
             check_vae(inputs.latents, inputs.label, LatentShape(*host.vae_latents(vae)))
         if masked_content == AUTO:
             masked_content = "original" if inputs.inpaint is None else "neutral"
+        lost = ""
+        if masked_content == "original":
+            whole, lost = brought_back(*match(image, mask), unmasked_image, cls.hidden.prompt)
+            image = image if whole is None else whole
         neutral = masked_content == "neutral"
         prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
@@ -155,7 +164,7 @@ class EncodeInpaint(io.ComfyNode):
                 f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
             ]
             messages += [MASK_TIMES] if inputs.mask_times else []
-        messages += tiled("encoded", encoded)
+        messages += [lost, *tiled("encoded", encoded)]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
 
 

@@ -3,9 +3,14 @@
 from comfy_api.latest import io
 from torch import Tensor
 
+from ... import host
 from ...inpaint.masks.doctor import examine
+from ...inpaint.masks.lost_pixels import pixels_are_lost
+from ..shared.lost_pixels import LOST, brought_back, unmasked_input
 from ..shared.mask_preview import preview
 from ..shared.widgets import advanced
+
+NO_PICTURE = "Inspect Mask gives a picture only if one is connected to its input image. Connect one."
 
 
 class InspectMask(io.ComfyNode):
@@ -40,22 +45,48 @@ class InspectMask(io.ComfyNode):
                         "HunyuanImage. Thinner strokes are found.",
                     )
                 ),
+                advanced(unmasked_input()),
             ],
             outputs=[
                 io.Mask.Output(display_name="mask", tooltip="The mask, mended if that was asked for, [B, H, W]."),
                 io.String.Output(display_name="report", tooltip="What was found and done, a line for each."),
+                io.Image.Output(
+                    display_name="image",
+                    tooltip="The picture. If an editor erased it under the mask and repair is on: with its pixels.",
+                ),
             ],
+            hidden=[io.Hidden.prompt],
             is_output_node=True,
         )
 
     @classmethod
     def execute(
-        cls, mask: Tensor, repair: bool, binary_mask: bool, latent_cell: int = 8, image: Tensor | None = None
+        cls,
+        mask: Tensor,
+        repair: bool,
+        binary_mask: bool,
+        latent_cell: int = 8,
+        image: Tensor | None = None,
+        unmasked_image: Tensor | None = None,
     ) -> io.NodeOutput:
         found = examine(mask, image, repair, binary_mask, latent_cell)
-        report = found.report()
-        shows = preview(cls, found.mask, image if image is not None and _fits(image, found.mask) else None)
-        return io.NodeOutput(found.mask, report, ui={**shows, "text": (report,)})
+        lost, fits = "", image is not None and _fits(image, found.mask)
+        if image is not None and fits:
+            pair = _one_batch(image, found.mask)
+            if repair:
+                whole, lost = brought_back(*pair, unmasked_image, cls.hidden.prompt)
+                image = image if whole is None else whole
+            elif pixels_are_lost(*pair):
+                lost = f"{LOST} With repair on, its pixels are brought back from the unmasked file."
+        report = "\n".join([*([lost] if lost else []), *([found.report()] if found.findings or not lost else [])])
+        shows = preview(cls, found.mask, image if fits else None)
+        picture = host.blocked(NO_PICTURE) if image is None else image
+        return io.NodeOutput(found.mask, report, picture, ui={**shows, "text": (report,)})
+
+
+def _one_batch(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    batch = max(len(image), len(mask))
+    return image.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
 
 
 def _fits(image: Tensor, mask: Tensor) -> bool:

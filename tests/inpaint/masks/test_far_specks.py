@@ -35,6 +35,7 @@ def test_many_specks():
     areas = np.bincount(labels.ravel())[1:]
     large = ndimage.find_objects(labels)[int(areas.argmax())]
     assert count == int((areas < 16).sum())
+    assert boxes[0] is not None
     assert boxes[0].slices == large
 
 

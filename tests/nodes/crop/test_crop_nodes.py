@@ -137,8 +137,9 @@ def test_what_is_told_of_a_crop_is_of_the_crop(run, photo):
         in run("MendCropForInpaint", mask=_mask(photo, width=64, height=64), **settings).text
     )
     messages = run("MendCropForInpaint", mask=torch.zeros(1, 64, 64), **settings).text
-    assert messages.startswith("The mask is empty: the crop is the whole picture, and nothing will be repainted.")
-    assert messages.count("empty") == 1
+    warning, empty, _ = messages.splitlines()
+    assert warning == "Nothing is masked: right-click the picture in Load Image, Open in MaskEditor, paint."
+    assert empty == "The mask is empty: the crop is the whole picture, and nothing will be repainted."
 
 
 def test_drift_is_undone_and_only_if_asked(run, photo):

@@ -258,7 +258,7 @@ def _odd():
 def test_a_mask_is_mended_and_reported(run, pictures):
     mask = _odd()
     ran = run("MendInspectMask", mask=mask, image=torch.zeros(1, 96, 128, 3), repair=True)
-    mended, report = ran.outputs
+    mended, report, _ = ran.outputs
     assert torch.equal(mended, 1 - (mask > 0.5).float())
     assert report == ran.text
     lines = report.splitlines()
@@ -271,14 +271,14 @@ def test_a_mask_is_mended_and_reported(run, pictures):
 
 def test_without_repair_it_is_only_said(run):
     mask = _odd()
-    mended, report = run("MendInspectMask", mask=mask).outputs
+    mended, report, _ = run("MendInspectMask", mask=mask).outputs
     assert torch.equal(mended, mask.nan_to_num(0))
     assert "looks inverted." in report
     assert "Inverted." not in report
 
 
 def test_a_clean_mask_is_called_that(run):
-    mended, report = run("MendInspectMask", mask=_block()).outputs
+    mended, report, _ = run("MendInspectMask", mask=_block()).outputs
     assert torch.equal(mended, _block())
     assert report == "Nothing is odd about this mask."
 
@@ -286,7 +286,7 @@ def test_a_clean_mask_is_called_that(run):
 def test_binary_and_latent_cell_are_passed_on(run):
     soft = _block() * 0.7
     assert run("MendInspectMask", mask=soft, binary_mask=True, repair=True).outputs[0].unique().tolist() == [0, 1]
-    mended, report = run("MendInspectMask", mask=soft).outputs
+    mended, report, _ = run("MendInspectMask", mask=soft).outputs
     assert torch.equal(mended, soft)
     assert "384 pixels are soft" in report
     assert "latent cell of 32" in run("MendInspectMask", mask=_block(), latent_cell=32).outputs[1]
@@ -302,7 +302,7 @@ def test_binary_and_latent_cell_are_passed_on(run):
 )
 def test_a_picture_of_another_size_or_batch(run, pictures, pictures_given, size, repair, masks, shown):
     ran = run("MendInspectMask", mask=_block(), image=torch.zeros(pictures_given, *size, 3), repair=repair)
-    mended, report = ran.outputs
+    mended, report, _ = ran.outputs
     assert mended.shape == masks
     assert ("It is 64x48, the picture is 128x96." in report) == (size == (96, 128))
     looks = pictures(ran)
@@ -313,7 +313,7 @@ def test_a_picture_of_another_size_or_batch(run, pictures, pictures_given, size,
 @pytest.mark.parametrize(("given", "repair", "left"), [(3, True, 2), (3, False, 3), (5, True, 2), (1, True, 1)])
 def test_a_batch_that_does_not_fit_its_pictures(run, given, repair, left):
     mask = _block().repeat(given, 1, 1)
-    mended, report = run("MendInspectMask", mask=mask, image=torch.zeros(2, 48, 64, 3), repair=repair).outputs
+    mended, report, _ = run("MendInspectMask", mask=mask, image=torch.zeros(2, 48, 64, 3), repair=repair).outputs
     assert len(mended) == left
     assert (f"There are {given} masks for 2 pictures." in report) == (given != 1)
 

@@ -163,12 +163,12 @@ def clean_mask(run, odd):
 
 def inspect_mask(run, odd):
     ran = run("MendInspectMask", mask=odd.mask, image=odd.picture, repair=True)
-    mended, report = ran.outputs
+    mended, report, _ = ran.outputs
     assert report == ran.text
     plausible(mended.expand(odd.means.shape), odd.means.shape)
     # A pixel of NaN in the middle is a pinhole, and mended.
     assert int(((mended >= 0.5) != (odd.means >= 0.5)).sum()) <= 1
-    (left, _) = run("MendInspectMask", mask=odd.mask, image=odd.picture).outputs
+    (left, *_) = run("MendInspectMask", mask=odd.mask, image=odd.picture).outputs
     same(left, odd.by_itself)
 
 
