@@ -80,6 +80,25 @@ def test_a_broken_checkpoint_is_named_in_one_clear_error(client, upload, name, w
     assert re.search(words, run.failure.message)
 
 
+def test_the_host_survives_hostile_files(client, upload):
+    """Each ended the thread that runs prompts, or froze the whole host."""
+    checkpoints = ["surrogate.ckpt", "caf\udce9.safetensors", "huge.safetensors", "nested.ckpt"]
+    for node, values in [
+        *(("MendLoadCheckpoint", {"ckpt_name": name}) for name in checkpoints),
+        ("MendLoadNetwork", {"network_name": "nested.pth"}),
+    ]:
+        prompt = _sd15(upload) if node == "MendLoadCheckpoint" else prompts.load("remove-with-network")
+        prompts.set_input(prompt, "LoadImage", image=upload)
+        prompts.set_input(prompt, node, **values)
+        run = client.run(prompt)
+        assert run.status == "error", values
+        assert run.failure.class_type == node
+        assert run.failure.message.isprintable()
+    good = prompts.load("remove-without-model")
+    prompts.set_input(good, "LoadImage", image=upload)
+    assert client.run(good).status == "success"
+
+
 def test_a_repeated_prompt_hits_the_cache(client, upload):
     prompt = _sd15(upload, seed=11)
     assert client.run(prompt).status == "success"
