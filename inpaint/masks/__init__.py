@@ -14,9 +14,12 @@ from .clean import CleanUp, clean, coverage
 from .doctor import examine
 from .inpaint_masks import InpaintMasks, inpaint_masks
 from .operators import (
+    Difference,
+    above_noise,
     blur,
     bounding_box,
     close,
+    colors_at,
     combine,
     convex_hull,
     feather,
@@ -27,6 +30,7 @@ from .operators import (
     grow,
     grow_cells,
     invert,
+    keep_at,
     keep_largest,
     levels,
     open,
@@ -43,11 +47,14 @@ from .ring import ring_around
 
 __all__ = [
     "CleanUp",
+    "Difference",
     "InpaintMasks",
+    "above_noise",
     "blur",
     "bounding_box",
     "clean",
     "close",
+    "colors_at",
     "combine",
     "convex_hull",
     "coverage",
@@ -61,6 +68,7 @@ __all__ = [
     "grow_cells",
     "inpaint_masks",
     "invert",
+    "keep_at",
     "keep_largest",
     "levels",
     "mask_boxes",
