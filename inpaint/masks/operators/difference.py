@@ -53,17 +53,17 @@ class Difference:
 
     def report(self) -> str:
         """Describe the tolerances in a sentence or two."""
-        sentences = []
+        total, sentences = len(self.tolerances), []
         raised = [tolerance for tolerance in self.tolerances if tolerance > self.tolerance]
         if raised:
             low, high = (f"{end:.1f}" for end in (min(raised), max(raised)))
             amount = low if low == high else f"{low} to {high}"
-            pictures = "the pictures" if len(raised) == len(self.tolerances) else f"{len(raised)} of the pictures"
+            pictures = "the pictures" if len(raised) == total else f"{len(raised)} of {total} pictures"
             sentences.append(f"Tolerance {amount} Delta E, from the noise of {pictures}.")
         if self.unmeasured:
-            where = "The pictures differ" if len(self.tolerances) == 1 else f"{self.unmeasured} of the pictures differ"
+            nearly = "Nearly" if total == 1 else f"In {self.unmeasured} of {total} pictures nearly"
             sentences.append(
-                f"{where} nearly everywhere, so their noise cannot be measured: tolerance {self.tolerance:g} Delta E, "
+                f"{nearly} everything differs, so the noise cannot be measured: tolerance {self.tolerance:g} Delta E, "
                 "as set."
             )
         return "\n".join(sentences) or f"Tolerance {self.tolerance:g} Delta E, as set: noise is not above it."

@@ -114,6 +114,13 @@ def _windows(values, fill):
     return np.stack([padded[y : y + height, x : x + width] for y in range(5) for x in range(5)], axis=-1)
 
 
+def _neighbors(values):
+    """Every pixel's 3 x 3 window, [H, W, 9]."""
+    padded = np.pad(values, 1, mode="edge")
+    height, width = values.shape
+    return np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=-1)
+
+
 def _slow(image, other, tolerance, softness):
     """One frame of `above_noise` with noise, in float64. Returns the mask and the tolerance."""
     one, two = (rgb2lab(np.asarray(side, np.float64)[0, ..., :3]) for side in (image, other))
@@ -131,13 +138,6 @@ def _slow(image, other, tolerance, softness):
         values = values[values <= limit]
     limit = max(tolerance, limit)
     return np.interp(np.minimum(between, closed), [limit, limit + softness], [0, 1]), limit
-
-
-def _neighbors(values):
-    """Every pixel's 3 x 3 window inside the picture, [H, W, 9]."""
-    padded = np.pad(values, 1, mode="edge")
-    height, width = values.shape
-    return np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=-1)
 
 
 def _noisy_pair(seed, height=40, width=56, channels=3, strength=0.06):
@@ -195,7 +195,7 @@ def test_each_pair_of_a_batch_is_measured_alone():
     swapped = above_noise(others, image, 2.0)
     assert torch.equal(swapped.mask, together.mask)
     low, high = together.tolerances[1:]
-    assert together.report() == f"Tolerance {low:.1f} to {high:.1f} Delta E, from the noise of 2 of the pictures."
+    assert together.report() == f"Tolerance {low:.1f} to {high:.1f} Delta E, from the noise of 2 of 3 pictures."
 
 
 def test_the_report_says_where_the_tolerance_comes_from():
@@ -206,15 +206,15 @@ def test_the_report_says_where_the_tolerance_comes_from():
     another, _ = _noisy_pair(9)
     result = above_noise(image, another, 3.0)
     assert result.report() == (
-        "The pictures differ nearly everywhere, so their noise cannot be measured: tolerance 3 Delta E, as set."
+        "Nearly everything differs, so the noise cannot be measured: tolerance 3 Delta E, as set."
     )
     assert result.unmeasured == 1
     assert result.tolerances == [3.0]
     assert result.mask.mean() > 0.8
     both = above_noise(image, torch.cat([other, another]), 2.0)
     assert both.report().splitlines() == [
-        f"Tolerance {noisy.tolerances[0]:.1f} Delta E, from the noise of 1 of the pictures.",
-        "1 of the pictures differ nearly everywhere, so their noise cannot be measured: tolerance 2 Delta E, as set.",
+        f"Tolerance {noisy.tolerances[0]:.1f} Delta E, from the noise of 1 of 2 pictures.",
+        "In 1 of 2 pictures nearly everything differs, so the noise cannot be measured: tolerance 2 Delta E, as set.",
     ]
 
 
