@@ -96,8 +96,9 @@ def above_noise(image: Tensor, other: Tensor, tolerance: float, softness: float 
     for mask, (first, second) in zip(masks, _pairs(image, other), strict=True):
         difference, distance = _distance(first, second)
         at = textured(first.lab[0], second.lab[0])
-        noise: float | None = of_pixels(distance, at)
-        if noise and noise > SMALLEST_NOISE:
+        of_one = of_pixels(distance, at)
+        noise: float | None = of_one
+        if of_one > SMALLEST_NOISE:
             means, distance = smoothed_distance(difference, distance)
             noise = of_means(means, at)
         tolerances.append(max(tolerance, noise or 0.0))
