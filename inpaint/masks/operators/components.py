@@ -133,9 +133,8 @@ def keep_at(mask: Tensor, x: int, y: int) -> Tensor:
     check_point(x, y, *mask.shape[1:])
 
     def keep(frame: np.ndarray) -> np.ndarray:
-        if not frame[y, x] > 0:
-            return np.zeros_like(frame)
         _, labels = cv2.connectedComponents((frame > 0).view(np.uint8), connectivity=8)
+        # Outside of all patches, the label is that of the background, whose values are 0.
         return frame * (labels == labels[y, x])
 
     return each_frame(mask, keep)

@@ -3,7 +3,7 @@
 Mutations seen to fail here: 8-connected holes; holes closed against the border; a hole filled with 1 whatever its rim;
 8 grey levels; the highest of near levels taken; 4-connected specks; specks of exactly the size removed; a hole of
 exactly the largest size left; the largest patches of all frames instead of each; regions in the order of their labels;
-a region that takes its neighbour's pixels along; x and y of a point swapped; everything kept where there is no patch.
+a region that takes its neighbour's pixels along; x and y of a point swapped; a 4-connected patch at a point.
 """
 
 import numpy as np
