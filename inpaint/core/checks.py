@@ -83,6 +83,24 @@ def check_amount(name: str, value: float, advice: str) -> None:
         raise InpaintError(f"{name}: expected 0 or more, got {value}. {advice}")
 
 
+def check_point(x: int, y: int, height: int, width: int) -> None:
+    """Check that a pixel lies in a picture.
+
+    Args:
+        x, y: its column and row; (0, 0) is the upper left one.
+        height, width: size of the picture in pixels.
+
+    Raises:
+        InpaintError: if it lies outside.
+    """
+    for name, value, size in (("x", x, width), ("y", y, height)):
+        if not 0 <= value < size:
+            raise InpaintError(
+                f"{name}: expected 0 to {size - 1} in a picture of {width}x{height}, got {value}. "
+                "Give a pixel of the picture, counted from its upper left corner."
+            )
+
+
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Check that a value is one of the known choices.
 

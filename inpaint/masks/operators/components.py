@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.checks import check_choice, check_mask
+from ...core.checks import check_choice, check_mask, check_point
 from ...core.errors import InpaintError
 from ...core.geometry import Box
 from .per_frame import each_frame
@@ -112,6 +112,32 @@ def largest_patches(mask: Tensor, count: int) -> Tensor:
         return kept
 
     return each_frame(mask, lambda frame: frame * _patches(frame > 0, 8, largest), reach=0)
+
+
+def keep_at(mask: Tensor, x: int, y: int) -> Tensor:
+    """Keep the patch (mask above 0) that lies at a point. A frame without one there becomes empty.
+
+    Args:
+        mask: [B, H, W] float.
+        x, y: column and row in pixels; (0, 0) is the upper left one.
+
+    Returns:
+        [B, H, W], same dtype and device. The kept patch keeps its values.
+
+    Raises:
+        InpaintError: if `mask` is not [B, H, W], or the point is outside of it.
+    """
+    import cv2
+
+    check_mask(mask)
+    check_point(x, y, *mask.shape[1:])
+
+    def keep(frame: np.ndarray) -> np.ndarray:
+        _, labels = cv2.connectedComponents((frame > 0).view(np.uint8), connectivity=8)
+        # Outside of all patches, the label is that of the background, whose values are 0.
+        return frame * (labels == labels[y, x])
+
+    return each_frame(mask, keep)
 
 
 def patch_count(mask: Tensor) -> int:
