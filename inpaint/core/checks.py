@@ -54,8 +54,8 @@ def note_unusable(values: Tensor, name: str, unit: str) -> None:
     usable = values.isfinite()
     usable = usable.all(dim=-1) if unit == "pixel" else usable
     count = usable.numel() - int(usable.count_nonzero())
-    are = f"{unit} is" if count == 1 else f"{unit}s are"
-    note(f"{name}: {count:,} of {usable.numel():,} {are} NaN or infinite. Find the node that made them.")
+    are = "is" if count == 1 else "are"
+    note(f"{name}: {count:,} of {usable.numel():,} {unit}s {are} NaN or infinite. Find the node that made them.")
 
 
 def check_mask(mask: Tensor, name: str = "mask") -> None:

@@ -24,7 +24,9 @@ def check_latent(latent: Mapping[str, Any], name: str = "latent") -> None:
         InpaintError: if it is anything else.
     """
     if not isinstance(latent, Mapping) or "samples" not in latent:
-        got = f"one with {', '.join(map(str, latent)) or 'nothing'}" if isinstance(latent, Mapping) else describe(latent)
+        got = (
+            f"one with {', '.join(map(str, latent)) or 'nothing'}" if isinstance(latent, Mapping) else describe(latent)
+        )
         raise InpaintError(f"{name}: expected a latent with samples, got {got}. {_GET_A_LATENT}")
     streams = streams_of(latent["samples"])
     for samples in streams:

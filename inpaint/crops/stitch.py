@@ -159,8 +159,8 @@ def stretch_report(crops: Tensor, target: Size) -> list[str]:
         if scale == 1 or abs(math.log(scale)) > MOST_CUT:
             return []
         return [
-            f"The crop came back as {size}, not as {target}: it was taken for the whole crop at {scale:.1%} of its size. "
-            "If a step in between cut or padded it, it does not line up with the picture."
+            f"The crop came back as {size}, not as {target}: it was taken for the whole crop at {scale:.1%} of its "
+            "size. If a step in between cut or padded it, it does not line up with the picture."
         ]
     return [
         f"The crop came back as {size}, not as {target} or another size of that aspect: it was stretched by "

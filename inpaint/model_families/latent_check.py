@@ -32,6 +32,4 @@ def check_samples(samples: Tensor, channels: int, dimensions: int, whose: str, a
     known = BEST_KNOWN.get(LatentShape(samples.shape[1], samples.ndim == 5)) if samples.ndim in (4, 5) else None
     made_by = f" (those of {known})" if known else ""
     expected = LAYOUTS[dimensions].format(channels)
-    raise InpaintError(
-        f"{name}: expected latents {expected} of {whose}, got {describe(samples)}{made_by}. {advice}"
-    )
+    raise InpaintError(f"{name}: expected latents {expected} of {whose}, got {describe(samples)}{made_by}. {advice}")

@@ -55,8 +55,8 @@ def _checked(port: io.Input, value: Any) -> Any:
     elif isinstance(port, (io.Float.Input, io.Int.Input)):
         if isinstance(value, float) and not math.isfinite(value):
             raise InpaintError(
-                f"{port.id}: expected a number from {port.min:g} to {port.max:g}, got {value}. Set a number here, or in "
-                "what is connected."
+                f"{port.id}: expected a number from {port.min:g} to {port.max:g}, got {value}. Set a number here, or "
+                "in what is connected."
             )
     elif value is None:
         raise InpaintError(f"{port.id}: expected {port.io_type}, got nothing. Connect one.")

@@ -1,7 +1,8 @@
 """A1111's decision what to paste back, beside a plain loop over every cell's surroundings.
 
 Mutations seen to fail here: quantiles of the values instead of their weights; the least width left out; the border
-padded with zeros that count; a mask cut instead of stretched; cells of another ratio; the threshold raised inside the mask; smoothstep for smootherstep.
+padded with zeros that count; a mask cut instead of stretched; cells of another ratio; the threshold raised inside the
+mask; smoothstep for smootherstep.
 """
 
 import math
@@ -92,7 +93,9 @@ BEFORE, AFTER = torch.zeros(1, 4, 8, 11), torch.zeros(1, 4, 8, 11)
 AFTER[..., 6:] = 1000  # the right-hand 5 of 11 columns change
 
 
-@pytest.mark.parametrize("size", [(64, 88), (61, 83), (57, 81), (64, 64), (1, 1), (200, 20), (20, 200), (1, 900), (8, 11)])
+@pytest.mark.parametrize(
+    "size", [(64, 88), (61, 83), (57, 81), (64, 64), (1, 1), (200, 20), (20, 200), (1, 900), (8, 11)]
+)
 def test_a_mask_of_any_size_lies_over_the_whole_latent(size):
     made = paste_mask(BEFORE, AFTER, torch.ones(1, *size), 8, 0.5, Difference())
     own_size = size in ((64, 88), (61, 83), (57, 81))
@@ -136,7 +139,9 @@ def test_the_batches_of_latents_and_masks_are_matched():
     with pytest.raises(InpaintError, match=r"^mask: expected 1 mask or 2 \(one per picture\), got 3"):
         paste_mask(BEFORE, AFTER.repeat(2, 1, 1, 1), three, 8, 0.5, Difference())
     for other in (AFTER[..., 1:], AFTER.repeat(1, 4, 1, 1)):
-        with pytest.raises(InpaintError, match=r"^before, after: expected two .* of the same size, got \[1, 4, 8, 11\]"):
+        with pytest.raises(
+            InpaintError, match=r"^before, after: expected two .* of the same size, got \[1, 4, 8, 11\]"
+        ):
             paste_mask(BEFORE, other, three, 8, 0.5, Difference())
     with pytest.raises(InpaintError, match="before, after: expected two"):
         paste_mask(BEFORE.repeat(3, 1, 1, 1), AFTER.repeat(2, 1, 1, 1), three, 8, 0.5, Difference())
@@ -144,7 +149,9 @@ def test_the_batches_of_latents_and_masks_are_matched():
 
 @pytest.mark.parametrize("strength", [-1, float("nan"), float("inf")])
 def test_a_wrong_preservation_strength_is_named(strength):
-    with pytest.raises(InpaintError, match="^preservation_strength: expected 0 or more, got .* Use the value that Soft"):
+    with pytest.raises(
+        InpaintError, match=r"^preservation_strength: expected 0 or more, got .* Use the value that Soft"
+    ):
         paste_mask(BEFORE, AFTER, torch.ones(1, 64, 88), 8, strength, Difference())
 
 
