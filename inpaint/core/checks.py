@@ -184,7 +184,11 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if `mask` is no mask.
     """
-    mask = as_bhw(mask, name)
+    return read_values(as_bhw(mask, name), name)
+
+
+def read_values(mask: Tensor, name: str) -> Tensor:
+    """Convert a mask's values as `as_mask` does, with its notes, for a mask of any shape."""
     values = as_values(mask)
     # `as_values` returns the mask itself if there is nothing to say of its values.
     if values is not mask:

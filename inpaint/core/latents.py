@@ -36,7 +36,7 @@ def check_latent(latent: Mapping[str, Any], name: str = "latent") -> None:
                 f"{name}: expected samples [B, C, h, w] of floats, got {describe(samples)}. {_GET_A_LATENT}"
             )
     mask = latent.get("noise_mask")
-    if mask is not None and not is_nested(mask):
+    if mask is not None and not (is_nested(mask) and is_nested(latent["samples"])):
         shape = shape_of(mask)
         if not 2 <= len(shape) <= 5 or 0 in shape or mask.is_complex():
             raise InpaintError(
@@ -45,7 +45,7 @@ def check_latent(latent: Mapping[str, Any], name: str = "latent") -> None:
             )
     index, batch = latent.get("batch_index"), len(streams[0])
     if index is not None and (not isinstance(index, Sized) or len(index) != batch):
-        got = len(index) if isinstance(index, Sized) else describe(index)
+        got = str(len(index)) if isinstance(index, Sized) else describe(index)
         raise InpaintError(
             f"{name}: expected a batch index of {batch}, one number for each picture, got {got}. Take pictures out of "
             "a batch of latents with Latent From Batch, which keeps both alike."

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -229,6 +230,7 @@ LATENTS: dict[str, Odd] = {
     "noise mask sparse": Odd(key("noise_mask", hole().to_sparse())),
     "noise mask empty": Odd(key("noise_mask", torch.zeros(1, 0, 3))),
     "noise mask 1-D": Odd(key("noise_mask", torch.zeros(7))),
+    "noise mask complex": Odd(key("noise_mask", hole().to(torch.complex64))),
 }
 ONE_FRAME = samples(lambda cells: cells.unsqueeze(2))
 
@@ -378,6 +380,18 @@ def test_a_latent_with_nan_is_reported_where_it_enters(parts, host_nodes, node):
         assert f"{name}: 2 of 48 values are NaN or infinite. Find the node that made them." in ran.text
 
 
+def test_an_odd_noise_mask_is_reported_where_it_enters(parts):
+    plain = NODES["MendMaskedSampler"](parts)
+    labels = hole().byte()
+    labels[0, 0, 0] = 2
+    broken = hole()
+    broken[0, 0, 0] = torch.nan
+    for mask, words in ((labels, "like the labels of a segmentation"), (broken, "1 value is NaN or infinite.")):
+        ran = parts.run("MendMaskedSampler", **{**plain, "latent": {**plain["latent"], "noise_mask": mask}})
+        assert ran.text.startswith("noise mask: ")
+        assert words in ran.text
+
+
 def test_a_pixel_of_nan_does_not_spread_over_the_latent(parts):
     plain = NODES["MendEncodeInpaint"](parts)
     broken = plain["image"].clone()
@@ -472,7 +486,7 @@ def numbers_of(host_nodes: Any, node: str) -> dict[str, tuple[str, dict[str, Any
 def test_a_number_that_is_none_is_refused(parts, host_nodes, InpaintError, node):
     plain = NODES[node](parts)
     for name in numbers_of(host_nodes, node):
-        for value in (math.nan, math.inf, -math.inf):
+        for value in (math.nan, math.inf, -math.inf, np.float32("nan")):
             with pytest.raises(InpaintError, match=rf"^{name}: expected a number from .* to .*, got {value}\. Set a"):
                 parts.run(node, **{**plain, name: value})
 

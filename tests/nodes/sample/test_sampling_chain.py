@@ -6,6 +6,7 @@ tiles, or with it for every error; denoise ignored.
 """
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -381,3 +382,30 @@ def test_an_empty_latent_for_cells_of_another_size_is_brought_to_the_models(run,
     assert ours.keys() == hosts.keys()
     assert ours["samples"].shape[2:] == ((8, 8) if knows else (4, 4))
     assert torch.equal(ours["samples"], hosts["samples"])
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "shape", "expected"),
+    [
+        (2, (2, 16, 3, 4), (2, 16, 3, 4)),
+        (2, (2, 16, 1, 3, 4), (2, 16, 3, 4)),
+        (3, (2, 16, 3, 4), (2, 16, 1, 3, 4)),
+        (3, (2, 16, 5, 3, 4), (2, 16, 5, 3, 4)),
+        (2, (2, 16, 5, 3, 4), None),
+        (2, (2, 4, 3, 4), None),
+        (3, (2, 16, 12), None),
+        (3, (2, 4, 5, 3, 4), None),
+    ],
+)
+def test_latents_are_laid_out_for_the_vae(pack, InpaintError, dimensions, shape, expected):
+    vae = SimpleNamespace(latent_channels=16, latent_dim=dimensions, throw_exception_if_invalid=lambda: None)
+    samples = torch.rand(shape)
+    if expected is None:
+        with pytest.raises(
+            InpaintError, match=r"^latent: expected latents \[B, 16, .* of the VAE, got \[2, .* Connect"
+        ):
+            pack("host").decodable(vae, {"samples": samples})
+        return
+    laid_out = pack("host").decodable(vae, {"samples": samples})
+    assert laid_out.shape == expected
+    assert torch.equal(laid_out.reshape(shape), samples)
