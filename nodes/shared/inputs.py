@@ -54,7 +54,7 @@ def _checked(port: io.Input, value: Any) -> Any:
             note_unusable(samples, port.id, "value")
         return value if is_nested(value["samples"]) else {**value, "samples": value["samples"].detach()}
     elif isinstance(port, (io.Float.Input, io.Int.Input)):
-        if isinstance(value, Real) and not -math.inf < value < math.inf:  # False with NaN
+        if isinstance(value, Real) and not isinstance(value, int) and not math.isfinite(value):
             raise InpaintError(
                 f"{port.id}: expected a number from {port.min:g} to {port.max:g}, got {value}. Set a number here, or "
                 "in what is connected."
