@@ -11,6 +11,7 @@ from torch import Tensor
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.latents import check_latent, is_nested, streams_of
 from ...inpaint.model_families.latent_check import check_samples
+from ...inpaint.sampling.conditioning import repeat_to
 from .inputs import in_model_scale, model_inputs
 
 # Keys by which newer hosts' Empty Latent nodes say what their cells stand for.
@@ -48,6 +49,9 @@ def fitted(model: Any, latent: dict[str, Any], name: str = "latent") -> dict[str
         # Older hosts have no arguments for the ratios.
         ratios = {key: latent[key] for key in RATIOS if key in latent and key in inspect.signature(fix).parameters}
         samples = fix(model, samples, **ratios)
+        # One picture with the noise of several: the host's sampler repeats it.
+        index = latent.get("batch_index")
+        samples = samples if index is None else repeat_to(samples, len(index))
         latent = {**{key: value for key, value in latent.items() if key not in ratios}, "samples": samples}
     check_samples(samples, channels, dimensions, inputs.label, advice, name)
     return latent

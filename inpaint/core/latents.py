@@ -1,7 +1,7 @@
 """Validation of latents: {"samples": [B, C, h, w] or [B, C, T, h, w], "noise_mask": ..., "batch_index": ...}."""
 
-from collections.abc import Mapping, Sized
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, SupportsIndex
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ def check_latent(latent: Mapping[str, Any], name: str = "latent") -> None:
     Args:
         latent: its samples are [B, C, ...] floating point with 3 or more dimensions, no dimension 0. Nested samples,
             such as video with audio, hold several of these. A noise mask is a tensor of real numbers; a batch index
-            has one number for each picture.
+            has one number for each picture, or more than one for a single picture, which is repeated.
         name: the input's name, for the error message.
 
     Raises:
@@ -44,12 +44,19 @@ def check_latent(latent: Mapping[str, Any], name: str = "latent") -> None:
                 "with Encode for Inpainting."
             )
     index, batch = latent.get("batch_index"), len(streams[0])
-    if index is not None and (not isinstance(index, Sized) or len(index) != batch):
-        got = str(len(index)) if isinstance(index, Sized) else describe(index)
+    if index is not None and not (_is_index(index) and (len(index) == batch or 1 == batch < len(index))):
+        got = f"{len(index)} values" if isinstance(index, Collection) else describe(index)
         raise InpaintError(
-            f"{name}: expected a batch index of {batch}, one number for each picture, got {got}. Take pictures out of "
-            "a batch of latents with Latent From Batch, which keeps both alike."
+            f"{name}: expected a batch index of {batch} whole numbers, one for each picture, got {got}. Take pictures "
+            "out of a batch of latents with Latent From Batch, which keeps both alike."
         )
+
+
+def _is_index(index: Any) -> bool:
+    """Whether a value is a list of whole numbers from 0: places in the noise of a batch."""
+    if not isinstance(index, Collection) or isinstance(index, (str, Mapping)):
+        return False
+    return all(isinstance(number, SupportsIndex) and number.__index__() >= 0 for number in index)
 
 
 def is_nested(value: object) -> bool:

@@ -143,7 +143,7 @@ class FillMasked(io.ComfyNode):
         source: Tensor | None = None,
     ) -> io.NodeOutput:
         image, mask = match(image, mask)
-        if source is not None:
+        if source is not None and method == "patchmatch":
             source = match_mask(source, image.shape[1], image.shape[2], len(image), "source")
         how = _Settings(source, color, radius, seed, patch_size, host.progress_bar())
         filled = METHODS[option(method)](image, mask, how)

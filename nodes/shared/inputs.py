@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
-from numbers import Real
 from typing import Any
 
+import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -54,7 +54,7 @@ def _checked(port: io.Input, value: Any) -> Any:
             note_unusable(samples, port.id, "value")
         return value if is_nested(value["samples"]) else {**value, "samples": value["samples"].detach()}
     elif isinstance(port, (io.Float.Input, io.Int.Input)):
-        if isinstance(value, Real) and not isinstance(value, int) and not math.isfinite(value):
+        if isinstance(value, (float, np.floating)) and not math.isfinite(value):
             raise InpaintError(
                 f"{port.id}: expected a number from {port.min:g} to {port.max:g}, got {value}. Set a number here, or "
                 "in what is connected."

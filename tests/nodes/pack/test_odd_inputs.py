@@ -226,6 +226,9 @@ LATENTS: dict[str, Odd] = {
     "batch index too short": Odd(lambda given: {**given, "samples": given["samples"].repeat(2, 1, 1, 1)}),
     "batch index empty": Odd(key("batch_index", [])),
     "batch index a number": Odd(key("batch_index", 0)),
+    "batch index below 0": Odd(key("batch_index", [-1])),
+    "batch index of fractions": Odd(key("batch_index", [0.5])),
+    "batch index a text": Odd(key("batch_index", "0")),
     "noise mask numpy": Odd(key("noise_mask", hole().numpy())),
     "noise mask sparse": Odd(key("noise_mask", hole().to_sparse())),
     "noise mask empty": Odd(key("noise_mask", torch.zeros(1, 0, 3))),
@@ -444,11 +447,22 @@ def test_a_latent_that_ksampler_repairs_is_sampled_alike(parts):
     for odd in (
         {"samples": torch.zeros(2, 16, 3, 4)},
         samples(Tensor.double)(latent()),
-        {"samples": torch.zeros(CELLS)},
+        {**latent(), "batch_index": torch.tensor([2])},
+        {**latent(), "batch_index": [2, 0, 1]},
     ):
         (ours,) = parts.run("MendMaskedSampler", **given, latent=odd).outputs
         (hosts,) = parts.run("KSampler", **given, latent_image=odd).outputs
         assert torch.equal(ours["samples"], hosts["samples"])
+
+
+def test_a_picture_with_the_noise_of_several_has_their_masks(parts):
+    plain = NODES["MendMaskedSampler"](parts)
+    for mask in (hole(), hole().repeat(3, 1, 1)):
+        odd = {**plain["latent"], "batch_index": [2, 0, 1], "noise_mask": mask}
+        (sampled,) = parts.run("MendMaskedSampler", **{**plain, "latent": odd}).outputs
+        assert sampled["samples"].shape[0] == sampled["noise_mask"].shape[0] == 3
+        kept = (sampled["noise_mask"] == 0).expand_as(sampled["samples"])
+        assert torch.equal(sampled["samples"][kept], plain["latent"]["samples"].expand(3, -1, -1, -1)[kept])
 
 
 def test_a_video_of_one_frame_is_a_picture_where_nothing_is_sampled(parts, InpaintError):
