@@ -9,7 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.checks import NOTHING_MASKED, as_bhw, as_mask, as_values, check_image, full_value, match_mask
+from ..core.checks import (
+    NOTHING_MASKED,
+    as_bhw,
+    as_mask,
+    as_values,
+    check_image,
+    full_value,
+    labels,
+    match_mask,
+    unusable_values,
+)
 from ..core.mask_floor import HIGHEST, floor_of, stretched
 from .clean import CleanUp, without_specks
 from .operators.components import large_patches, without_holes
@@ -134,6 +144,9 @@ def _shape(mask: Tensor, context: _Context) -> _Result:
 def _type(mask: Tensor, context: _Context) -> _Result:
     if mask.is_floating_point() and mask.itemsize > 1:
         return None
+    labelled, advice = labels(mask)
+    if labelled:
+        return labelled, advice, as_values(mask)
     full = 1 if mask.is_floating_point() else full_value(mask)
     span = "0 to 1" if mask.is_floating_point() else "0 and 1" if full == 1 else f"0 to {full}"
     problem = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
@@ -141,11 +154,8 @@ def _type(mask: Tensor, context: _Context) -> _Result:
 
 
 def _numbers(mask: Tensor, context: _Context) -> _Result:
-    odd = int((~mask.isfinite()).sum())
-    if not odd:
-        return None
-    repaired = mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
-    return f"{_are(odd, 'value')} NaN or infinite.", "NaN and -infinity became 0, infinity 1.", repaired
+    problem, repair = unusable_values(mask)
+    return (problem, repair, mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)) if problem else None
 
 
 def _range(mask: Tensor, context: _Context) -> _Result:

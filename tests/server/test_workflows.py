@@ -46,7 +46,7 @@ def _mosaic(pixels):
 
 
 def test_workflows_hold_a_value_for_each_widget(client):
-    """A node that gained a widget takes its default unnoticed; `python -m devtools.publish.export_api` writes the API."""
+    """One that is missing takes its default unnoticed. `python -m devtools.publish.export_api` writes the API forms."""
     nodes = {id: NodeInfo.of(description) for id, description in client.object_info().items()}
     for name in prompts.names():
         file = json.loads((prompts.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))

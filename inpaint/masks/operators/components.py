@@ -45,7 +45,9 @@ def fill_holes(mask: Tensor, max_area: int | None = None) -> Tensor:
 def check_max_area(max_area: int | None) -> None:
     """Check the largest area that `fill_holes` fills."""
     if max_area is not None and max_area < 0:
-        raise InpaintError(f"max_area: expected 0 or more pixels, got {max_area}.")
+        raise InpaintError(
+            f"max_area: expected 0 or more pixels, got {max_area}. Give the pixels of the largest hole to fill."
+        )
 
 
 def without_holes(mask: Tensor, max_area: int | None) -> Tensor:
@@ -98,7 +100,7 @@ def keep_largest(mask: Tensor, count: int) -> Tensor:
         InpaintError: if `mask` is not [B, H, W] or `count` is below 1.
     """
     if count < 1:
-        raise InpaintError(f"count: expected 1 or more, got {count}.")
+        raise InpaintError(f"count: expected 1 or more, got {count}. Use 1 for the largest patch.")
     check_mask(mask)
     return largest_patches(mask, count)
 
@@ -190,7 +192,9 @@ def split(mask: Tensor, order: str = "largest first", max_regions: int = 64, min
     check_mask(mask)
     check_choice("order", order, ORDERS)
     if max_regions < 1:
-        raise InpaintError(f"max_regions: expected 1 or more, got {max_regions}.")
+        raise InpaintError(
+            f"max_regions: expected 1 or more, got {max_regions}. Use 1 for the first region of the order alone."
+        )
     frames, labels, found = mask.detach().float().cpu().numpy(), [], []
     for number, frame in enumerate(frames):
         _, labelled, stats, _ = cv2.connectedComponentsWithStats((frame > 0).view(np.uint8), connectivity=8)
