@@ -82,7 +82,7 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
 
     def step(result: Tensor, message: str) -> None:
         nonlocal mask
-        changed = int((result != mask).sum())
+        changed = int(torch.count_nonzero(result != mask))
         if changed:
             messages.append(f"{message} ({changed:,} px)")
         mask = result

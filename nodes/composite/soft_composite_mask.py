@@ -62,4 +62,4 @@ class SoftCompositeMask(io.ComfyNode):
         by = Difference(mask_influence, difference_threshold, difference_contrast)
         cells = pasted(old, new, pool(mask, new.shape)[:, 0], preservation_strength, by)
         composite = on_pixels(cells, mask)
-        return io.NodeOutput(composite, ui={**preview(cls, composite, None), "text": (coverage(composite),)})
+        return io.NodeOutput(composite, ui={**preview(composite, None), "text": (coverage(composite),)})

@@ -38,4 +38,4 @@ class CombineMasks(io.ComfyNode):
 
     @classmethod
     def execute(cls, mask: Tensor, other: Tensor, operation: str) -> io.NodeOutput:
-        return shown(cls, combine(mask, other, operation), None)
+        return shown(combine(mask, other, operation), None)

@@ -54,7 +54,7 @@ class InspectMask(io.ComfyNode):
     ) -> io.NodeOutput:
         found = examine(mask, image, repair, binary_mask, latent_cell)
         report = found.report()
-        shows = preview(cls, found.mask, image if image is not None and _fits(image, found.mask) else None)
+        shows = preview(found.mask, image if image is not None and _fits(image, found.mask) else None)
         return io.NodeOutput(found.mask, report, ui={**shows, "text": (report,)})
 
 

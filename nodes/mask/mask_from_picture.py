@@ -39,7 +39,7 @@ class MaskFromColor(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, color: str, tolerance: float, softness: float, invert: bool) -> io.NodeOutput:
-        return _shown(cls, image, from_color(image, parse_color(color), tolerance, softness), invert)
+        return _shown(image, from_color(image, parse_color(color), tolerance, softness), invert)
 
 
 class MaskFromAlpha(io.ComfyNode):
@@ -63,7 +63,7 @@ class MaskFromAlpha(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, invert: bool) -> io.NodeOutput:
-        return _shown(cls, image, from_alpha(image), invert)
+        return _shown(image, from_alpha(image), invert)
 
 
 class MaskFromDifference(io.ComfyNode):
@@ -95,7 +95,7 @@ class MaskFromDifference(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, other: Tensor, tolerance: float, softness: float, invert: bool) -> io.NodeOutput:
-        return _shown(cls, image, from_difference(image, other, tolerance, softness), invert)
+        return _shown(image, from_difference(image, other, tolerance, softness), invert)
 
 
 def _tolerance(default: float, tooltip: str) -> io.Float.Input:
@@ -121,5 +121,5 @@ def _mask() -> io.Mask.Output:
     return io.Mask.Output(display_name="mask", tooltip="The mask, [B, H, W] in 0..1: 1 is repainted.")
 
 
-def _shown(cls: type[io.ComfyNode], image: Tensor, mask: Tensor, invert: bool) -> io.NodeOutput:
-    return shown(cls, inverted(mask) if invert else mask, image)
+def _shown(image: Tensor, mask: Tensor, invert: bool) -> io.NodeOutput:
+    return shown(inverted(mask) if invert else mask, image)
