@@ -21,12 +21,13 @@ def save_previews(files: Iterable[tuple[str, bytes]]) -> dict:
     Returns:
         What a node returns as `ui` to show them, in order.
     """
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        f"Mend_temp_{secrets.token_hex(4)}", folder_paths.get_temp_directory()
-    )
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    # The host's own way to a free name reads the whole folder, which holds thousands of files after a day.
+    name = f"Mend_temp_{secrets.token_hex(8)}"
     shown = []
-    for number, (ending, content) in enumerate(files, counter):
+    for number, (ending, content) in enumerate(files, 1):
         file = f"{name}_{number:05}_{ending}"
-        Path(folder, file).write_bytes(content)
-        shown.append(ui.SavedResult(file, subfolder, io.FolderType.temp))
+        (folder / file).write_bytes(content)
+        shown.append(ui.SavedResult(file, "", io.FolderType.temp))
     return ui.SavedImages(shown).as_dict()

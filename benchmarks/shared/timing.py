@@ -74,6 +74,26 @@ def measure(ours: Callable[[], object], other: Callable[[], object], count: int 
     return pairs
 
 
+def rounds(runs: dict[str, Callable[[], object]], count: int | None = None) -> dict[str, list[float]]:
+    """Time several implementations in turn. Each runs once before as a warm-up; each round begins with the next one.
+
+    Args:
+        runs: the implementations by name.
+        count: number of rounds; None chooses `PAIRS` or, for slow runs, `SLOW_PAIRS`.
+
+    Returns:
+        Seconds of each, round by round.
+    """
+    slowest = max(seconds_of(run) for run in runs.values())
+    names = list(runs)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(count or (SLOW_PAIRS if slowest > SLOW_SECONDS else PAIRS)):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(seconds_of(runs[name]))
+    return times
+
+
 def seconds_of(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     result = run()

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .alloc import unexpand
+from .counting import count_above, count_nonzero
 from .errors import InpaintError
 from .mask_floor import without_floor
+from .threads import one_thread
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
@@ -117,6 +119,7 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
     raise InpaintError(f"{name}: expected [B, H, W], got {_describe(mask)}. {_GET_A_MASK}")
 
 
+@one_thread()
 def as_values(mask: Tensor) -> Tensor:
     """Convert a mask's values to floats in 0..1.
 
@@ -206,8 +209,10 @@ def clear_near_zero(mask: Tensor) -> Tensor:
         mask: [B, H, W] float in 0..1.
 
     Returns:
-        [B, H, W], same dtype and device.
+        [B, H, W], same dtype and device; `mask` itself if there are none, as in most masks.
     """
+    if count_above(mask, NEAR_ZERO) == count_nonzero(mask):
+        return mask
     return torch.nn.functional.threshold(mask, NEAR_ZERO, 0)
 
 

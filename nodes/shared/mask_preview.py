@@ -23,7 +23,7 @@ def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, lis
     """
     mask = as_mask(mask)
     clear = clear_near_zero(mask)
-    messages = [] if torch.equal(clear, mask) else ["removed near-zero values (under 1.5 of 255)"]
+    messages = [] if clear is mask or torch.equal(clear, mask) else ["removed near-zero values (under 1.5 of 255)"]
     if image is None:
         return clear, None, messages
     height, width = mask.shape[1:]
