@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io, ui
 
 
 def save_previews(files: Iterable[tuple[str, bytes]]) -> dict:
@@ -29,5 +28,5 @@ def save_previews(files: Iterable[tuple[str, bytes]]) -> dict:
     for number, (ending, content) in enumerate(files, 1):
         file = f"{name}_{number:05}_{ending}"
         (folder / file).write_bytes(content)
-        shown.append(ui.SavedResult(file, "", io.FolderType.temp))
-    return ui.SavedImages(shown).as_dict()
+        shown.append({"filename": file, "subfolder": "", "type": "temp"})
+    return {"images": shown}

@@ -11,6 +11,9 @@ PAIRS = 15
 # Slower runs are measured with fewer pairs.
 SLOW_SECONDS = 1.0
 SLOW_PAIRS = 5
+# The same where more than two are compared.
+ROUNDS = 9
+SLOW_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def rounds(runs: dict[str, Callable[[], object]], count: int | None = None) -> d
 
     Args:
         runs: the implementations by name.
-        count: number of rounds; None chooses `PAIRS` or, for slow runs, `SLOW_PAIRS`.
+        count: number of rounds; None chooses `ROUNDS` or, for slow runs, `SLOW_ROUNDS`.
 
     Returns:
         Seconds of each, round by round.
@@ -87,7 +90,7 @@ def rounds(runs: dict[str, Callable[[], object]], count: int | None = None) -> d
     slowest = max(seconds_of(run) for run in runs.values())
     names = list(runs)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(count or (SLOW_PAIRS if slowest > SLOW_SECONDS else PAIRS)):
+    for number in range(count or (SLOW_ROUNDS if slowest > SLOW_SECONDS else ROUNDS)):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             times[name].append(seconds_of(runs[name]))

@@ -116,10 +116,13 @@ def _run(
         result = None if name == skip else check(mask, context)
         if result is None:
             continue
+        problem, action, repaired = result if len(result) == 3 else (*result, "", None)
         # A mask in another format is always repaired, because later checks could not read it.
-        apply = len(result) == 3 and (repair or name in _FORMAT_CHECKS)
-        findings.append(Finding(name, result[0], result[1] if apply else ""))
-        mask = result[2]() if apply else mask
+        if repaired is None or not (repair or name in _FORMAT_CHECKS):
+            findings.append(Finding(name, problem))
+            continue
+        findings.append(Finding(name, problem, action))
+        mask = repaired()
     return findings, mask
 
 

@@ -23,6 +23,7 @@ OPERATORS: dict[str, Callable[[Tensor], Tensor]] = {
     "shrink": lambda mask: masks.grow(mask, -3),
     "grow far": lambda mask: masks.grow(mask, 100),
     "close": lambda mask: masks.close(mask, 4),
+    "close narrow gaps": lambda mask: masks.close(mask, 1),
     "open": lambda mask: masks.open(mask, 2),
     "feather": lambda mask: masks.feather(mask, 6),
     "feather inside": lambda mask: masks.feather(mask, 5, "inside", "gaussian"),
