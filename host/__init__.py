@@ -28,6 +28,7 @@ from .models.files import (
 from .models.held_network import HeldNetwork, hold_network, runner
 from .models.kept import kept_models
 from .models.vae_kinds import vae_here
+from .previews import save_previews
 from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
@@ -102,6 +103,7 @@ __all__ = [
     "sample",
     "sampler_names",
     "sampling_memory",
+    "save_previews",
     "scheduler_names",
     "set_conditioning",
     "share_inpaint_folder",

@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .alloc import unexpand
+from .counting import count_above, count_nonzero
 from .errors import InpaintError
 from .mask_floor import without_floor
 from .notes import note
+from .threads import one_thread
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
@@ -50,12 +52,11 @@ def note_unusable(values: Tensor, name: str, unit: str) -> None:
         unit: "pixel" or "value".
     """
     values = unexpand(values)
-    low, high = values.aminmax()  # several times faster than to look at each value
-    if low.isfinite() and high.isfinite():
+    if all(end.isfinite() for end in values.aminmax()):  # several times faster than to look at each value
         return
     usable = values.isfinite()
     usable = usable.all(dim=-1) if unit == "pixel" else usable
-    count = usable.numel() - int(usable.count_nonzero())
+    count = count_nonzero(~usable)
     are = "is" if count == 1 else "are"
     note(f"{name}: {count:,} of {usable.numel():,} {unit}s {are} NaN or infinite. Find the node that made them.")
 
@@ -159,6 +160,7 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
     raise InpaintError(f"{name}: expected [B, H, W], got {describe(mask)}. {_GET_A_MASK}")
 
 
+@one_thread()
 def as_values(mask: Tensor) -> Tensor:
     """Convert a mask's values to floats in 0..1.
 
@@ -222,10 +224,10 @@ def unusable_values(mask: Tensor) -> tuple[str, str]:
     """Describe a mask's values that are NaN or infinite, and how `as_values` reads them; ("", "") if there are none."""
     if not mask.is_floating_point():
         return "", ""
-    finite = mask.float().isfinite() if mask.itemsize == 1 else mask.isfinite()
-    count = finite.numel() - int(finite.count_nonzero())
-    if not count:
+    values = mask.float() if mask.itemsize == 1 else mask
+    if all(end.isfinite() for end in values.aminmax()):
         return "", ""
+    count = count_nonzero(~values.isfinite())
     problem = "1 value is NaN or infinite." if count == 1 else f"{count:,} values are NaN or infinite."
     return problem, "NaN and -infinity became 0, infinity 1."
 
@@ -285,8 +287,10 @@ def clear_near_zero(mask: Tensor) -> Tensor:
         mask: [B, H, W] float in 0..1.
 
     Returns:
-        [B, H, W], same dtype and device.
+        [B, H, W], same dtype and device; `mask` itself if there are none, as in most masks.
     """
+    if count_above(mask, NEAR_ZERO) == count_nonzero(mask):
+        return mask
     return torch.nn.functional.threshold(mask, NEAR_ZERO, 0)
 
 

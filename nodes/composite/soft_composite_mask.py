@@ -55,4 +55,4 @@ class SoftCompositeMask(io.ComfyNode):
         )
         by = Difference(mask_influence, difference_threshold, difference_contrast)
         composite = paste_mask(old, new, mask, host.latent_ratio(model), preservation_strength, by)
-        return io.NodeOutput(composite, ui={**preview(cls, composite, None), "text": (coverage(composite),)})
+        return io.NodeOutput(composite, ui={**preview(composite, None), "text": (coverage(composite),)})

@@ -74,11 +74,11 @@ class MaskFromColor(io.ComfyNode):
         wanted = parse_color(color) if color.strip() else colors_at(image, x, y)
         mask = from_color(image, wanted, tolerance, softness, lightness)
         if not contiguous:
-            return _shown(cls, image, mask, invert)
+            return _shown(image, mask, invert)
         area = keep_at(mask, x, y)
         missed = int((area[:, y, x] == 0).sum())
         messages = [_missed(x, y, missed, len(image))] if missed else []
-        return _shown(cls, image, area, invert, *messages)
+        return _shown(image, area, invert, *messages)
 
 
 class MaskFromAlpha(io.ComfyNode):
@@ -102,7 +102,7 @@ class MaskFromAlpha(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, invert: bool) -> io.NodeOutput:
-        return _shown(cls, image, from_alpha(image), invert)
+        return _shown(image, from_alpha(image), invert)
 
 
 class MaskFromDifference(io.ComfyNode):
@@ -151,9 +151,9 @@ class MaskFromDifference(io.ComfyNode):
         ignore_noise: bool = True,
     ) -> io.NodeOutput:
         if not ignore_noise:
-            return _shown(cls, image, from_difference(image, other, tolerance, softness), invert)
+            return _shown(image, from_difference(image, other, tolerance, softness), invert)
         difference = above_noise(image, other, tolerance, softness)
-        return _shown(cls, image, difference.mask, invert, difference.report())
+        return _shown(image, difference.mask, invert, difference.report())
 
 
 def _tolerance(default: float, tooltip: str) -> io.Float.Input:
@@ -190,5 +190,5 @@ def _missed(x: int, y: int, missed: int, pictures: int) -> str:
     return f"The pixel at {x}, {y} has another color{where}: no area is found. Raise tolerance, or leave color empty."
 
 
-def _shown(cls: type[io.ComfyNode], image: Tensor, mask: Tensor, invert: bool, *messages: str) -> io.NodeOutput:
-    return shown(cls, inverted(mask) if invert else mask, image, *messages)
+def _shown(image: Tensor, mask: Tensor, invert: bool, *messages: str) -> io.NodeOutput:
+    return shown(inverted(mask) if invert else mask, image, *messages)

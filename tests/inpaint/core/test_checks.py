@@ -168,7 +168,8 @@ def test_resizing_is_the_area_weighted_triangle_filter(sizes, seed):
     From 2 pixels up: torch's filter takes a picture one pixel wide for constant.
     """
     height, width, new_height, new_width = sizes
-    values = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    # Low values could be the background of so small a mask (`without_floor`).
+    values = np.random.default_rng(seed).uniform(0.2, 0.8, (height, width)).astype(np.float32)
     expected = np.asarray(Image.fromarray(values).resize((new_width, new_height), Image.Resampling.BILINEAR))
     resized = match_mask(torch.from_numpy(values), new_height, new_width, 1)[0]
     np.testing.assert_allclose(resized.numpy(), expected, atol=1e-5)
