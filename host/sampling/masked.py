@@ -6,6 +6,7 @@ A MODEL reads soft masks in one way only: the last patch replaces earlier ones.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import comfy.utils
@@ -28,8 +29,13 @@ KEY = "mend_masked"
 def with_soft_mask(model: Any, soft: Soft) -> Any:
     """Return a copy of a MODEL that reads a soft noise mask as a schedule and preserves the latent outside the mask."""
     patched = _without_soft_patches(with_latent_preserved_outside_mask(model))
-    patched.set_model_denoise_mask_function(functools.partial(_effective, soft))
+    patched.set_model_denoise_mask_function(scheduled_mask(soft))
     return patched
+
+
+def scheduled_mask(soft: Soft) -> Callable[..., Tensor]:
+    """Return a denoise mask function of the host that reads a soft mask as a schedule."""
+    return functools.partial(_effective, soft)
 
 
 def with_soft_blend(model: Any, soft: SoftBlend) -> Any:
