@@ -7,8 +7,6 @@ import importlib.util
 import logging
 import re
 
-WEB_DIRECTORY = "./web"
-
 
 def _load_error() -> str | None:
     """Why this pack cannot load, and the fix, as one sentence. None if it can."""
@@ -29,8 +27,10 @@ _error = _load_error()
 if _error is None:
     from .nodes import comfy_entrypoint
 
+    # Only here: a host that gets no nodes gets no files for its page either.
+    WEB_DIRECTORY = "./web"
     __all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
 else:
     logging.error("Mend is not loaded: %s", _error)
     NODE_CLASS_MAPPINGS: dict = {}
-    __all__ = ["NODE_CLASS_MAPPINGS", "WEB_DIRECTORY"]
+    __all__ = ["NODE_CLASS_MAPPINGS"]

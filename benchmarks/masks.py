@@ -106,6 +106,9 @@ OTHERS = (
     Operator("fill_holes, soft 8 bit", lambda on, _: masks.fill_holes(on.soft_8_bit), bare.RECONSTRUCTION),
     Operator("remove_specks", lambda on, _: masks.remove_specks(on.hard, 64), bare.COMPONENTS),
     Operator("keep_largest", lambda on, _: masks.keep_largest(on.hard, 1), bare.COMPONENTS),
+    Operator(
+        "keep_at", lambda on, _: masks.keep_at(on.hard, on.hard.shape[2] // 2, on.hard.shape[1] // 2), bare.COMPONENTS
+    ),
     Operator("split, 8 largest", lambda on, _: masks.split(on.hard, max_regions=8), bare.COMPONENTS),
     Operator("convex_hull", lambda on, _: masks.convex_hull(on.hard), bare.HULL),
     Operator("bounding_box", lambda on, _: masks.bounding_box(on.hard), bare.BOX),

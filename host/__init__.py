@@ -28,10 +28,12 @@ from .models.files import (
 from .models.held_network import HeldNetwork, hold_network, runner
 from .models.kept import kept_models
 from .models.vae_kinds import vae_here
+from .previews import save_previews
 from .progress import progress_bar
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
+from .sampling.latents import fitted, latent_ratio, picture_latents
 from .sampling.masked import (
     latent_mask,
     reads_soft_masks,
@@ -45,7 +47,7 @@ from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, sc
 from .sampling.window import window_of, with_window
 from .server import add_get_route
 from .unmasked_files import unmasked_files
-from .vae import VaeResult, decode, encode, vae_latents, vae_ratio
+from .vae import VaeResult, decodable, decode, encode, vae_latents, vae_ratio
 
 __all__ = [
     "COHERENT",
@@ -58,6 +60,7 @@ __all__ = [
     "budget_holds",
     "checkpoint_names",
     "coherent_sampler",
+    "decodable",
     "decode",
     "detect_model",
     "diffusion_model_names",
@@ -65,6 +68,7 @@ __all__ = [
     "dynamic_vram",
     "encode",
     "facts_of",
+    "fitted",
     "flash_attention",
     "from_model_scale",
     "gguf_names",
@@ -76,6 +80,7 @@ __all__ = [
     "is_oom",
     "kept_models",
     "latent_mask",
+    "latent_ratio",
     "load_checkpoint",
     "load_diffusion_model",
     "load_text_encoders",
@@ -88,6 +93,7 @@ __all__ = [
     "network_names",
     "noise_levels",
     "packed_shape",
+    "picture_latents",
     "predicts_by_itself",
     "progress_bar",
     "ram",
@@ -97,6 +103,7 @@ __all__ = [
     "sample",
     "sampler_names",
     "sampling_memory",
+    "save_previews",
     "scheduler_names",
     "set_conditioning",
     "share_inpaint_folder",

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ..inpaint.core.errors import InpaintError
+from ..inpaint.core.latents import check_latent, streams_of
+from ..inpaint.model_families.latent_check import check_samples
 from ..inpaint.vram.memory_plan import TILES
 from .memory import could_be_free, free_memory, is_oom
 
@@ -27,6 +29,27 @@ def vae_ratio(vae: Any) -> int:
 def vae_latents(vae: Any) -> tuple[int, bool]:
     """Return the number of latent channels of a VAE, and whether its latents have frames."""
     return int(vae.latent_channels), vae.latent_dim == 3
+
+
+def decodable(vae: Any, latent: dict[str, Any], name: str = "latent") -> Tensor:
+    """Return the latents of a LATENT in the layout that a VAE decodes.
+
+    Of nested latents, such as video with audio, these are the first, as in the host's VAE Decode. A video VAE gets
+    pictures as videos of one frame, and an image VAE videos of one frame as pictures.
+
+    Raises:
+        InpaintError: if `latent` is no LATENT, or the VAE cannot decode it.
+    """
+    _check(vae)
+    check_latent(latent, name)
+    samples = streams_of(latent["samples"])[0]
+    if vae.latent_dim == 3 and samples.ndim == 4:
+        samples = samples.unsqueeze(2)
+    elif vae.latent_dim == 2 and samples.ndim == 5 and samples.shape[2] == 1:
+        samples = samples.squeeze(2)
+    advice = "Connect the VAE of the model that sampled the latent."
+    check_samples(samples, int(vae.latent_channels), int(vae.latent_dim), "the VAE", advice, name)
+    return samples
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .sample.coherent_sampler import CoherentSampler
 from .sample.masked_sampler import MaskedSampler
 from .sample.remove_object import RemoveObject
 from .sample.soft_inpaint import SoftInpaint
+from .shared.inputs import checking_inputs
 from .shared.notes import reporting_notes
 
 NODES: list[type[io.ComfyNode]] = [
@@ -70,7 +71,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintWithNetwork,
 ]
 for node in NODES:
-    reporting_notes(node)
+    reporting_notes(checking_inputs(node))
 
 
 class MendExtension(ComfyExtension):

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,22 @@ class HostWithPack:
         if not asyncio.run(self.nodes.load_custom_node(str(folder))):
             sys.exit("The host could not load the pack.")
 
+    def extra(self, file: str) -> None:
+        """Load a file of comfy_extras, such as "nodes_mask.py", so that its nodes can be called."""
+        _load_extra(self.nodes, file)
+
+    def node(self, node_id: str) -> Callable[..., Any]:
+        """Return the function of a node that the executor calls. Inputs that are not given get the node's defaults."""
+        node = self.nodes.NODE_CLASS_MAPPINGS[node_id]
+        defaults = {
+            name: options[0]["default"]
+            for group in ("required", "optional")
+            for name, (_, *options) in node.INPUT_TYPES().get(group, {}).items()
+            if options and "default" in options[0]
+        }
+        target = node.PREPARE_CLASS_CLONE({}) if hasattr(node, "PREPARE_CLASS_CLONE") else node()
+        return partial(getattr(target, node.FUNCTION), **defaults)
+
     def pack(self, name: str) -> ModuleType:
         """Return a module of the pack as the host loaded it."""
         root = self.nodes.NODE_CLASS_MAPPINGS["MendLoadCheckpoint"].__module__.partition(".nodes.")[0]
@@ -45,12 +62,10 @@ class HostWithPack:
 
 def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:
     """Return the nodes of a file of comfy_extras: `extra_nodes("nodes_mask.py")("GrowMask")(mask=mask, ...)`."""
-    host = host_folder()
     base = ROOT / ".host" / "bench"
     prepare_base(base, pack=None)
-    nodes = import_host(host, base)
-    if not asyncio.run(nodes.load_custom_node(str(host / "comfy_extras" / file), module_parent="comfy_extras")):
-        sys.exit(f"The host could not load {file}.")
+    nodes = import_host(host_folder(), base)
+    _load_extra(nodes, file)
 
     def function(node_id: str) -> Callable[..., Any]:
         # Both old and V3 nodes name the function that the executor calls.
@@ -58,3 +73,9 @@ def extra_nodes(file: str) -> Callable[..., Callable[..., Any]]:
         return getattr(node(), node.FUNCTION)
 
     return function
+
+
+def _load_extra(nodes: ModuleType, file: str) -> None:
+    path = host_folder() / "comfy_extras" / file
+    if not asyncio.run(nodes.load_custom_node(str(path), module_parent="comfy_extras")):
+        sys.exit(f"The host could not load {file}.")

@@ -11,6 +11,9 @@ PAIRS = 15
 # Slower runs are measured with fewer pairs.
 SLOW_SECONDS = 1.0
 SLOW_PAIRS = 5
+# The same where more than two are compared.
+ROUNDS = 9
+SLOW_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,26 @@ def measure(ours: Callable[[], object], other: Callable[[], object], count: int 
         for run, times in ((ours, pairs.ours), (other, pairs.others))[:: -1 if number % 2 else 1]:
             times.append(seconds_of(run))
     return pairs
+
+
+def rounds(runs: dict[str, Callable[[], object]], count: int | None = None) -> dict[str, list[float]]:
+    """Time several implementations in turn. Each runs once before as a warm-up; each round begins with the next one.
+
+    Args:
+        runs: the implementations by name.
+        count: number of rounds; None chooses `ROUNDS` or, for slow runs, `SLOW_ROUNDS`.
+
+    Returns:
+        Seconds of each, round by round.
+    """
+    slowest = max(seconds_of(run) for run in runs.values())
+    names = list(runs)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(count or (SLOW_ROUNDS if slowest > SLOW_SECONDS else ROUNDS)):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(seconds_of(runs[name]))
+    return times
 
 
 def seconds_of(run: Callable[[], object]) -> float:

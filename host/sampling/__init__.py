@@ -3,6 +3,7 @@
 samplers        the lists of samplers and schedulers, and one run of a sampler
 memory_use      the memory that a sampling takes
 inputs          the inputs that a MODEL takes in addition to noisy latents
+latents         LATENTs as the host's KSampler reads them
 masked          patches of a MODEL for soft masks
 coherent        the coherent sampler
 window          sampling in a window of the latent

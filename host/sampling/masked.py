@@ -14,9 +14,8 @@ from comfy.model_patcher import set_model_options_post_cfg_function
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...inpaint.core.checks import as_values
+from ...inpaint.core.checks import read_values
 from ...inpaint.core.errors import InpaintError
-from ...inpaint.core.mask_floor import without_floor
 from ...inpaint.masks import pool
 from ...inpaint.sampling.soft import Soft, done, put_back, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, blend, repainted
@@ -70,13 +69,13 @@ def latent_mask(mask: Tensor, shape: Any) -> Tensor:
     """Resize a noise mask from any node to a latent's resolution, and repeat it to one mask per picture.
 
     Args:
-        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W]. Its values are converted by `as_values`.
+        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W]. Its values are converted by `read_values`.
         shape: of the latent, [B, C, h, w] or [B, C, T, h, w].
 
     Raises:
         InpaintError: if there are more masks than pictures. The host would silently drop the rest.
     """
-    mask = without_floor(as_values(mask))
+    mask = read_values(mask, "noise mask")
     if mask.ndim != len(shape) or mask.shape[-2:] != shape[-2:]:
         mask = pool(mask, shape)
     if len(mask) > shape[0]:

@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.checks import as_bhw, check_amount, match_mask
 from ..core.errors import InpaintError
+from ..core.geometry import ceil_to_multiple
+from ..masks import pool
 
 RADIUS = 2  # radius of the neighbourhood, in latent cells
 SPREAD = 1.5  # distance at which a neighbour's weight falls to 1/e, in latent cells
@@ -32,11 +35,51 @@ class Difference:
 
     def __post_init__(self) -> None:
         if not 0 <= self.mask_influence <= 1:
-            raise InpaintError(f"mask_influence: expected 0 to 1, got {self.mask_influence}.")
-        for name in ("difference_threshold", "difference_contrast"):
+            raise InpaintError(
+                f"mask_influence: expected 0 to 1, got {self.mask_influence}. Use 0 to go by the change alone."
+            )
+        for name, default in (("difference_threshold", 0.5), ("difference_contrast", 2)):
             value = getattr(self, name)
             if not 0 < value < math.inf:
-                raise InpaintError(f"{name}: expected more than 0, got {value}.")
+                raise InpaintError(f"{name}: expected more than 0, got {value}. A1111 uses {default}.")
+
+
+def paste_mask(before: Tensor, after: Tensor, mask: Tensor, ratio: int, preservation: float, by: Difference) -> Tensor:
+    """Return the paste mask of a picture.
+
+    Args:
+        before: [B or 1, C, h, w] float, latents before sampling, in the model's scale.
+        after: [B or 1, C, h, w] float, latents after sampling, in the model's scale.
+        mask: any mask that `checks.as_mask` takes: the noise mask. It keeps its size if it is that of a picture which,
+            padded to whole latent cells, has the latents' size. Any other is stretched to the latents' size in pixels.
+        ratio: pixels per latent cell, along each side.
+        preservation: the preservation strength used in sampling, 0 or more.
+        by: the settings.
+
+    Returns:
+        [B, H, W] in 0..1, dtype and device of `mask`; exactly 0 where the mask is 0. B is the largest batch.
+
+    Raises:
+        InpaintError: if the latents differ in size or channels, `mask` is no mask, batch lengths are neither equal nor
+            1, or `preservation` is negative or not finite.
+    """
+    check_amount("preservation_strength", preservation, "Use the value that Soft Inpaint has.")
+    batch = max(len(before), len(after))
+    if before.shape[1:] != after.shape[1:] or {len(before), len(after)} - {1, batch}:
+        raise InpaintError(
+            "before, after: expected two picture latents [B, C, h, w] of the same size, got "
+            f"{list(before.shape)} and {list(after.shape)}. Connect the sampler's input and its output."
+        )
+    height, width = before.shape[2] * ratio, before.shape[3] * ratio
+    given = as_bhw(mask)
+    batch = len(given) if batch == 1 else batch
+    rows, columns = given.shape[1:]
+    if (ceil_to_multiple(rows, ratio), ceil_to_multiple(columns, ratio)) != (height, width):
+        rows, columns = height, width
+    mask = match_mask(given, rows, columns, batch)
+    padded = F.pad(mask, (0, width - columns, 0, height - rows))
+    cells = pasted(before, after, pool(padded, before.shape)[:, 0].to(before.device), preservation, by)
+    return on_pixels(cells, mask, ratio)
 
 
 def pasted(before: Tensor, after: Tensor, mask: Tensor, preservation: float, by: Difference) -> Tensor:
@@ -94,19 +137,19 @@ def ranked_mean(values: Tensor, low: float, high: float) -> Tensor:
     return ((ranked * counted).sum(dim=1) / counted.sum(dim=1)).reshape(values.shape)
 
 
-def on_pixels(cells: Tensor, mask: Tensor) -> Tensor:
+def on_pixels(cells: Tensor, mask: Tensor, ratio: int) -> Tensor:
     """Upsample a mask of latent cells to the picture's size; exactly 0 where the picture's mask is 0.
 
     Args:
         cells: [B, h, w] in 0..1, aligned with the picture's top left corner. They may extend beyond its right and
             bottom borders.
         mask: [B or 1, H, W] float, the picture's mask.
+        ratio: pixels per cell, along each side.
 
     Returns:
         [B, H, W] in 0..1, dtype and device of `mask`.
     """
     height, width = mask.shape[1:]
-    ratio = -(-height // cells.shape[1])
     large = F.interpolate(cells[:, None], scale_factor=ratio, mode="bicubic")[:, 0, :height, :width].clamp(0, 1)
     return torch.where(mask > 0, large.to(mask), 0)
 

@@ -2,8 +2,12 @@
 
 errors      InpaintError, the error whose message is meant for users
 checks      validation of images, masks and settings, and their conversion to one form
+latents     validation of latents
+notes       notes of checks for reports
+mask_floor  backgrounds of masks that are not quite black
 geometry    sizes and boxes in whole pixels
 alloc       allocation of results, and batches made of one repeated frame
+counting    counts of pixels
 cache       caches of bounded size
 threads     the number of CPU threads that torch uses
 progress    the callback by which long work reports its progress

@@ -8,14 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .alloc import unexpand
+from .counting import count_above, count_nonzero
 from .errors import InpaintError
 from .mask_floor import without_floor
 from .notes import note
+from .threads import one_thread
 
 # Mask values of at most this are set to 0. JPEG compression and detectors leave them in unmasked areas.
 NEAR_ZERO = 1.5 / 255
 # For a mask that is 0 everywhere, which is most often one that was never painted.
 NOTHING_MASKED = "Nothing is masked: right-click the picture in Load Image, Open in MaskEditor, paint."
+# Up to this maximum, integers above 1 are taken for labels: a mask of 255ths has higher ones.
+MOST_LABELS = 21
 _GET_A_MASK = "Connect a MASK output, or convert an image with Image to Mask."
 
 
@@ -29,14 +33,32 @@ def check_image(image: Tensor, name: str = "image") -> None:
     Raises:
         InpaintError: if it is anything else.
     """
-    shape = _shape(image)
+    shape = shape_of(image)
     # Nothing can be computed in floats of 8 bits.
     usable = len(shape) == 4 and shape[-1] in (3, 4) and 0 not in shape
     if not usable or not image.is_floating_point() or image.itemsize == 1:
         raise InpaintError(
-            f"{name}: expected [B, H, W, 3 or 4] of floats, got {_describe(image)}. "
+            f"{name}: expected [B, H, W, 3 or 4] of floats, got {describe(image)}. "
             "Connect an IMAGE output, such as Load Image."
         )
+
+
+def note_unusable(values: Tensor, name: str, unit: str) -> None:
+    """Leave a note of pixels, or other values, that are NaN or infinite.
+
+    Args:
+        values: [B, ...] float. With the unit "pixel" the last axis holds the channels of a pixel.
+        name: the input's name, for the note.
+        unit: "pixel" or "value".
+    """
+    values = unexpand(values)
+    if all(end.isfinite() for end in values.aminmax()):  # several times faster than to look at each value
+        return
+    usable = values.isfinite()
+    usable = usable.all(dim=-1) if unit == "pixel" else usable
+    count = count_nonzero(~usable)
+    are = "is" if count == 1 else "are"
+    note(f"{name}: {count:,} of {usable.numel():,} {unit}s {are} NaN or infinite. Find the node that made them.")
 
 
 def check_mask(mask: Tensor, name: str = "mask") -> None:
@@ -49,9 +71,9 @@ def check_mask(mask: Tensor, name: str = "mask") -> None:
     Raises:
         InpaintError: if it is anything else.
     """
-    shape = _shape(mask)
+    shape = shape_of(mask)
     if len(shape) != 3 or 0 in shape or not mask.is_floating_point():
-        raise InpaintError(f"{name}: expected [B, H, W] of floats, got {_describe(mask)}. {_GET_A_MASK}")
+        raise InpaintError(f"{name}: expected [B, H, W] of floats, got {describe(mask)}. {_GET_A_MASK}")
 
 
 def check_fits(image: Tensor, mask: Tensor) -> None:
@@ -83,6 +105,24 @@ def check_amount(name: str, value: float, advice: str) -> None:
         raise InpaintError(f"{name}: expected 0 or more, got {value}. {advice}")
 
 
+def check_point(x: int, y: int, height: int, width: int) -> None:
+    """Check that a pixel lies in a picture.
+
+    Args:
+        x, y: its column and row; (0, 0) is the upper left one.
+        height, width: size of the picture in pixels.
+
+    Raises:
+        InpaintError: if it lies outside.
+    """
+    for name, value, size in (("x", x, width), ("y", y, height)):
+        if not 0 <= value < size:
+            raise InpaintError(
+                f"{name}: expected 0 to {size - 1} in a picture of {width}x{height}, got {value}. "
+                "Give a pixel of the picture, counted from its upper left corner."
+            )
+
+
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Check that a value is one of the known choices.
 
@@ -91,7 +131,7 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """
     known = list(known)
     if value not in known:
-        raise InpaintError(f"{name}: expected one of {', '.join(known)}, got {value}.")
+        raise InpaintError(f"{name}: expected one of {', '.join(known)}, got {value}. Choose one of these.")
 
 
 def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
@@ -107,7 +147,7 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if the shape is none of these, is empty, or the values are not real numbers.
     """
-    shape = _shape(mask)
+    shape = shape_of(mask)
     if 0 not in shape and shape and not mask.is_complex():
         if len(shape) == 2:
             return mask[None]
@@ -117,9 +157,10 @@ def as_bhw(mask: Tensor, name: str = "mask") -> Tensor:
             return mask[:, 0]
         if len(shape) == 4 and shape[3] == 1:
             return mask[..., 0]
-    raise InpaintError(f"{name}: expected [B, H, W], got {_describe(mask)}. {_GET_A_MASK}")
+    raise InpaintError(f"{name}: expected [B, H, W], got {describe(mask)}. {_GET_A_MASK}")
 
 
+@one_thread()
 def as_values(mask: Tensor) -> Tensor:
     """Convert a mask's values to floats in 0..1.
 
@@ -155,7 +196,8 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
 
     Args:
         mask: any shape that `as_bhw` takes, with any values that `as_values` takes. A background that is not quite
-            black is brought to 0 (`without_floor`).
+            black is brought to 0 (`without_floor`). Leaves a note of that, of values that are NaN or infinite, and of
+            what looks like a map of labels.
         name: the input's name, for messages.
 
     Returns:
@@ -164,7 +206,43 @@ def as_mask(mask: Tensor, name: str = "mask") -> Tensor:
     Raises:
         InpaintError: if `mask` is no mask.
     """
-    return without_floor(as_values(as_bhw(mask, name)), name)
+    return read_values(as_bhw(mask, name), name)
+
+
+def read_values(mask: Tensor, name: str) -> Tensor:
+    """Convert a mask's values as `as_mask` does, with its notes, for a mask of any shape."""
+    values = as_values(mask)
+    # `as_values` returns the mask itself if there is nothing to say of its values.
+    if values is not mask:
+        for problem, repair in (unusable_values(mask), labels(mask)):
+            if problem:
+                note(f"{name}: {problem} {repair}")
+    return without_floor(values, name)
+
+
+def unusable_values(mask: Tensor) -> tuple[str, str]:
+    """Describe a mask's values that are NaN or infinite, and how `as_values` reads them; ("", "") if there are none."""
+    if not mask.is_floating_point():
+        return "", ""
+    values = mask.float() if mask.itemsize == 1 else mask
+    if all(end.isfinite() for end in values.aminmax()):
+        return "", ""
+    count = count_nonzero(~values.isfinite())
+    problem = "1 value is NaN or infinite." if count == 1 else f"{count:,} values are NaN or infinite."
+    return problem, "NaN and -infinity became 0, infinity 1."
+
+
+def labels(mask: Tensor) -> tuple[str, str]:
+    """Describe a mask of integers whose values look like labels, and what to do; ("", "") for any other mask."""
+    if mask.is_floating_point() or mask.dtype == torch.bool:
+        return "", ""
+    largest = int(mask.to(torch.int64).max())
+    if not 1 < largest <= MOST_LABELS:
+        return "", ""
+    problem = f"Its values are whole numbers up to {largest}, like the labels of a segmentation."
+    return problem, (
+        f"Read as parts of {full_value(mask)}, which masks next to nothing: connect a mask of one label instead."
+    )
 
 
 def match_mask(mask: Tensor, height: int, width: int, batch: int, name: str = "mask") -> Tensor:
@@ -209,8 +287,10 @@ def clear_near_zero(mask: Tensor) -> Tensor:
         mask: [B, H, W] float in 0..1.
 
     Returns:
-        [B, H, W], same dtype and device.
+        [B, H, W], same dtype and device; `mask` itself if there are none, as in most masks.
     """
+    if count_above(mask, NEAR_ZERO) == count_nonzero(mask):
+        return mask
     return torch.nn.functional.threshold(mask, NEAR_ZERO, 0)
 
 
@@ -241,15 +321,22 @@ def match(image: Tensor, mask: Tensor, name: str = "mask") -> tuple[Tensor, Tens
     return image.expand(batch, -1, -1, -1), mask.expand(batch, -1, -1)
 
 
-def _shape(value: object) -> tuple[int, ...]:
+def shape_of(value: object) -> tuple[int, ...]:
     """Return the shape of a tensor with a value for each place; () for anything else."""
-    return tuple(value.shape) if isinstance(value, Tensor) and value.layout == torch.strided else ()
+    return tuple(value.shape) if isinstance(value, Tensor) and _is_plain(value) else ()
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """Return what a value is, for the "got" of an error: a tensor's shape and dtype, or the name of a type."""
     if not isinstance(value, Tensor):
         return type(value).__name__
-    if value.layout != torch.strided:
+    if value.is_nested:
+        return "a nested tensor"
+    if not _is_plain(value):
         return f"{list(value.shape)}, sparse"
     dtype = "" if value.dtype == torch.float32 else f" of {str(value.dtype).removeprefix('torch.')}"
     return f"{list(value.shape)}{dtype}"
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and not value.is_nested

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .notes import note
+from .threads import one_thread
 
 STEP = 1 / 255
 # The highest background, in 255ths. Limited range has 16 for black, and 235 for white: 20 from the top.
@@ -93,9 +94,11 @@ def stretched(mask: Tensor, floor: Floor) -> Tensor:
     return torch.where(mask >= floor.top - STEP * 1.001, 1, scaled) if floor.top < 1 else scaled
 
 
+@one_thread()
 def _may_have_floor(mask: Tensor) -> bool:
     """Look at some pixels: most masks are 0 or 1 at most of them."""
-    some = mask.flatten()[:: max(1, mask.numel() // SAMPLE)]
+    # Pixels far apart take long to read, so they are read once.
+    some = mask.flatten()[:: max(1, mask.numel() // SAMPLE)].contiguous()
     least = 0.8 * MOST * len(some)
     dark = (some > 0.5 * STEP) & (some < (HIGHEST + 1.5) * STEP)
     white = (some > (WHITES[0] - 2) * STEP) & (some < (WHITES[1] + 2) * STEP)

@@ -119,7 +119,9 @@ def target_size(shown: list[Size], picture: Size, target: Target, multiple: int)
     """
     least = 1 if target is None else target.pixels if isinstance(target, Area) else min(target.width, target.height)
     if not least >= 1 or multiple < 1:
-        raise InpaintError(f"target: expected a size and a multiple of 1 or more, got {target}, {multiple}.")
+        raise InpaintError(
+            f"target: expected a size and a multiple of 1 or more, got {target}, {multiple}. Use 1 for any size."
+        )
     if target is None:
         return _covering(shown).to_multiple(multiple)
     if isinstance(target, Size):

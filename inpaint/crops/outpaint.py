@@ -133,7 +133,10 @@ def sides_to_aspect(picture: Size, aspect: Size, x: float = 0.5, y: float = 0.5)
         InpaintError: if a side of the aspect is below 1, or `x` or `y` is outside 0..1.
     """
     if aspect.width < 1 or aspect.height < 1:
-        raise InpaintError(f"aspect: expected 1 or more by 1 or more, got {aspect.width} by {aspect.height}.")
+        raise InpaintError(
+            f"aspect: expected 1 or more by 1 or more, got {aspect.width} by {aspect.height}. Use 16 by 9 for a wide "
+            "picture."
+        )
     return sides_to_size(picture, picture.with_aspect(aspect), x, y)
 
 

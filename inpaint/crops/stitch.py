@@ -38,6 +38,8 @@ class Finishing(Protocol):
 
 # Smallest difference in aspect that is reported. Rounding to whole pixels causes smaller ones.
 REPORTED_STRETCH = 0.005
+# Up to this difference in size, as a log ratio, crops are reported: whoever scales a crop scales it by more.
+MOST_CUT = 0.1
 
 
 class Stitched(NamedTuple):
@@ -150,11 +152,16 @@ def check_aspect(crops: Tensor, target: Size) -> None:
 
 
 def stretch_report(crops: Tensor, target: Size) -> list[str]:
-    """Return one line for the user if the aspect of crops [K, h, w, C] differs slightly from that of `target`."""
+    """Return one line for the user if crops [K, h, w, C] may have been cut: their size is almost that of `target`."""
     size = size_of(crops)
-    stretch = size.stretch(target)
+    stretch, scale = size.stretch(target), size.width / target.width
     if stretch < REPORTED_STRETCH:
-        return []
+        if scale == 1 or abs(math.log(scale)) > MOST_CUT:
+            return []
+        return [
+            f"The crop came back as {size}, not as {target}: it was taken for the whole crop at {scale:.1%} of its "
+            "size. If a step in between cut or padded it, it does not line up with the picture."
+        ]
     return [
         f"The crop came back as {size}, not as {target} or another size of that aspect: it was stretched by "
         f"{stretch:.1%}. If a step in between cut it, it does not line up with the picture."

@@ -5,6 +5,7 @@ kernels       resampling weights
 padding       extending and cutting pictures and masks at their borders
 pyramid       halving and doubling, and pull-push interpolation
 harmonic      Laplace's equation on the pixels of a hole
+picture_files pictures and masks as JPEG and PNG, for previews
 color_names   parsing of colors: names, #rrggbb, rgb(), hsl()
 """
 

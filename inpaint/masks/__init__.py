@@ -16,9 +16,12 @@ from .clean import CleanUp, clean, coverage
 from .doctor import examine
 from .inpaint_masks import InpaintMasks, inpaint_masks
 from .operators import (
+    Difference,
+    above_noise,
     blur,
     bounding_box,
     close,
+    colors_at,
     combine,
     combine_all,
     convex_hull,
@@ -30,6 +33,7 @@ from .operators import (
     grow,
     grow_cells,
     invert,
+    keep_at,
     keep_largest,
     levels,
     open,
@@ -46,11 +50,14 @@ from .ring import ring_around
 
 __all__ = [
     "CleanUp",
+    "Difference",
     "InpaintMasks",
+    "above_noise",
     "blur",
     "bounding_box",
     "clean",
     "close",
+    "colors_at",
     "combine",
     "combine_all",
     "convex_hull",
@@ -65,6 +72,7 @@ __all__ = [
     "grow_cells",
     "inpaint_masks",
     "invert",
+    "keep_at",
     "keep_largest",
     "levels",
     "mask_boxes",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_amount, check_mask
+from ..core.counting import count_differing, count_nonzero
+from ..core.threads import one_thread
 from .operators.components import check_max_area, large_patches, largest_patches, without_holes
 from .operators.edges import feathered, smoothed
 from .operators.grow import check_distance, grow_and_shrink, grown
@@ -82,7 +84,7 @@ def clean(mask: Tensor, steps: CleanUp) -> tuple[Tensor, list[str]]:
 
     def step(result: Tensor, message: str) -> None:
         nonlocal mask
-        changed = int((result != mask).sum())
+        changed = count_differing(result, mask)
         if changed:
             messages.append(f"{message} ({changed:,} px)")
         mask = result
@@ -152,7 +154,7 @@ def coverage(mask: Tensor, shown: str = "picture") -> str:
         mask: [B, H, W] float; above 0 = repainted.
         shown: what the mask covers, as a word for the sentence.
     """
-    covered, total = int(torch.count_nonzero(mask)), mask.numel()
+    covered, total = count_nonzero(mask), mask.numel()
     if covered == 0:
         return "The mask is empty: nothing will be repainted."
     if covered == total:
@@ -165,6 +167,7 @@ def coverage(mask: Tensor, shown: str = "picture") -> str:
     return f"The mask covers {share:.1%} of the {shown}."
 
 
+@one_thread()
 def without_specks(mask: Tensor, area: int) -> Tensor:
     """Remove specks, except in frames that have nothing else: there they are a touch-up.
 
@@ -173,5 +176,5 @@ def without_specks(mask: Tensor, area: int) -> Tensor:
         area: patches of fewer pixels are specks.
     """
     kept = large_patches(mask, area)
-    has_larger = kept.flatten(1).any(dim=1)
-    return torch.where(has_larger[:, None, None], kept, mask)
+    has_larger = kept.amax(dim=(1, 2)) > 0
+    return kept if has_larger.all() else torch.where(has_larger[:, None, None], kept, mask)

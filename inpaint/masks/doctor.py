@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,11 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.checks import NOTHING_MASKED, as_bhw, as_mask, as_values, check_image, full_value, match_mask
+from ..core.checks import (
+    NOTHING_MASKED,
+    as_bhw,
+    as_mask,
+    as_values,
+    check_image,
+    full_value,
+    labels,
+    match_mask,
+    unusable_values,
+)
+from ..core.counting import count_above, count_differing, count_nonzero
 from ..core.mask_floor import HIGHEST, floor_of, stretched
+from ..core.threads import one_thread
 from .clean import CleanUp, without_specks
 from .operators.components import large_patches, without_holes
-from .operators.distance import distance_to
 from .operators.grow import grown
 from .operators.shapes import rectangles
 from .operators.values import inverted, snapped, thresholded
@@ -67,11 +79,13 @@ class _Context:
     """Pixels per latent cell, along each side."""
 
 
-# The result of a check: (problem, repair, repaired mask), (problem,) if it has no repair, or None without a problem.
-_Result = tuple[str, str, Tensor] | tuple[str] | None
+# The result of a check: (problem, repair, function that returns the repaired mask), (problem,) if it has no repair, or
+# None without a problem. Only repairs that are asked for are made.
+_Result = tuple[str, str, Callable[[], Tensor]] | tuple[str] | None
 _Check = Callable[[Tensor, _Context], _Result]
 
 
+@one_thread()
 def examine(
     mask: Tensor, image: Tensor | None = None, repair: bool = True, binary: bool = False, cell: int = 8
 ) -> Examination:
@@ -112,11 +126,13 @@ def _run(
         result = None if name == skip else check(mask, context)
         if result is None:
             continue
-        problem, action, repaired = result if len(result) == 3 else (*result, "", mask)
+        problem, action, repaired = result if len(result) == 3 else (*result, "", None)
         # A mask in another format is always repaired, because later checks could not read it.
-        apply = repair or name in _FORMAT_CHECKS
-        mask = repaired if apply else mask
-        findings.append(Finding(name, problem, action if apply else ""))
+        if repaired is None or not (repair or name in _FORMAT_CHECKS):
+            findings.append(Finding(name, problem))
+            continue
+        findings.append(Finding(name, problem, action))
+        mask = repaired()
     return findings, mask
 
 
@@ -128,24 +144,28 @@ def _shape(mask: Tensor, context: _Context) -> _Result:
     if mask.ndim == 3:
         return None
     count = "one mask" if len(masks) == 1 else f"{len(masks)} masks"
-    return f"It has {mask.ndim} dimensions, {list(mask.shape)}, instead of [B, H, W].", f"Read as {count}.", masks
+    return (
+        f"It has {mask.ndim} dimensions, {list(mask.shape)}, instead of [B, H, W].",
+        f"Read as {count}.",
+        lambda: masks,
+    )
 
 
 def _type(mask: Tensor, context: _Context) -> _Result:
     if mask.is_floating_point() and mask.itemsize > 1:
         return None
+    labelled, advice = labels(mask)
+    if labelled:
+        return labelled, advice, lambda: as_values(mask)
     full = 1 if mask.is_floating_point() else full_value(mask)
     span = "0 to 1" if mask.is_floating_point() else "0 and 1" if full == 1 else f"0 to {full}"
     problem = f"Its values are {str(mask.dtype).removeprefix('torch.')} instead of float."
-    return problem, f"Read as {span}.", as_values(mask)
+    return problem, f"Read as {span}.", lambda: as_values(mask)
 
 
 def _numbers(mask: Tensor, context: _Context) -> _Result:
-    odd = int((~mask.isfinite()).sum())
-    if not odd:
-        return None
-    repaired = mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
-    return f"{_are(odd, 'value')} NaN or infinite.", "NaN and -infinity became 0, infinity 1.", repaired
+    problem, repair = unusable_values(mask)
+    return (problem, repair, lambda: mask.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)) if problem else None
 
 
 def _range(mask: Tensor, context: _Context) -> _Result:
@@ -157,8 +177,8 @@ def _range(mask: Tensor, context: _Context) -> _Result:
     # A resize that rings, or rounds, leaves the range a little on both sides; most pixels are still 0 or 255 then.
     rings = low >= -0.25 * 255 and high <= 1.25 * 255 and _near_ends(mask) >= 0.5
     if high > SUM and (rings or 0 <= low <= high <= 255):
-        return problem, "Divided by 255.", (mask / 255).clamp(0, 1)
-    return problem, "Clamped to 0..1.", mask.clamp(0, 1)
+        return problem, "Divided by 255.", lambda: (mask / 255).clamp(0, 1)
+    return problem, "Clamped to 0..1.", lambda: mask.clamp(0, 1)
 
 
 def _near_ends(mask: Tensor) -> float:
@@ -168,7 +188,7 @@ def _near_ends(mask: Tensor) -> float:
 
 def _floor(mask: Tensor, context: _Context) -> _Result:
     floor = floor_of(mask)
-    return None if floor is None else (floor.problem, floor.repair, stretched(mask, floor))
+    return None if floor is None else (floor.problem, floor.repair, lambda: stretched(mask, floor))
 
 
 # ---- checks against the picture --------------------------------------------------------------------------------
@@ -179,7 +199,7 @@ def _placeholder(mask: Tensor, context: _Context) -> _Result:
         return None
     problem = "It is 64x64 and empty: Load Image gives that for a picture without transparency."
     height, width, _ = context.size
-    return problem, "Replaced by an empty mask of the picture's size.", mask.new_zeros(len(mask), height, width)
+    return problem, "Replaced by an empty mask of the picture's size.", lambda: mask.new_zeros(len(mask), height, width)
 
 
 def _size(mask: Tensor, context: _Context) -> _Result:
@@ -189,7 +209,7 @@ def _size(mask: Tensor, context: _Context) -> _Result:
     problem = f"It is {mask.shape[2]}x{mask.shape[1]}, the picture is {width}x{height}."
     if abs(mask.shape[2] * height / (mask.shape[1] * width) - 1) > 0.02:
         problem += " Their proportions differ: is it the mask of this picture?"
-    return problem, "Stretched to the picture's size.", match_mask(mask, height, width, len(mask))
+    return problem, "Stretched to the picture's size.", lambda: match_mask(mask, height, width, len(mask))
 
 
 def _batch(mask: Tensor, context: _Context) -> _Result:
@@ -200,9 +220,10 @@ def _batch(mask: Tensor, context: _Context) -> _Result:
         return None
     problem = f"There are {len(mask)} masks for {pictures} pictures."
     if len(mask) > pictures:
-        return problem, f"Only the first {pictures} are used.", mask[:pictures]
+        return problem, f"Only the first {pictures} are used.", lambda: mask[:pictures]
     missing = pictures - len(mask)
-    return problem, "The last is used for the rest.", torch.cat([mask, mask[-1:].expand(missing, -1, -1)])
+    rest = mask[-1:].expand(missing, -1, -1)
+    return problem, "The last is used for the rest.", lambda: torch.cat([mask, rest])
 
 
 # ---- checks of the content -------------------------------------------------------------------------------------
@@ -229,8 +250,11 @@ def _inverted(mask: Tensor, context: _Context) -> _Result:
     # Pinholes are removed, because beside a rectangle they would hide that it is one.
     kept = large_patches((mask < 0.5).float(), TINY)
     rims = torch.cat([kept[:, 0], kept[:, -1], kept[:, :, 0], kept[:, :, -1]], dim=1).mean(dim=1)
-    shares, in_boxes = kept.mean(dim=(1, 2)), rectangles(kept).mean(dim=(1, 2))
-    odd = (shares > 0) & (shares < 0.5) & (rims <= 0.1) & (shares <= 0.95 * in_boxes)
+    shares = kept.mean(dim=(1, 2))
+    odd = (shares > 0) & (shares < 0.5) & (rims <= 0.1)
+    # Few masks come so far, and what follows takes time.
+    if odd.any():
+        odd &= shares <= 0.95 * rectangles(kept).mean(dim=(1, 2))
     count = int(odd.sum())
     if not count:
         return None
@@ -238,7 +262,7 @@ def _inverted(mask: Tensor, context: _Context) -> _Result:
     if len(mask) > 1:
         which = f"{count} of {len(mask)} masks"
         problem = f"{which} cover the border all round and most of the picture, so they look inverted."
-    return problem, "Inverted.", torch.where(odd[:, None, None].to(mask.device), inverted(mask), mask)
+    return problem, "Inverted.", lambda: torch.where(odd[:, None, None].to(mask.device), inverted(mask), mask)
 
 
 def _noisy(mask: Tensor, context: _Context) -> _Result:
@@ -251,18 +275,25 @@ def _noisy(mask: Tensor, context: _Context) -> _Result:
     between = (mean[-1] * below - mean) ** 2 / (below * (1 - below)).clamp(min=1e-9)
     split = int(between.argmax())
     total = float((share * (levels - mean[-1]) ** 2).sum())
-    low, high = values[values <= levels[split] + 1 / 512], values[values > levels[split] + 1 / 512]
+    is_low = values <= levels[split] + 1 / 512
+    # Of most masks the background is black. Its median takes a while to find, and is then not needed.
+    if 2 * (len(values) - count_above(values, 1 / 255)) > count_nonzero(is_low):
+        return _nowhere_0(mask)
+    low, high = values[is_low], values[~is_low]
     clouds = len(low) and len(high) and total > 0 and float(between[split]) / total >= TWO_CLOUDS
     # One and the same value above that of a background is meant: 0.3 behind a subject.
     meant = clouds and low.median() > (HIGHEST + 1) / 255 and _near(low, low.median()) >= 0.5
     if not clouds or meant or float(low.median()) <= 2 / 255 or float(high.median() - low.median()) < 0.4:
-        lowest = float(mask.min())
-        if lowest <= NEAR or lowest >= 1 - NEAR:
-            return None
-        return (f"It is nowhere 0: its lowest value is {lowest:.2g}.",)
+        return _nowhere_0(mask)
     black, white = float(_quantile(low, 0.998)), float(high.median())
     problem = f"Its background is not 0 but about {float(low.median()):.2g}, on {len(low) / len(values):.0%} of it."
-    return problem, f"Stretched from {black:.2g}..{white:.2g} to 0..1.", ((mask - black) / (white - black)).clamp(0, 1)
+    action = f"Stretched from {black:.2g}..{white:.2g} to 0..1."
+    return problem, action, lambda: ((mask - black) / (white - black)).clamp(0, 1)
+
+
+def _nowhere_0(mask: Tensor) -> _Result:
+    lowest = float(mask.min())
+    return None if lowest <= NEAR or lowest >= 1 - NEAR else (f"It is nowhere 0: its lowest value is {lowest:.2g}.",)
 
 
 def _near(values: Tensor, value: Tensor) -> float:
@@ -277,11 +308,11 @@ def _quantile(values: Tensor, share: float) -> Tensor:
 
 def _nearly_hard(mask: Tensor, context: _Context) -> _Result:
     repaired = snapped(mask, NEAR)
-    changed = int((repaired != mask).sum())
+    changed = count_differing(repaired, mask)
     # A soft edge has some of these values too. Only in a mask that is meant to be hard do they outnumber soft values.
     if changed <= _soft_pixels(mask):
         return None
-    return f"{_are(changed, 'pixel')} nearly 0 or nearly 1 (within {NEAR:g}).", "Rounded to 0 or 1.", repaired
+    return f"{_are(changed, 'pixel')} nearly 0 or nearly 1 (within {NEAR:g}).", "Rounded to 0 or 1.", lambda: repaired
 
 
 def _soft(mask: Tensor, context: _Context) -> _Result:
@@ -291,12 +322,12 @@ def _soft(mask: Tensor, context: _Context) -> _Result:
     if not context.binary:
         return (f"{_are(soft, 'pixel')} soft. Models with inpainting inputs take 0.5 and above as masked.",)
     problem = f"{_are(soft, 'pixel')} soft where a hard mask is needed."
-    return problem, "Thresholded at 0.5.", thresholded(mask, 0.5)
+    return problem, "Thresholded at 0.5.", lambda: thresholded(mask, 0.5)
 
 
 def _soft_pixels(mask: Tensor) -> int:
     """Count the pixels that are not near 0 or 1."""
-    return int(((mask > NEAR) & (mask < 1 - NEAR)).sum())
+    return count_nonzero((mask > NEAR) & (mask < 1 - NEAR))
 
 
 def _specks(mask: Tensor, context: _Context) -> _Result:
@@ -304,7 +335,7 @@ def _specks(mask: Tensor, context: _Context) -> _Result:
     removed = repaired != mask
     if not removed.any():
         return None
-    return f"{_patches(removed, 'speck', 8)} of fewer than {TINY} pixels.", "Removed.", repaired
+    return f"{_patches(removed, 'speck', 8)} of fewer than {TINY} pixels.", "Removed.", lambda: repaired
 
 
 def _pinholes(mask: Tensor, context: _Context) -> _Result:
@@ -312,52 +343,73 @@ def _pinholes(mask: Tensor, context: _Context) -> _Result:
     filled = repaired > mask
     if not filled.any():
         return None
-    return f"{_patches(filled, 'pinhole', 4)} of fewer than {TINY} pixels.", "Filled.", repaired
+    return f"{_patches(filled, 'pinhole', 4)} of fewer than {TINY} pixels.", "Filled.", lambda: repaired
 
 
 def _thin(mask: Tensor, context: _Context) -> _Result:
-    thin, count, lost = _thin_strokes(mask, context.cell)
-    if not count:
+    thin = _ThinStrokes.of(mask, context.cell)
+    if not thin.count:
         return None
-    problem = f"{_are(count, 'stroke')} thinner than a latent cell of {context.cell} pixels."
-    if lost:
-        which = "It" if count == 1 else f"{lost} of them"
+    problem = f"{_are(thin.count, 'stroke')} thinner than a latent cell of {context.cell} pixels."
+    if thin.lost:
+        which = "It" if thin.count == 1 else f"{thin.lost} of them"
         problem += f" {which} would vanish where a mask is resized without pooling, as ComfyUI does."
-    # Widen pixel by pixel until no stroke is thin: on the pixel grid the gain depends on the stroke's direction.
-    repaired, still_thin, pixels = mask, thin, 0
+    return problem, "Widened to about a cell.", lambda: _widened(mask, thin, context.cell)
+
+
+def _widened(mask: Tensor, thin: _ThinStrokes, cell: int) -> Tensor:
+    """Widen thin strokes until none is: on the pixel grid the gain of a pixel depends on the stroke's direction."""
+    repaired, still_thin, pixels = mask, thin.pixels(mask), 0
     while still_thin.any():
         pixels += 1
         repaired = torch.maximum(repaired, grown(still_thin.to(mask.dtype), pixels))
-        still_thin = still_thin & _thin_strokes(repaired, context.cell)[0]
+        still_thin = still_thin & _ThinStrokes.of(repaired, cell).pixels(mask)
     # Widening shrinks enclosed holes, possibly to pinholes.
-    return problem, "Widened to about a cell.", without_holes(repaired, TINY - 1)
+    return without_holes(repaired, TINY - 1)
 
 
-def _thin_strokes(mask: Tensor, cell: int) -> tuple[Tensor, int, int]:
-    """Find thin patches: those narrower than a latent cell, and those that the host's resize would lose.
+@dataclass(frozen=True)
+class _ThinStrokes:
+    """The patches that are narrower than a latent cell, and those that the host's resize would lose.
 
     A patch is narrower than a cell if none of its pixels is half a cell away from the kept area.
-
-    Returns:
-        The pixels of thin patches, [B, H, W] bool; the number of these patches; how many the host would lose.
     """
-    import cv2
 
-    thin = torch.zeros_like(mask, dtype=torch.bool)
-    count = lost = 0
-    # The host resizes bilinearly to the latent, so only the pixels around each cell's centre count.
-    rows, columns = (_centres(length, cell) for length in mask.shape[1:])
-    for frame, result in zip((mask >= 0.5).cpu().numpy(), thin, strict=True):
-        patches, labels = cv2.connectedComponents(frame.view(np.uint8), connectivity=8)
-        is_lost, is_narrow = np.ones((2, patches), bool)
-        is_lost[labels[np.ix_(rows, columns)]] = False
-        is_narrow[labels[distance_to(~frame) >= cell / 2]] = False
-        is_thin = is_lost | is_narrow
-        # Label 0 is the kept area.
-        is_lost[0] = is_thin[0] = False
-        count, lost = count + int(is_thin.sum()), lost + int(is_lost.sum())
-        result.copy_(torch.from_numpy(is_thin.take(labels, mode="clip")))
-    return thin, count, lost
+    patches: list[tuple[np.ndarray, np.ndarray]]
+    """For each frame: the labels of its patches, [H, W], and whether each is thin, [N]."""
+    count: int
+    """Number of thin patches."""
+    lost: int
+    """How many of them the host would lose."""
+
+    @classmethod
+    def of(cls, mask: Tensor, cell: int) -> _ThinStrokes:
+        """Find the thin patches where the mask is 0.5 or more."""
+        import cv2
+
+        area = thresholded(mask, 0.5)
+        # Squared distances are integers, so half a cell away is farther than the integer below.
+        deep = grown(area, -math.sqrt(math.ceil(cell * cell / 4) - 1)).bool().cpu().numpy()
+        # The host resizes bilinearly to the latent, so only the pixels around each cell's centre count.
+        rows, columns = (_centres(length, cell) for length in mask.shape[1:])
+        patches = []
+        count = lost = 0
+        for frame, deep_frame in zip(area.bool().cpu().numpy(), deep, strict=True):
+            number, labels = cv2.connectedComponents(frame.view(np.uint8), connectivity=8)
+            is_lost, is_narrow = np.ones((2, number), bool)
+            is_lost[labels[np.ix_(rows, columns)]] = False
+            is_narrow[labels[deep_frame]] = False
+            is_thin = is_lost | is_narrow
+            # Label 0 is the kept area.
+            is_lost[0] = is_thin[0] = False
+            count, lost = count + int(is_thin.sum()), lost + int(is_lost.sum())
+            patches.append((labels, is_thin))
+        return cls(patches, count, lost)
+
+    def pixels(self, mask: Tensor) -> Tensor:
+        """Return the pixels of the thin patches, [B, H, W] bool, on the device of `mask`."""
+        frames = [is_thin.take(labels, mode="clip") for labels, is_thin in self.patches]
+        return torch.from_numpy(np.stack(frames)).to(mask.device)
 
 
 def _centres(length: int, cell: int) -> np.ndarray:

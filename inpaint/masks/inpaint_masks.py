@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.checks import check_mask
 from ..core.errors import InpaintError
+from ..core.threads import one_thread
 from .operators.edges import feathered
 from .operators.grow import grown
 from .operators.values import thresholded
@@ -55,6 +56,7 @@ def inpaint_masks(mask: Tensor, grow: float, feather: float, composite_feather: 
     return three_masks(mask, grow, feather, composite_feather)
 
 
+@one_thread()
 def three_masks(mask: Tensor, grow: float, feather: float, composite_feather: float) -> InpaintMasks:
     """`inpaint_masks` without checks."""
     area = thresholded(mask, 0.5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.threads import one_thread
 from .operators import grow
 
 RED = (1.0, 0.15, 0.1)
 OPACITY = 0.6
 
 
+@one_thread()
 def overlay(
     image: Tensor,
     mask: Tensor,

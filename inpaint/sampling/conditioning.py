@@ -10,6 +10,7 @@ from torch import Tensor
 from ..core.checks import match
 from ..core.errors import InpaintError
 from ..core.geometry import Size
+from ..core.notes import note
 from ..imaging.padding import pad_image, pad_mask
 from ..masks import threshold
 
@@ -32,7 +33,8 @@ class Prepared(NamedTuple):
 def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Prepared:
     """Pad a picture and its mask to whole latent cells, and grey out the masked area.
 
-    The padding is at the right and the bottom. It repeats the picture's edge and is never masked.
+    The padding is at the right and the bottom. It repeats the picture's edge and is never masked. Pixels that are NaN
+    or infinite become grey.
 
     Args:
         image: [B, H, W, C] float in 0..1, C = 3 or 4; alpha is ignored.
@@ -46,10 +48,38 @@ def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Pr
     """
     _, mask = match(image, mask)
     size = Size(image.shape[2], image.shape[1]).to_multiple(ratio)
-    pixels = pad_image(image[..., :3], size)
+    pixels = _finite(pad_image(image[..., :3], size))
     soft = pad_mask(mask, size).to(pixels)
     hard = (soft > 0).to(soft) if filled else binary(soft)
     return Prepared(pixels, hide(pixels, hard), soft, hard)
+
+
+def check_decoded(got: Size, picture: Size, ratio: int) -> None:
+    """Check that a decoded picture has the size to which `prepare` padded the original.
+
+    Args:
+        got: size of the decoded picture.
+        picture: size of the original.
+        ratio: pixels per latent cell, along each side.
+
+    Raises:
+        InpaintError: if it has another; the advice depends on what happened to the latent.
+    """
+    expected = picture.to_multiple(ratio)
+    if got == expected:
+        return
+    whole_cells = Size(picture.width // ratio * ratio, picture.height // ratio * ratio)
+    if got == whole_cells:
+        advice = "Encode the image with Encode for Inpainting: ComfyUI's own VAE Encode crops odd sizes."
+    elif got.is_like(expected):
+        scale = got.width / expected.width
+        advice = (
+            f"The latent was scaled by {scale:.3g} after encoding: scale image and mask by the same factor, or decode "
+            "the latent at its own size with VAE Decode."
+        )
+    else:
+        advice = "Connect the image that was encoded, or one that was scaled as the latent was."
+    raise InpaintError(f"latent: expected {expected} pixels for an image of {picture}, got {got}. {advice}")
 
 
 def binary(mask: Tensor) -> Tensor:
@@ -72,6 +102,19 @@ def hide(image: Tensor, mask: Tensor) -> Tensor:
         mask: [B, H, W] of 0 and 1; B may be 1.
     """
     return torch.where(mask[..., None] > 0, GREY, image)
+
+
+def _finite(pixels: Tensor) -> Tensor:
+    """Return pixels [B, H, W, 3] with grey for those that are NaN or infinite, and leave a note of it.
+
+    A VAE would spread one of them over the whole latent.
+    """
+    low, high = pixels.aminmax()
+    if low.isfinite() and high.isfinite():
+        return pixels
+    usable = pixels.isfinite().all(dim=-1, keepdim=True)
+    note("image: pixels that are NaN or infinite are encoded as grey.")
+    return torch.where(usable, pixels, GREY)
 
 
 def replace_masked(samples: Tensor, content: Tensor, cells: Tensor) -> Tensor:

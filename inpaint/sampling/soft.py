@@ -36,9 +36,13 @@ class Soft:
 
     def __post_init__(self) -> None:
         check_choice("curve", self.curve, get_args(Curve))
-        for name, value in (("strength", self.strength), ("minimum_denoise", self.least)):
+        settings = (
+            ("strength", self.strength, "Use 1 for the schedule alone."),
+            ("minimum_denoise", self.least, "Use 0 for none."),
+        )
+        for name, value, advice in settings:
             if not 0 <= value <= 1:
-                raise InpaintError(f"{name}: expected 0 to 1, got {value}.")
+                raise InpaintError(f"{name}: expected 0 to 1, got {value}. {advice}")
         if not 0 < self.power < math.inf:
             raise InpaintError(f"power: expected more than 0, got {self.power}. 1 changes nothing.")
 

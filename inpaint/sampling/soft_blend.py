@@ -28,10 +28,11 @@ class SoftBlend:
     its exponent: 1 is the plain mean, larger values are closer to the longer latent."""
 
     def __post_init__(self) -> None:
-        for name, least in (("schedule_bias", 0), ("preservation_strength", 0), ("transition_contrast_boost", 1)):
+        settings = (("schedule_bias", 0, 1), ("preservation_strength", 0, 0.5), ("transition_contrast_boost", 1, 4))
+        for name, least, usual in settings:
             value = getattr(self, name)
             if not least <= value < math.inf:
-                raise InpaintError(f"{name}: expected {least} or more, got {value}.")
+                raise InpaintError(f"{name}: expected {least} or more, got {value}. A1111 uses {usual}.")
 
 
 def repainted(mask: Tensor, sigma: Tensor | float, soft: SoftBlend) -> Tensor:

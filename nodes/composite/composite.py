@@ -9,8 +9,8 @@ from ... import host
 from ...host.planning import budget_of, tiled
 from ...inpaint.compositing import composite_mask, paste
 from ...inpaint.core.checks import check_image, match
-from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.geometry import Size
+from ...inpaint.sampling.conditioning import check_decoded
 from ..shared.widgets import pixels
 
 
@@ -71,16 +71,9 @@ class DecodeComposite(io.ComfyNode):
     def execute(cls, vae: Any, latent: dict[str, Any], image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
         check_image(image)
         height, width = image.shape[1:3]
-        decoded = host.decode(vae, latent["samples"], budget_of(vae))
-        # Encode for Inpainting pads the picture at the right and bottom to whole latent cells.
-        padded = Size(width, height).to_multiple(host.vae_ratio(vae))
+        decoded = host.decode(vae, host.decodable(vae, latent), budget_of(vae))
         got = Size(decoded.result.shape[2], decoded.result.shape[1])
-        if got != padded:
-            raise InpaintError(
-                f"latent: expected {padded.width}x{padded.height} pixels for an image of {width}x{height}, got "
-                f"{got.width}x{got.height}. Connect the image that was encoded, and encode it with "
-                "Encode for Inpainting: ComfyUI's own VAE Encode crops odd sizes."
-            )
+        check_decoded(got, Size(width, height), host.vae_ratio(vae))
         return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
 
 

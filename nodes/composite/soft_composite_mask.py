@@ -6,10 +6,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ... import host
-from ...inpaint.compositing.soft_composite import Difference, on_pixels, pasted
-from ...inpaint.core.checks import as_mask
-from ...inpaint.core.errors import InpaintError
-from ...inpaint.masks import pool
+from ...inpaint.compositing.soft_composite import Difference, paste_mask
 from ...inpaint.masks.clean import coverage
 from ..shared.mask_preview import preview
 from ..shared.widgets import all_advanced, amount, share
@@ -53,13 +50,9 @@ class SoftCompositeMask(io.ComfyNode):
         difference_contrast: float,
         preservation_strength: float = 0.5,
     ) -> io.NodeOutput:
-        latents = before["samples"], after["samples"]
-        if latents[0].shape[1:] != latents[1].shape[1:] or latents[0].ndim != 4:
-            got = " and ".join(str(list(latent.shape)) for latent in latents)
-            raise InpaintError(f"before, after: expected two picture latents [B, C, h, w] of the same size, got {got}.")
-        mask = as_mask(mask)
-        old, new = (host.in_model_scale(model, latent) for latent in latents)
+        old, new = (
+            host.picture_latents(model, latent, name) for name, latent in (("before", before), ("after", after))
+        )
         by = Difference(mask_influence, difference_threshold, difference_contrast)
-        cells = pasted(old, new, pool(mask, new.shape)[:, 0], preservation_strength, by)
-        composite = on_pixels(cells, mask)
-        return io.NodeOutput(composite, ui={**preview(cls, composite, None), "text": (coverage(composite),)})
+        composite = paste_mask(old, new, mask, host.latent_ratio(model), preservation_strength, by)
+        return io.NodeOutput(composite, ui={**preview(composite, None), "text": (coverage(composite),)})

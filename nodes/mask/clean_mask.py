@@ -127,6 +127,4 @@ class CleanMask(io.ComfyNode):
         mask, image, messages = read(mask, image)
         cleaned, changes = clean(mask, CleanUp(**steps))
         messages += changes
-        return shown(
-            cls, cleaned, image, f"Changed: {'; '.join(messages)}." if messages else "Nothing had to be changed."
-        )
+        return shown(cleaned, image, f"Changed: {'; '.join(messages)}." if messages else "Nothing had to be changed.")

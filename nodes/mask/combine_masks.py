@@ -46,7 +46,7 @@ class CombineMasks(io.ComfyNode):
     @classmethod
     def execute(cls, mask: Tensor, operation: str, other: Tensor | None = None) -> io.NodeOutput:
         if other is not None:
-            return shown(cls, combine(mask, other, operation), None)
+            return shown(combine(mask, other, operation), None)
         count = len(as_bhw(mask))
         message = f"Combined {count} masks." if count > 1 else "One mask: there is nothing to combine it with."
-        return shown(cls, combine_all(mask, operation), None, message)
+        return shown(combine_all(mask, operation), None, message)

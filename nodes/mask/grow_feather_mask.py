@@ -57,4 +57,4 @@ class GrowFeatherMask(io.ComfyNode):
         cls, mask: Tensor, grow: float, feather: float, side: str, curve: str, image: Tensor | None = None
     ) -> io.NodeOutput:
         mask, image, _ = read(mask, image)
-        return shown(cls, soften(widen(mask, grow), feather, side, curve), image)
+        return shown(soften(widen(mask, grow), feather, side, curve), image)

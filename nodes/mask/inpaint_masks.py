@@ -63,5 +63,5 @@ class InpaintMasks(io.ComfyNode):
                 f"space for {composite_feather:g}."
             )
         first = torch.cat([one[:1] for one in masks])
-        shows = preview(cls, first, None if image is None else image[:1].expand(3, -1, -1, -1))
+        shows = preview(first, None if image is None else image[:1].expand(3, -1, -1, -1))
         return io.NodeOutput(*masks, ui={**shows, "text": ("\n".join(messages),)})

@@ -79,7 +79,7 @@ class InspectMask(io.ComfyNode):
             elif pixels_are_lost(*pair):
                 lost = f"{LOST} With repair on, its pixels are brought back from the unmasked file."
         report = "\n".join([*([lost] if lost else []), *([found.report()] if found.findings or not lost else [])])
-        shows = preview(cls, found.mask, image if fits else None)
+        shows = preview(found.mask, image if fits else None)
         picture = host.blocked(NO_PICTURE) if image is None else image
         return io.NodeOutput(found.mask, report, picture, ui={**shows, "text": (report,)})
 

@@ -1,12 +1,13 @@
 """Preview Mask over Image: show the masked area as a color overlay."""
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ...inpaint.core.checks import match
 from ...inpaint.imaging.color_names import parse_color
 from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.overlay import OPACITY, RED, overlay
+from ..shared.mask_preview import save
 
 
 class PreviewMaskOverImage(io.ComfyNode):
@@ -44,6 +45,4 @@ class PreviewMaskOverImage(io.ComfyNode):
     def execute(cls, image: Tensor, mask: Tensor, color: str, opacity: float, outline: bool) -> io.NodeOutput:
         image, mask = match(image, mask)
         blended = overlay(image, mask, parse_color(color), opacity, outline)
-        return io.NodeOutput(
-            blended, ui={**ui.PreviewImage(blended.float(), cls=cls).as_dict(), "text": (coverage(mask),)}
-        )
+        return io.NodeOutput(blended, ui={**save(blended), "text": (coverage(mask),)})

@@ -70,4 +70,4 @@ class SplitMask(io.ComfyNode):
         if regions.left_out:
             messages.append(f"{regions.left_out} smaller regions were left out.")
         masks = regions.masks if count else torch.zeros_like(mask[:1])
-        return io.NodeOutput(masks, count, ui={**preview(cls, masks, None), "text": ("\n".join(messages),)})
+        return io.NodeOutput(masks, count, ui={**preview(masks, None), "text": ("\n".join(messages),)})

@@ -118,6 +118,7 @@ class MaskedSampler(io.ComfyNode):
         context_cells: int = 32,
         **settings: Any,
     ) -> io.NodeOutput:
+        latent = host.fitted(model, latent)
         samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
         shape = host.packed_shape(samples)
         if getattr(samples, "is_nested", False):

@@ -114,7 +114,7 @@ class SoftInpaint(io.ComfyNode):
         if not steps:
             return io.NodeOutput(patched, shown_mask)
         masks = torch.cat(steps)
-        return io.NodeOutput(patched, masks, ui=preview(cls, masks, None))
+        return io.NodeOutput(patched, masks, ui=preview(masks, None))
 
 
 def _ramp() -> Tensor:

@@ -1,5 +1,7 @@
 """Code shared by nodes of several menu groups.
 
+inputs         check every node's inputs by their types
+notes          report what the checks noted
 choices        check the options that an API client sent
 widgets        inputs that several nodes have
 mask_preview   read a mask, fit it to its picture, and show it in the node

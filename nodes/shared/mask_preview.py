@@ -1,10 +1,12 @@
 """Read a mask, fit it to its picture, and show it in the node with a report."""
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
+from ... import host
 from ...inpaint.core.checks import as_mask, clear_near_zero, match
+from ...inpaint.imaging.picture_files import encode, shrink
 from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.overlay import overlay
 
@@ -21,7 +23,7 @@ def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, lis
     """
     mask = as_mask(mask)
     clear = clear_near_zero(mask)
-    messages = [] if torch.equal(clear, mask) else ["removed near-zero values (under 1.5 of 255)"]
+    messages = [] if clear is mask or torch.equal(clear, mask) else ["removed near-zero values (under 1.5 of 255)"]
     if image is None:
         return clear, None, messages
     height, width = mask.shape[1:]
@@ -31,24 +33,22 @@ def read(mask: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor | None, lis
     return mask, image, messages
 
 
-def preview(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None) -> dict:
-    """Return a node's preview: the mask over its picture, or alone. At most `MOST_SHOWN`, scaled to `LONGEST_SIDE`."""
-    mask = _small(mask[:MOST_SHOWN, None])[:, 0]
+def preview(mask: Tensor, image: Tensor | None) -> dict:
+    """Return a node's preview: the mask over its picture, or alone. At most `MOST_SHOWN`, shrunk to `LONGEST_SIDE`."""
+    mask = shrink(mask[:MOST_SHOWN], LONGEST_SIDE)
     if image is None:
-        return ui.PreviewMask(mask, cls=cls).as_dict()
-    colors = _small(image[:MOST_SHOWN, ..., :3].movedim(-1, 1))
-    return ui.PreviewImage(overlay(colors.movedim(1, -1), mask), cls=cls).as_dict()
+        return save(mask)
+    return save(overlay(shrink(image[:MOST_SHOWN], LONGEST_SIDE), mask))
 
 
-def _small(planes: Tensor) -> Tensor:
-    """Return [B, C, H, W] in float32, shrunk to `LONGEST_SIDE` pixels."""
-    ratio = LONGEST_SIDE / max(planes.shape[2:])
-    if ratio >= 1:
-        return planes.float()
-    size = [max(1, round(side * ratio)) for side in planes.shape[2:]]
-    return torch.nn.functional.interpolate(planes.float(), size=size, mode="area")
+def save(pictures: Tensor) -> dict:
+    """Write pictures [B, H, W, 3], or masks [B, H, W], as they are, and return what shows them in a node.
+
+    Pictures and soft masks become JPEG, masks of only 0 and 1 PNG with 1 bit a pixel.
+    """
+    return host.save_previews(encode(picture) for picture in pictures.detach().to("cpu", torch.float32))
 
 
-def shown(cls: type[io.ComfyNode], mask: Tensor, image: Tensor | None, *messages: str) -> io.NodeOutput:
+def shown(mask: Tensor, image: Tensor | None, *messages: str) -> io.NodeOutput:
     """Return the mask as a node's only output, with a preview, the messages, and its coverage."""
-    return io.NodeOutput(mask, ui={**preview(cls, mask, image), "text": ("\n".join([*messages, coverage(mask)]),)})
+    return io.NodeOutput(mask, ui={**preview(mask, image), "text": ("\n".join([*messages, coverage(mask)]),)})

@@ -130,3 +130,21 @@ def test_cancel_half_way_and_the_host_goes_on(client, upload):
     run = client.run(_sd15(upload, seed=31, steps=200), cancel)
     assert run.status == "interrupted"
     assert client.run(_sd15(upload, seed=32)).status == "success"
+
+
+def test_previews_are_named_in_the_history_and_served(client, upload):
+    whole = _sd15(upload)
+    clean = dict(whole[prompts.node_of(whole, "MendCleanMask")]["inputs"], mask=["1", 1])
+    clean.pop("image", None)
+    inspect = {"mask": ["2", 0], "image": ["1", 0], "repair": False, "binary_mask": False, "latent_cell": 8}
+    prompt = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": upload}},
+        "2": {"class_type": "MendCleanMask", "inputs": clean},
+        "3": {"class_type": "MendInspectMask", "inputs": inspect},
+    }
+    outputs = client.run(prompt).outputs
+    for node, ending, kind in (("2", ".png", "PNG"), ("3", ".jpg", "JPEG")):
+        (shown,) = outputs[node]["images"]
+        assert shown["filename"].endswith(ending)
+        assert shown["type"] == "temp"
+        assert Image.open(io.BytesIO(client.view(shown))).format == kind

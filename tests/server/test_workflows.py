@@ -1,10 +1,11 @@
 """Every shipped workflow, queued on a running host over its API, and the picture that comes back.
 
 Mutations seen to fail here: mask inverted in the encode or the composite node; nothing pasted; the pasted picture moved
-by one row; a fixed seed in the sampler node.
+by one row; a fixed seed in the sampler node; a node with one widget more than its saved values.
 """
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 from devtools.hosts import prompts
+from devtools.hosts.node_info import NodeInfo
 from devtools.pictures.rocket import save_masked
 from inpaint.fills import fill_neutral
 
@@ -41,6 +43,19 @@ def _mosaic(pixels):
     padded = np.pad(pixels, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="edge")
     blocks = padded.reshape(len(padded) // 8, 8, -1, 8, 3).mean(axis=(1, 3))
     return blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+
+
+def test_workflows_hold_a_value_for_each_widget(client):
+    """One that is missing takes its default unnoticed. `python -m devtools.publish.export_api` writes the API forms."""
+    nodes = {id: NodeInfo.of(description) for id, description in client.object_info().items()}
+    for name in prompts.names():
+        file = json.loads((prompts.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+        for node in file["nodes"]:
+            if node["type"] in nodes:  # notes are the page's own
+                saved = nodes[node["type"]].saved_widgets()
+                assert len(node.get("widgets_values", [])) == len(saved), (name, node["type"], saved)
+        for node in prompts.load(name).values():
+            assert set(nodes[node["class_type"]].widgets) <= set(node["inputs"]), (name, node["class_type"])
 
 
 @pytest.mark.parametrize("name", prompts.names())

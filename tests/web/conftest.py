@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from skimage import data
 
 from devtools.hosts.canvas import Canvas
 from devtools.hosts.client import HostClient
+from devtools.hosts.node_info import NodeInfo
 from devtools.hosts.process import HostProcess
 from devtools.models.small_models import SmallModels
 from devtools.setup.environment import ROOT
@@ -41,42 +41,6 @@ def photo() -> Photo:
     hole = np.zeros((256, 256), bool)
     hole[80:140, 150:220] = True
     return Photo(np.asarray(Image.fromarray(data.astronaut()).resize(hole.shape)), hole)
-
-
-@dataclass(frozen=True)
-class NodeInfo:
-    """A node as the host describes it to the page. Slots and widgets keep the host's order."""
-
-    description: dict[str, Any]
-    """The host's description, from /object_info."""
-    slots: dict[str, str]
-    """Types of the slots, by name."""
-    widgets: dict[str, dict[str, Any]]
-    """Options of the widgets, by name."""
-
-    @staticmethod
-    def of(description: dict[str, Any]) -> "NodeInfo":
-        slots, widgets = {}, {}
-        for group, names in description["input_order"].items():
-            for name in names if group != "hidden" else ():
-                kind, options = (*description["input"][group][name], {})[:2]
-                # Older nodes give the choices of a combo in place of its type.
-                if isinstance(kind, list) or kind in ("BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"):
-                    widgets[name] = options
-                else:
-                    slots[name] = kind
-        return NodeInfo(description, slots, widgets)
-
-    def saved_widgets(self) -> list[str]:
-        """Return the names of the widget values in a saved workflow, including widgets that the page adds."""
-        names = []
-        for name, options in self.widgets.items():
-            names.append(name)
-            if options.get("control_after_generate"):
-                names.append("control_after_generate")
-            if options.get("image_upload"):
-                names.append("upload")
-        return names
 
 
 @dataclass(frozen=True)

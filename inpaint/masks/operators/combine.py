@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...core.checks import as_bhw, as_mask, check_choice, match_mask
+from ...core.threads import one_thread
 from .values import inverted
 
 # On hard masks these are the set operations of the same names; on soft masks, the usual fuzzy ones (Zadeh 1965).
@@ -39,7 +40,8 @@ def combine(mask: Tensor, other: Tensor, operation: str) -> Tensor:
     batch = len(as_bhw(other, "other")) if len(mask) == 1 else len(mask)
     height, width = mask.shape[1:]
     other = match_mask(other, height, width, batch, "other").to(mask)
-    return OPERATIONS[operation](mask.expand(batch, -1, -1), other)
+    with one_thread():
+        return OPERATIONS[operation](mask.expand(batch, -1, -1), other)
 
 
 def combine_all(mask: Tensor, operation: str) -> Tensor:

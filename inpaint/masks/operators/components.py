@@ -6,17 +6,17 @@ patch, and a closed one separates the inside from the outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.checks import check_choice, check_mask
+from ...core.checks import check_choice, check_mask, check_point
 from ...core.errors import InpaintError
 from ...core.geometry import Box
-from .per_frame import each_frame
+from .per_frame import BAND, each_frame
 
 
 def fill_holes(mask: Tensor, max_area: int | None = None) -> Tensor:
@@ -45,7 +45,9 @@ def fill_holes(mask: Tensor, max_area: int | None = None) -> Tensor:
 def check_max_area(max_area: int | None) -> None:
     """Check the largest area that `fill_holes` fills."""
     if max_area is not None and max_area < 0:
-        raise InpaintError(f"max_area: expected 0 or more pixels, got {max_area}.")
+        raise InpaintError(
+            f"max_area: expected 0 or more pixels, got {max_area}. Give the pixels of the largest hole to fill."
+        )
 
 
 def without_holes(mask: Tensor, max_area: int | None) -> Tensor:
@@ -55,8 +57,10 @@ def without_holes(mask: Tensor, max_area: int | None) -> Tensor:
         filled = _fill_frame(frame)
         if max_area is None:
             return filled
+        holes = _Patches(filled > frame, 4)
         result = frame.copy()
-        np.copyto(result, filled, where=_patches(filled > frame, 4, lambda areas: areas <= max_area))
+        for rows, places in holes.places(holes.areas <= max_area):
+            result[rows].put(places, filled[rows].take(places))
         return result
 
     return each_frame(mask, fill, reach=0)
@@ -81,7 +85,15 @@ def remove_specks(mask: Tensor, area: int) -> Tensor:
 
 def large_patches(mask: Tensor, area: int) -> Tensor:
     """`remove_specks` without checks."""
-    return each_frame(mask, lambda frame: frame * _patches(frame > 0, 8, lambda areas: areas >= area), reach=0)
+
+    def keep(frame: np.ndarray) -> np.ndarray:
+        patches = _Patches(frame > 0, 8)
+        result = frame.copy()
+        for rows, places in patches.places(patches.areas < area):
+            result[rows].put(places, 0)
+        return result
+
+    return each_frame(mask, keep, reach=0)
 
 
 def keep_largest(mask: Tensor, count: int) -> Tensor:
@@ -98,7 +110,7 @@ def keep_largest(mask: Tensor, count: int) -> Tensor:
         InpaintError: if `mask` is not [B, H, W] or `count` is below 1.
     """
     if count < 1:
-        raise InpaintError(f"count: expected 1 or more, got {count}.")
+        raise InpaintError(f"count: expected 1 or more, got {count}. Use 1 for the largest patch.")
     check_mask(mask)
     return largest_patches(mask, count)
 
@@ -106,12 +118,42 @@ def keep_largest(mask: Tensor, count: int) -> Tensor:
 def largest_patches(mask: Tensor, count: int) -> Tensor:
     """`keep_largest` without checks."""
 
-    def largest(areas: np.ndarray) -> np.ndarray:
-        kept = np.zeros(len(areas), bool)
-        kept[np.argsort(-areas, kind="stable")[:count]] = True
-        return kept
+    def keep(frame: np.ndarray) -> np.ndarray:
+        patches = _Patches(frame > 0, 8)
+        kept = np.zeros(len(patches.areas), bool)
+        kept[np.argsort(-patches.areas, kind="stable")[:count]] = True
+        result = np.zeros(frame.shape, frame.dtype)
+        for rows, places in patches.places(kept):
+            result[rows].put(places, frame[rows].take(places))
+        return result
 
-    return each_frame(mask, lambda frame: frame * _patches(frame > 0, 8, largest), reach=0)
+    return each_frame(mask, keep, reach=0)
+
+
+def keep_at(mask: Tensor, x: int, y: int) -> Tensor:
+    """Keep the patch (mask above 0) that lies at a point. A frame without one there becomes empty.
+
+    Args:
+        mask: [B, H, W] float.
+        x, y: column and row in pixels; (0, 0) is the upper left one.
+
+    Returns:
+        [B, H, W], same dtype and device. The kept patch keeps its values.
+
+    Raises:
+        InpaintError: if `mask` is not [B, H, W], or the point is outside of it.
+    """
+    import cv2
+
+    check_mask(mask)
+    check_point(x, y, *mask.shape[1:])
+
+    def keep(frame: np.ndarray) -> np.ndarray:
+        _, labels = cv2.connectedComponents((frame > 0).view(np.uint8), connectivity=8)
+        # Outside of all patches, the label is that of the background, whose values are 0.
+        return frame * (labels == labels[y, x])
+
+    return each_frame(mask, keep)
 
 
 def patch_count(mask: Tensor) -> int:
@@ -164,7 +206,9 @@ def split(mask: Tensor, order: str = "largest first", max_regions: int = 64, min
     check_mask(mask)
     check_choice("order", order, ORDERS)
     if max_regions < 1:
-        raise InpaintError(f"max_regions: expected 1 or more, got {max_regions}.")
+        raise InpaintError(
+            f"max_regions: expected 1 or more, got {max_regions}. Use 1 for the first region of the order alone."
+        )
     frames, labels, found = mask.detach().float().cpu().numpy(), [], []
     for number, frame in enumerate(frames):
         _, labelled, stats, _ = cv2.connectedComponentsWithStats((frame > 0).view(np.uint8), connectivity=8)
@@ -193,14 +237,43 @@ def split(mask: Tensor, order: str = "largest first", max_regions: int = 64, min
     )
 
 
-def _patches(area: np.ndarray, connectivity: int, select: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the pixels [H, W] bool of those connected patches of `area` that `select` chooses by pixel count."""
-    import cv2
+class _Patches:
+    """The connected patches of an area [H, W] bool.
 
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(area.view(np.uint8), connectivity=connectivity)
-    chosen = np.zeros(len(stats), bool)
-    chosen[1:] = select(stats[1:, cv2.CC_STAT_AREA])
-    return np.take(chosen, np.asarray(labels, np.int32), mode="clip")
+    OpenCV's own statistics take five times as long as finding the patches. Here, only pixels of the area are looked at,
+    a few rows at a time, so that the memory does not grow with the picture.
+    """
+
+    def __init__(self, area: np.ndarray, connectivity: int) -> None:
+        import cv2
+
+        self.area = area
+        count, labels = cv2.connectedComponents(area.view(np.uint8), connectivity=connectivity)
+        # 0 outside of the area, 1 and up for each patch.
+        self.labels = np.asarray(labels, np.int32)
+        sizes = np.zeros(count, np.int64)
+        for rows in self._rows():
+            sizes += np.bincount(self.labels[rows][area[rows]], minlength=count)
+        self.areas = sizes[1:]
+        """[N] number of pixels of each patch."""
+
+    def places(self, chosen: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Find the pixels of chosen patches. chosen: [N] bool.
+
+        Yields:
+            Some rows, and the indices of the pixels in these rows, flattened.
+        """
+        if not chosen.any():
+            return
+        chosen = np.append(False, chosen)
+        for rows in self._rows():
+            places = np.flatnonzero(self.area[rows])
+            yield rows, places[chosen.take(self.labels[rows].take(places))]
+
+    def _rows(self) -> Iterator[slice]:
+        height, width = self.area.shape
+        step = max(1, BAND // width)
+        return (slice(top, top + step) for top in range(0, height, step))
 
 
 def _fill_frame(frame: np.ndarray) -> np.ndarray:

@@ -62,8 +62,11 @@ def feathered(mask: Tensor, pixels: float, side: str = "center", curve: str = "s
     if pixels == 0:
         return mask
 
+    # The outline is half a pixel from the centres beside it. Farther than this from it the mask is 0 or 1.
+    limit = pixels * max(SIDES[side], 1 - SIDES[side]) + 0.5
+
     def soften(frame: np.ndarray) -> np.ndarray:
-        position = _depth(frame >= 0.5, side)
+        position = _depth(frame >= 0.5, side, limit)
         position /= pixels
         position += SIDES[side]
         ramp = (position > 0) & (position < 1)
@@ -71,21 +74,22 @@ def feathered(mask: Tensor, pixels: float, side: str = "center", curve: str = "s
         position[ramp] = CURVES[curve](position[ramp])
         return position
 
-    return each_frame(mask, soften, reach=pixels)
+    return each_frame(mask, soften, reach=pixels, overlap=limit)
 
 
-def _depth(area: np.ndarray, side: str) -> np.ndarray:
+def _depth(area: np.ndarray, side: str, limit: float) -> np.ndarray:
     """Compute the signed distance in pixels to the outline of `area`, above 0 inside.
 
-    For "inside" and "outside", it is exact on that side only and constant on the other.
+    For "inside" and "outside", it is exact on that side only and constant on the other. Beyond `limit` pixels it may be
+    farther from 0 than it should.
     """
     # The centre of a pixel next to the outline is half a pixel away from it.
     if side == "inside":
-        return distance_to(~area) - np.float32(0.5)
+        return distance_to(~area, limit) - np.float32(0.5)
     if side == "outside":
-        return np.float32(0.5) - distance_to(area)
-    inward = distance_to(~area)
-    inward -= distance_to(area)
+        return np.float32(0.5) - distance_to(area, limit)
+    inward = distance_to(~area, limit)
+    inward -= distance_to(area, limit)
     inward -= area
     inward += 0.5
     return inward

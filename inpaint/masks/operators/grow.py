@@ -11,6 +11,9 @@ from ...core.errors import InpaintError
 from .distance import distance_to
 from .per_frame import each_frame
 
+# Up to this radius in pixels, going over the rows of the disc is faster than a distance transform.
+SMALL_DISC = 96
+
 
 def grow(mask: Tensor, pixels: float) -> Tensor:
     """Widen (or, below zero, shrink) the repainted area by a true Euclidean distance.
@@ -18,8 +21,8 @@ def grow(mask: Tensor, pixels: float) -> Tensor:
     Each pixel takes the largest (when shrinking, the smallest) value within `pixels` of it, centre to centre. A soft
     edge moves and keeps its profile. Pixels beyond the picture's border do not count.
 
-    For a frame with only two values, the cost does not depend on the distance. For a soft frame it grows with the
-    distance; 8-bit values take a quarter of the time of others.
+    The cost grows with the distance; for a frame with only two values it does so up to 96 pixels. 8-bit values take a
+    quarter of the time of others.
 
     Args:
         mask: [B, H, W] float.
@@ -48,7 +51,12 @@ def grown(mask: Tensor, pixels: float) -> Tensor:
     if squared_radius == 0:
         return mask
     # Shrinking needs no margin beyond the one pixel that each window has anyway.
-    return each_frame(mask, lambda frame: _extreme(frame, squared_radius, pixels > 0), reach=max(pixels, 0))
+    return each_frame(
+        mask,
+        lambda frame: _extreme(frame, squared_radius, pixels > 0),
+        reach=max(pixels, 0),
+        overlap=math.isqrt(squared_radius),
+    )
 
 
 def close(mask: Tensor, pixels: float) -> Tensor:
@@ -103,7 +111,7 @@ def grow_and_shrink(mask: Tensor, pixels: float, grow_first: bool) -> Tensor:
         moved = _extreme(np.pad(frame, margin, mode="edge"), squared_radius, largest=grow_first)
         return _extreme(moved, squared_radius, largest=not grow_first)[margin:-margin, margin:-margin]
 
-    return each_frame(mask, work, reach=0)
+    return each_frame(mask, work, reach=0, overlap=2 * margin)
 
 
 def _squared(pixels: float, furthest: int) -> int:
@@ -122,7 +130,7 @@ def _extreme(frame: np.ndarray, squared_radius: int, largest: bool) -> np.ndarra
     extreme, other = (frame.max(), frame.min()) if largest else (frame.min(), frame.max())
     area = frame == extreme
     if np.count_nonzero(area) + np.count_nonzero(frame == other) >= frame.size:
-        near = distance_to(area) <= math.sqrt(squared_radius + 0.5)
+        near = _within(area, squared_radius)
         if (extreme, other) in ((1, 0), (0, 1)):
             return near if extreme else ~near
         return np.where(near, extreme, other)
@@ -133,6 +141,15 @@ def _extreme(frame: np.ndarray, squared_radius: int, largest: bool) -> np.ndarra
         # The result has only values of the input, so 8-bit integers are exact, and they take a quarter of the memory.
         return _over_disc(steps.astype(np.uint8), squared_radius, pick) / frame.dtype.type(255)
     return _over_disc(frame, squared_radius, pick)
+
+
+def _within(area: np.ndarray, squared_radius: int) -> np.ndarray:
+    """Return the pixels [H, W] bool in whose disc a pixel of `area` lies."""
+    import cv2
+
+    if squared_radius <= SMALL_DISC**2:
+        return _over_disc(area.view(np.uint8), squared_radius, cv2.max).view(bool)
+    return distance_to(area) <= math.sqrt(squared_radius + 0.5)
 
 
 def _over_disc(frame: np.ndarray, squared_radius: int, pick: Callable[..., np.ndarray]) -> np.ndarray:

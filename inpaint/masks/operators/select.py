@@ -1,42 +1,76 @@
-"""Masks from pictures: by color, alpha or difference.
-
-Colors are compared by Delta E (CIE76), the Euclidean distance in CIE L*a*b*, which follows human perception. About 2.3
-is just noticeable, 10 is another shade of the same color, and no two sRGB colors are more than 259 apart. All is
-computed in float32. Rounding in a float16 picture shifts its colors by up to 0.1 Delta E, in a bfloat16 one by up to 1.
-"""
+"""Masks from one picture: by color or alpha."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ...core.checks import as_mask, check_image
+from ...core.checks import as_mask, check_image, check_point
 from ...core.errors import InpaintError
+from .lab import LabFrame, beyond, check_delta_e, equal_pixels
 
-FARTHEST = 259.0
+# From this chroma on, lightness has the weight that is asked for. Grays have none by which they could be told apart.
+COLORFUL = 20.0
 
 
-def from_color(image: Tensor, color: tuple[float, float, float], tolerance: float, softness: float = 0.0) -> Tensor:
+def from_color(
+    image: Tensor,
+    color: tuple[float, float, float] | Tensor,
+    tolerance: float,
+    softness: float = 0.0,
+    lightness: float = 0.5,
+) -> Tensor:
     """Mask the pixels of a color, and of colors near it.
+
+    Shade changes the lightness of a surface more than its hue, so that lightness counts less. The distance is
+    sqrt((lightness * dL)^2 + da^2 + db^2) in CIE Lab. For colors of a chroma below 20 the weight rises to 1 at gray: of
+    black, gray and white, lightness is all there is.
 
     Args:
         image: [B, H, W, C] float sRGB, C = 3 or 4. Values are clamped to 0..1; alpha is ignored.
-        color: sRGB red, green and blue in 0..1.
+        color: sRGB red, green and blue in 0..1; or [B, 3], a color for each picture, such as from `colors_at`.
         tolerance: largest Delta E at which a pixel is fully masked, 0 to 259; 0 masks only the exact color.
         softness: Delta E beyond the tolerance over which the mask falls linearly to 0, 0 to 259; 0 = hard edge.
+        lightness: weight of lightness, 0..1; 1 is Delta E (CIE76).
 
     Returns:
-        [B, H, W] float32 in 0..1 on the image's device. A pixel with NaN is 0.
+        [B, H, W] float32 in 0..1 on the image's device. A pixel with NaN is 0, as is all of a picture whose color is
+        NaN.
 
     Raises:
         InpaintError: if `image` is no IMAGE, or a number is outside its range.
+
+    Source: lightness against chroma 2:1 as in CMC(2:1) (Clarke, McDonald & Rigg 1984) and in CIE94 with the textile
+    factor k_L = 2 (CIE 116-1995), here with S_L = S_C = S_H = 1.
     """
     check_image(image)
-    if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
-        raise InpaintError(f"color: expected three numbers 0..1, got {color}. Divide numbers up to 255 by 255.")
-    return 1 - _beyond(_distance(image, torch.tensor([[[color]]])), tolerance, softness)
+    colors = _read_colors(image, color)
+    check_delta_e(tolerance=tolerance, softness=softness)
+    if not 0 <= lightness <= 1:
+        raise InpaintError(f"lightness: expected 0 to 1, got {lightness}. 1 weighs it like hue and chroma.")
+    masks = torch.empty(image.shape[:3])
+    for mask, frame, rgb in zip(masks, image, colors, strict=True):
+        pixels, wanted = LabFrame.read(frame), LabFrame.read(rgb[None, None])
+        mask.copy_(1 - beyond(_distance(pixels, wanted, lightness), tolerance, softness))
+    return masks.to(image.device)
+
+
+def colors_at(image: Tensor, x: int, y: int) -> Tensor:
+    """Read the color of one pixel of each picture.
+
+    Args:
+        image: [B, H, W, C] float sRGB, C = 3 or 4.
+        x, y: column and row in pixels; (0, 0) is the upper left one.
+
+    Returns:
+        [B, 3] sRGB, dtype and device of the image, clamped to 0..1. NaN stays NaN.
+
+    Raises:
+        InpaintError: if `image` is no IMAGE, or the point is outside of it.
+    """
+    check_image(image)
+    check_point(x, y, *image.shape[1:3])
+    return image[:, y, x, :3].clamp(0, 1)
 
 
 def from_alpha(image: Tensor) -> Tensor:
@@ -60,98 +94,30 @@ def from_alpha(image: Tensor) -> Tensor:
     return as_mask(1 - image[..., 3].float())
 
 
-def from_difference(image: Tensor, other: Tensor, tolerance: float, softness: float = 0.0) -> Tensor:
-    """Mask the pixels in which two pictures differ.
+def _read_colors(image: Tensor, color: tuple[float, float, float] | Tensor) -> Tensor:
+    """Return a color for each picture, [B, 3]."""
+    if isinstance(color, Tensor):
+        if color.shape != (len(image), 3):
+            raise InpaintError(
+                f"color: expected [{len(image)}, 3], one for each picture, got {list(color.shape)}. "
+                "Take them from colors_at."
+            )
+        return color
+    if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
+        raise InpaintError(f"color: expected three numbers 0..1, got {color}. Divide numbers up to 255 by 255.")
+    return torch.tensor([color]).expand(len(image), 3)
+
+
+def _distance(pixels: LabFrame, wanted: LabFrame, lightness: float) -> Tensor:
+    """Return the weighted Delta E of each pixel to a color, [H, W]; infinite where one is NaN.
 
     Args:
-        image: [B, H, W, C] float sRGB, C = 3 or 4. Values are clamped to 0..1; alpha is ignored.
-        other: the same, with the same height and width. A batch of 1, of either, is repeated.
-        tolerance: largest Delta E at which two pixels count as equal, 0 to 259.
-        softness: Delta E beyond the tolerance over which the mask rises linearly to 1, 0 to 259; 0 = hard edge.
-
-    Returns:
-        [B, H, W] float32 in 0..1 on the image's device. Equal pixels are exactly 0. NaN against a color is 1, NaN
-        against NaN is 0.
-
-    Raises:
-        InpaintError: if either is no IMAGE, their sizes or batches do not match, or a number is outside its range.
+        wanted: the color, as a frame of one pixel.
+        lightness: weight of lightness for colorful colors, 0..1.
     """
-    check_image(image)
-    check_image(other, "other")
-    if other.shape[1:3] != image.shape[1:3]:
-        (height, width), (other_height, other_width) = image.shape[1:3], other.shape[1:3]
-        raise InpaintError(
-            f"other: expected {width}x{height} as image, got {other_width}x{other_height}. "
-            "Bring one to the size of the other, with Upscale Image or a crop."
-        )
-    if len(image) != len(other) and 1 not in (len(image), len(other)):
-        raise InpaintError(
-            f"other: expected 1 picture or {len(image)} (one per image), got {len(other)}. "
-            "Give one picture for all, or as many as image has."
-        )
-    return _beyond(_distance(image, other), tolerance, softness)
-
-
-def _beyond(distance: Tensor, tolerance: float, softness: float) -> Tensor:
-    """Map distances to a ramp: 0 up to `tolerance`, then linearly to 1 at `tolerance + softness`."""
-    for name, value in (("tolerance", tolerance), ("softness", softness)):
-        if not 0 <= value <= FARTHEST:
-            raise InpaintError(
-                f"{name}: expected 0 to {FARTHEST:g} Delta E, got {value}. About 2.3 is just noticeable."
-            )
-    # With a softness of 0, the division gives infinity above the tolerance, which is clamped to 1.
-    return torch.where(distance > tolerance, ((distance - tolerance) / softness).clamp(max=1), 0)
-
-
-def _distance(image: Tensor, other: Tensor) -> Tensor:
-    """Compute the Delta E of each pixel, [B, H, W] float32 on the image's device, B the larger of the two batches.
-
-    `other` has the size of `image`, or is 1 x 1. The distance of NaN to a color is infinite, and to NaN 0.
-
-    Frames are converted one at a time, because the conversion to Lab takes nine times a frame's memory. It runs on the
-    CPU, because a GPU may round its products to 10 bits (TF32).
-    """
-    distance = torch.empty(max(len(image), len(other)), *image.shape[1:3])
-    for index, frame in enumerate(distance):
-        # The frame of a batch of 1 is converted once and reused.
-        if index < len(image):
-            first = _Frame.read(image[index])
-        if index < len(other):
-            second = _Frame.read(other[index])
-        # The Lab values of equal pixels may differ in the last bit, because torch's rounding of powers depends on the
-        # position in the frame.
-        same = (first.rgb == second.rgb).all(dim=0) | (first.unknown & second.unknown)
-        delta_e = (first.lab - second.lab).square().sum(dim=0).sqrt()
-        frame.copy_(delta_e.masked_fill(first.unknown | second.unknown, torch.inf).masked_fill(same, 0))
-    return distance.to(image.device)
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """A frame in sRGB and Lab, on the CPU."""
-
-    rgb: Tensor
-    """[3, H, W] float32 sRGB in 0..1."""
-    lab: Tensor
-    """[3, H, W] float32 CIE L*a*b*."""
-    unknown: Tensor
-    """[H, W] bool; pixels with a channel that is NaN."""
-
-    @classmethod
-    def read(cls, frame: Tensor) -> _Frame:
-        """Convert a frame [H, W, C] of sRGB."""
-        rgb = frame[..., :3].cpu().float().movedim(-1, 0).clamp(0, 1).contiguous()
-        lab = _lab(rgb)
-        return cls(rgb, lab, lab[0].isnan())
-
-
-def _lab(rgb: Tensor) -> Tensor:
-    """Convert sRGB in 0..1 to CIE L*a*b* (D65), both [3, H, W] float32. NaN in one channel gives NaN in all three.
-
-    Measured: within 1e-4 Delta E of skimage.color.rgb2lab in float64, and 50 ms for 1024 x 1024 pixels on two cores.
-    OpenCV's RGB2Lab takes 8 ms but is off by up to 0.75, because it uses a table.
-    """
-    # Imported here, because the import takes a quarter of a second.
-    from kornia.color import rgb_to_lab
-
-    return rgb_to_lab(rgb)
+    chroma = float(wanted.lab[1:].square().sum().sqrt())
+    colorful = min(chroma / COLORFUL, 1.0)
+    weights = torch.tensor([1 - (1 - lightness) * colorful, 1.0, 1.0]).view(3, 1, 1)
+    distance = ((pixels.lab - wanted.lab) * weights).square().sum(dim=0).sqrt()
+    distance = distance.masked_fill(equal_pixels(pixels, wanted), 0)
+    return distance.masked_fill(pixels.unknown | wanted.unknown, torch.inf)

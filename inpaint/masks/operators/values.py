@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from ...core.checks import check_mask
 from ...core.errors import InpaintError
+from ...core.threads import one_thread
 from .per_frame import allocate_like
 
 
@@ -35,6 +36,7 @@ def check_level(level: float) -> None:
         )
 
 
+@one_thread()
 def thresholded(mask: Tensor, level: float) -> Tensor:
     """`threshold` without checks."""
     return torch.ge(mask, level, out=allocate_like(mask))
@@ -64,6 +66,7 @@ def check_margin(margin: float) -> None:
         raise InpaintError(f"margin: expected 0 or more and below 0.5, got {margin}. Threshold a mask to make it hard.")
 
 
+@one_thread()
 def snapped(mask: Tensor, margin: float) -> Tensor:
     """`snap` without checks."""
     # `functional.threshold` is fast but replaces only low values. The upper end is done on the negated mask.
@@ -88,6 +91,7 @@ def invert(mask: Tensor) -> Tensor:
     return inverted(mask)
 
 
+@one_thread()
 def inverted(mask: Tensor) -> Tensor:
     """`invert` without checks."""
     return torch.sub(1, mask, out=allocate_like(mask))
@@ -121,6 +125,7 @@ def check_levels(black: float, white: float, gamma: float) -> None:
         raise InpaintError(f"gamma: expected above 0, got {gamma}. 1 changes nothing.")
 
 
+@one_thread()
 def leveled(mask: Tensor, black: float, white: float, gamma: float) -> Tensor:
     """`levels` without checks."""
     stretched = torch.sub(mask, black, out=allocate_like(mask)).div_(white - black).clamp_(0, 1)

@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused(method):
 def test_an_unknown_method_is_refused():
     with pytest.raises(InpaintError) as error:
         blend(torch.zeros(1, 5, 6, 3), torch.zeros(1, 5, 6, 3), torch.zeros(1, 5, 6), "alpha")
-    assert str(error.value) == "method: expected one of feather, multiband, poisson, got alpha."
+    assert str(error.value) == "method: expected one of feather, multiband, poisson, got alpha. Choose one of these."
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -233,7 +233,7 @@ def test_settings_out_of_range_are_refused():
     one = scene(), scene(), hole_in()
     with pytest.raises(InpaintError) as error:
         match_color(*one, method="mkl")
-    assert str(error.value) == "method: expected one of none, mean-std, field, got mkl."
+    assert str(error.value) == "method: expected one of none, mean-std, field, got mkl. Choose one of these."
     with pytest.raises(InpaintError) as error:
         match_color(*one, strength=1.5)
     assert str(error.value) == "strength: expected 0 to 1, got 1.5. Use 0 to leave colors as they are."

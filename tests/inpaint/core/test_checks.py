@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint.core.checks import as_mask, check_image, check_mask, match, match_mask
+from inpaint.core.checks import as_mask, check_image, check_mask, match, match_mask, note_unusable
 from inpaint.core.errors import InpaintError
+from inpaint.core.notes import collected_notes
 
 PLANE = torch.tensor([[0.0, 0.5, 1.0], [0.25, 0.75, 0.0]])
 
@@ -46,6 +47,47 @@ def test_every_kind_of_number_is_read(given_values, read):
     mask = as_mask(given_values)
     assert mask.dtype == torch.float32
     torch.testing.assert_close(mask, torch.tensor([read]))
+
+
+LABELS = "hole: Its values are whole numbers up to {}, like the labels of a segmentation. Read as parts of 255"
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        (torch.tensor([[0, 1, 2]], dtype=torch.uint8), LABELS.format(2)),
+        (torch.tensor([[0, 1, 21]]), LABELS.format(21)),
+        (torch.tensor([[0, 1, 22]]), ""),
+        (torch.tensor([[0, 1]]), ""),
+        (torch.tensor([[0.0, 1.0]]), ""),
+        (torch.tensor([[0.0, torch.nan]]), "hole: 1 value is NaN or infinite. NaN and -infinity became 0, infinity 1."),
+        (torch.tensor([[torch.inf, torch.nan]]), "hole: 2 values are NaN or infinite."),
+        (torch.tensor([[-0.5, 1.5]]), ""),
+        (torch.tensor([[0.0, torch.nan]]).to(torch.float8_e4m3fn), "hole: 1 value is NaN or infinite."),
+    ],
+)
+def test_what_is_read_in_another_way_is_noted(mask, expected):
+    with collected_notes() as notes:
+        as_mask(mask, "hole")
+    assert len(notes) == bool(expected)
+    assert "".join(notes).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "expected"),
+    [
+        (torch.zeros(1, 2, 3, 3), "pixel", ""),
+        (torch.tensor([[[[torch.nan, 0, torch.inf], [0, 0, 0]]]]), "pixel", "image: 1 of 2 pixels is NaN"),
+        (torch.tensor([[[[torch.nan, 0, -torch.inf], [0, 0, 0]]]]), "value", "image: 2 of 6 values are NaN"),
+        (torch.full((1, 1, 2, 3), torch.nan).half().expand(5, -1, -1, -1), "pixel", "image: 2 of 2 pixels are NaN"),
+        (torch.full((1, 64, 64, 3), 60000.0).half(), "pixel", ""),
+    ],
+)
+def test_pixels_that_are_no_numbers_are_noted(values, unit, expected):
+    with collected_notes() as notes:
+        note_unusable(values, "image", unit)
+    assert len(notes) == bool(expected)
+    assert "".join(notes).startswith(expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -126,7 +168,8 @@ def test_resizing_is_the_area_weighted_triangle_filter(sizes, seed):
     From 2 pixels up: torch's filter takes a picture one pixel wide for constant.
     """
     height, width, new_height, new_width = sizes
-    values = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    # Low values could be the background of so small a mask (`without_floor`).
+    values = np.random.default_rng(seed).uniform(0.2, 0.8, (height, width)).astype(np.float32)
     expected = np.asarray(Image.fromarray(values).resize((new_width, new_height), Image.Resampling.BILINEAR))
     resized = match_mask(torch.from_numpy(values), new_height, new_width, 1)[0]
     np.testing.assert_allclose(resized.numpy(), expected, atol=1e-5)

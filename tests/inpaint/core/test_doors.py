@@ -124,7 +124,10 @@ def test_each_input_is_checked_once(call, expected, counts):
             CleanUp(threshold=0, snap_tolerance=0.5),
             "margin: expected 0 or more and below 0.5, got 0.5. Threshold a mask to make it hard.",
         ),
-        (CleanUp(max_hole=-1), "max_area: expected 0 or more pixels, got -1."),
+        (
+            CleanUp(max_hole=-1),
+            "max_area: expected 0 or more pixels, got -1. Give the pixels of the largest hole to fill.",
+        ),
         (CleanUp(grow=-inf), "pixels: expected a finite number, got -inf. Use 0 to leave the mask as it is."),
         (CleanUp(smooth_time=inf), "frames: expected 0 or more, got inf. Use 0 to leave the mask as it is."),
         (CleanUp(close=inf), "pixels: expected 0 or more, got inf. Use 0 to leave the mask as it is."),
@@ -142,8 +145,8 @@ def test_a_wrong_setting_of_a_clean_up_is_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "mix"}, "method: expected one of feather, multiband, poisson, got mix."),
-        ({"color": "mkl"}, "method: expected one of none, mean-std, field, got mkl."),
+        ({"method": "mix"}, "method: expected one of feather, multiband, poisson, got mix. Choose one of these."),
+        ({"color": "mkl"}, "method: expected one of none, mean-std, field, got mkl. Choose one of these."),
         ({"strength": 1.5}, "strength: expected 0 to 1, got 1.5. Use 0 to leave colors as they are."),
         ({"ring": -1}, "ring: expected 0 or more, got -1. Use 0 for none."),
     ],

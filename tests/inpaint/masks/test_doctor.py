@@ -501,3 +501,15 @@ def test_what_is_no_mask_and_what_is_no_picture_is_refused():
         examine(torch.zeros(7))
     with pytest.raises(InpaintError, match=r"^image: expected \[B, H, W, 3 or 4\]"):
         examine(DISC, torch.zeros(96, 128, 3))
+
+
+def test_labels_are_named():
+    mask = DISC.byte()
+    mask[0, 0, 0] = 2
+    examined = examine(mask, repair=False)
+    assert examined.findings[0].name == "type"
+    assert examined.report().startswith(
+        "Its values are whole numbers up to 2, like the labels of a segmentation. Read as parts of 255, which masks "
+        "next to nothing: connect a mask of one label instead."
+    )
+    torch.testing.assert_close(examined.mask, mask / 255)

@@ -121,6 +121,21 @@ def test_a_stretched_crop_is_told(run, photo):
     assert f"came back as {width - 4}x{height}, not as {width}x{height}" in messages
 
 
+@pytest.mark.parametrize("node", ["MendStitchCrop", "MendStitchRegions"])
+def test_a_crop_that_may_have_been_cut_on_all_sides_is_told(run, photo, node):
+    crop_node = {"MendStitchCrop": "MendCropForInpaint", "MendStitchRegions": "MendCropRegions"}[node]
+    crop, _, stitch, *_ = run(
+        crop_node, image=photo, mask=_mask(photo), size="width and height", width=448, height=448
+    ).outputs
+    text = "came back as {0}x{0}, not as 448x448: it was taken for the whole crop at {1} of its size."
+    for cut, share in ((8, "96.4%"), (4, "98.2%")):
+        ran = run(node, stitch=stitch, image=crop[:, cut:-cut, cut:-cut], color_match="none")
+        assert text.format(448 - 2 * cut, share) in ran.text
+    for factor in (0.5, 1, 1.25, 2):
+        scaled = torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=factor).movedim(1, -1)
+        assert "came back" not in run(node, stitch=stitch, image=scaled, color_match="none").text
+
+
 def test_one_mask_for_a_video_stays_one(run, photo):
     crops, masks, stitch, *_ = run("MendCropForInpaint", image=photo.repeat(5, 1, 1, 1), mask=_mask(photo)).outputs
     assert len(crops) == len(masks) == 5

@@ -1,8 +1,9 @@
 """Mask from Color, from Alpha and from Difference on the host.
 
 Mutations seen to fail here: invert ignored, or always done; tolerance and softness swapped; softness not passed on;
-tolerance 0 by default; another default color; other compared with itself; the preview left out, of the first picture
-only, or not made float32; the report made before the inversion.
+tolerance 0 by default; another default color; other compared with itself; noise ignored always, or never; its report
+left out; contiguous or the point not passed on; x and y swapped; an empty color refused; lightness not passed on; the
+preview left out, of the first picture only, or not made float32; the report made before the inversion.
 """
 
 import pytest
@@ -42,8 +43,8 @@ def test_every_widget_of_mask_from_color_counts(run):
     image = _screen()
     (red,) = run("MendMaskFromColor", image=image, color="255, 0, 0", tolerance=0.0).outputs
     assert red.sum() == 16 * 16
-    (tight,) = run("MendMaskFromColor", image=image, tolerance=2.0).outputs
-    (soft,) = run("MendMaskFromColor", image=image, tolerance=2.0, softness=4.0).outputs
+    (tight,) = run("MendMaskFromColor", image=image, tolerance=2.0, lightness=1.0).outputs
+    (soft,) = run("MendMaskFromColor", image=image, tolerance=2.0, softness=4.0, lightness=1.0).outputs
     row = soft[0, 0]
     assert 0 < tight.sum() < soft.sum() < 48 * 64 - 256
     assert bool((row.diff() >= 0).all())
@@ -51,6 +52,75 @@ def test_every_widget_of_mask_from_color_counts(run):
     assert row[-1] == 1
     assert bool(((row > 0) & (row < 1)).any())
     assert torch.equal(tight == 1, soft == 1)
+
+
+def _two_greens():
+    """Green with a dark green half, cut in two by a red column, which leaves one corner to touch at."""
+    picture = torch.zeros(2, 12, 20, 3)
+    picture[..., 1] = 1
+    picture[:, :, 10] = torch.tensor([1.0, 0, 0])
+    picture[0, 6, 10] = torch.tensor([0, 1.0, 0])
+    return picture
+
+
+def test_only_the_area_at_the_point_is_masked(run):
+    image = _two_greens()
+    ran = run("MendMaskFromColor", image=image, contiguous=True, x=3, y=2)
+    (mask,) = ran.outputs
+    assert mask[0].sum() == 12 * 19 + 1
+    assert mask[1].sum() == 12 * 10
+    assert bool((mask[1, :, :10] == 1).all())
+    assert "another color" not in ran.text
+    inverted = run("MendMaskFromColor", image=image, contiguous=True, x=3, y=2, invert=True)
+    assert torch.equal(inverted.outputs[0], 1 - mask)
+    everywhere = run("MendMaskFromColor", image=image, x=3, y=2)
+    assert everywhere.outputs[0].sum() == 12 * 19 * 2 + 1
+
+
+def test_an_empty_color_is_that_of_the_point(run):
+    image = _two_greens()
+    (red,) = run("MendMaskFromColor", image=image[:1], color=" ", x=10, y=0).outputs
+    assert red.sum() == 11
+    (above,) = run("MendMaskFromColor", image=image[:1], color="", x=10, y=0, contiguous=True).outputs
+    assert above[0, :6, 10].sum() == above.sum() == 6
+
+
+def test_a_point_of_another_color_or_outside_is_named(run, InpaintError):
+    image = _two_greens()
+    ran = run("MendMaskFromColor", image=image, contiguous=True, x=10, y=6)
+    assert ran.text.startswith(
+        "The pixel at 10, 6 has another color in 1 of 2 pictures: no area is found. Raise tolerance, or leave color "
+        "empty.\n"
+    )
+    assert ran.outputs[0][0].any()
+    assert not ran.outputs[0][1].any()
+    alone = run("MendMaskFromColor", image=image[1:], contiguous=True, x=10, y=6)
+    assert alone.text.startswith("The pixel at 10, 6 has another color: no area is found.")
+    for settings in ({"contiguous": True}, {"color": ""}):
+        with pytest.raises(InpaintError, match=r"^y: expected 0 to 11 in a picture of 20x12, got 12\."):
+            run("MendMaskFromColor", image=image, x=0, y=12, **settings)
+    run("MendMaskFromColor", image=image, x=0, y=12)
+
+
+def test_lightness_is_passed_on(run):
+    image = torch.zeros(1, 1, 2, 3)
+    image[..., 1] = torch.tensor([1.0, 0.8])
+    (light,) = run("MendMaskFromColor", image=image, tolerance=21.0).outputs
+    (full,) = run("MendMaskFromColor", image=image, tolerance=21.0, lightness=1.0).outputs
+    assert light.tolist() == [[[1, 1]]]
+    assert full.tolist() == [[[1, 0]]]
+
+
+def test_a_prompt_from_before_these_widgets_is_still_taken(host_nodes):
+    """Optional inputs that a saved prompt lacks are not passed."""
+    for node_id, connected in (("MendMaskFromColor", {"color": "#0f0"}), ("MendMaskFromDifference", {})):
+        node = host_nodes.NODE_CLASS_MAPPINGS[node_id]
+        assert {"contiguous", "x", "y", "lightness", "ignore_noise"}.isdisjoint(node.INPUT_TYPES()["required"])
+        connected |= {"other": _screen()} if node_id == "MendMaskFromDifference" else {}
+        output = node.PREPARE_CLASS_CLONE({}).execute(
+            image=_screen(), tolerance=5.0, softness=0.0, invert=False, **connected
+        )
+        assert output.result[0].shape == (1, 48, 64)
 
 
 def test_a_color_that_is_none_is_named(run, InpaintError):
@@ -85,9 +155,14 @@ def test_a_difference_is_masked_and_noise_is_not(run):
     expected = torch.zeros(1, 48, 64)
     expected[:, 8:24, 16:32] = 1
     assert torch.equal(ran.outputs[0], expected)
-    assert ran.text == "The mask covers 8.3% of the picture."
+    assert ran.text == ("Tolerance 3 Delta E, as set: noise is not above it.\nThe mask covers 8.3% of the picture.")
     assert torch.equal(run("MendMaskFromDifference", image=before, other=after, invert=True).outputs[0], 1 - expected)
-    assert run("MendMaskFromDifference", image=before, other=after, tolerance=0.0).outputs[0].mean() > 0.99
+    every = run("MendMaskFromDifference", image=before, other=after, tolerance=0.0, ignore_noise=False)
+    assert every.outputs[0].mean() > 0.99
+    assert "Tolerance" not in every.text
+    above = run("MendMaskFromDifference", image=before, other=after, tolerance=0.0)
+    assert above.outputs[0].mean() < 0.14
+    assert above.text.startswith("Tolerance 0.5 Delta E, from the noise of the pictures.")
     (soft,) = run("MendMaskFromDifference", image=before, other=after, softness=50.0).outputs
     assert 0.05 < soft[:, 8:24, 16:32].min() < soft.max() < 1
 

@@ -1,7 +1,7 @@
 """The pack as the host sees it: what it registers, what it says of itself, what its import costs.
 
 Mutations seen to fail here: cv2 imported at module level; an input without a tooltip; a missing help page; a guard
-that lets an old host through.
+that lets an old host through; files for the page of a host that gets no nodes.
 """
 
 import re
@@ -90,7 +90,7 @@ spec = importlib.util.spec_from_file_location("pack", {init!r}, submodule_search
 module = importlib.util.module_from_spec(spec)
 sys.modules["pack"] = module
 spec.loader.exec_module(module)
-print(hasattr(module, "comfy_entrypoint"), module.NODE_CLASS_MAPPINGS)
+print(hasattr(module, "comfy_entrypoint"), hasattr(module, "WEB_DIRECTORY"), module.NODE_CLASS_MAPPINGS)
 """
 
 
@@ -107,6 +107,6 @@ def test_says_in_one_line_why_it_does_not_load(version, modules, message, tmp_pa
         (tmp_path / "comfyui_version.py").write_text(f'__version__ = "{version}"')
     script = OBSTACLE.format(folder=str(tmp_path), modules=modules, init=str(ROOT / "__init__.py"), root=str(ROOT))
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert run.stdout.strip() == "False {}"
+    assert run.stdout.strip() == "False False {}"
     assert len(run.stderr.strip().splitlines()) == 1
     assert f"Mend is not loaded: {message}" in run.stderr

@@ -375,7 +375,7 @@ def test_other_numbers_of_latents_are_refused(deep, removing, sample, InpaintErr
 def test_an_empty_mask_changes_nothing(deep, run, sample):
     for mask in (torch.zeros(1, 64, 64), torch.full((2, *SIZE), 0.49), torch.full(SIZE, torch.nan)):
         ran = run("MendRemoveObject", model=deep, mask=mask)
-        assert ran.text == "The mask is empty: the model is not changed."
+        assert ran.text.endswith("The mask is empty: the model is not changed.")
         assert torch.equal(sample(ran.outputs[0], cfg=7.0, steps=2), sample(deep, cfg=7.0, steps=2))
 
 

@@ -5,6 +5,9 @@ picture moved before it is encoded or after it is decoded; masks resized bilinea
 tiles, or with it for every error; denoise ignored.
 """
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -256,12 +259,153 @@ def test_other_errors_are_not_taken_for_out_of_memory(run, general_model, monkey
         )
 
 
-def test_a_latent_of_another_size_is_refused_in_words(run, general_model, InpaintError):
-    with pytest.raises(InpaintError, match="expected 88x64 pixels for an image of 83x61, got 64x64"):
+@pytest.mark.parametrize(
+    ("height", "width", "cells", "message"),
+    [
+        (61, 83, (8, 8), "expected 88x64 pixels for an image of 83x61, got 64x64. Connect the image that was encoded"),
+        (61, 83, (7, 10), "expected 88x64 pixels for an image of 83x61, got 80x56. Encode the image with Encode for"),
+        (64, 96, (16, 24), "got 192x128. The latent was scaled by 2 after encoding: scale image and mask by the same"),
+        (64, 96, (12, 18), "got 144x96. The latent was scaled by 1.5 after encoding"),
+        (61, 83, (16, 22), "got 176x128. The latent was scaled by 2 after encoding"),
+        (64, 96, (4, 6), "got 48x32. The latent was scaled by 0.5 after encoding"),
+    ],
+)
+def test_a_latent_of_another_size_is_refused_in_words(run, general_model, InpaintError, height, width, cells, message):
+    with pytest.raises(InpaintError, match=f"^latent: .*{re.escape(message)}") as error:
         run(
             "MendDecodeComposite",
             vae=general_model.vae,
-            latent={"samples": torch.zeros(1, 4, 8, 8)},
-            image=_picture(61, 83),
-            mask=_block(61, 83),
+            latent={"samples": torch.zeros(1, 4, *cells)},
+            image=_picture(height, width),
+            mask=_block(height, width),
         )
+    assert ("odd sizes" in str(error.value)) == (cells == (7, 10))
+
+
+def test_of_nested_latents_the_first_is_decoded(run, general_model):
+    """Those of video with audio, as ComfyUI's VAE Decode does."""
+    from comfy.nested_tensor import NestedTensor
+
+    image, mask = _picture(64, 64), _block(64, 64)
+    samples = general_model.vae.encode(image)
+    nested = NestedTensor([samples, torch.randn(1, 8, 30, 4)])
+    ours, plain = (
+        run("MendDecodeComposite", vae=general_model.vae, latent={"samples": given}, image=image, mask=mask)
+        for given in (nested, samples)
+    )
+    assert torch.equal(ours.outputs[0], plain.outputs[0])
+
+
+# ---- latents and models ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def video_model(general_model):
+    """A MODEL with the latent format of Wan and Qwen-Image: 16 channels, with frames."""
+    import comfy.latent_formats
+
+    patched = general_model.model.clone()
+    patched.add_object_patch("latent_format", comfy.latent_formats.Wan21())
+    return patched
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((2, 16, 3, 4), (2, 16, 1, 3, 4)), ((1, 16, 1, 3, 4), (1, 16, 1, 3, 4)), ((1, 16, 5, 3, 4), (1, 16, 5, 3, 4))],
+)
+def test_a_video_model_takes_pictures_and_videos(pack, video_model, shape, expected):
+    samples = torch.rand(shape)
+    fitted = pack("host").fitted(video_model, {"samples": samples, "extra": 1})
+    assert fitted["samples"].shape == expected
+    assert torch.equal(fitted["samples"].reshape(shape), samples)
+    assert fitted["extra"] == 1
+
+
+def test_a_video_model_refuses_other_channels_and_repairs_empty_ones(pack, video_model, InpaintError):
+    host = pack("host")
+    assert host.fitted(video_model, {"samples": torch.zeros(1, 4, 3, 4)})["samples"].shape == (1, 16, 1, 3, 4)
+    with pytest.raises(
+        InpaintError, match=r"^latent: expected latents \[B, 16, T, h, w\] of .*, got \[1, 4, 1, 3, 4\]"
+    ):
+        host.fitted(video_model, {"samples": torch.ones(1, 4, 3, 4)})
+    with pytest.raises(InpaintError, match=r"^latent: expected latents \[B, 16, T, h, w\] of .*, got \[1, 16, 3\]"):
+        host.fitted(video_model, {"samples": torch.ones(1, 16, 3)})
+
+
+def test_the_latents_of_another_family_are_named(run, general_model, InpaintError):
+    flux = {"samples": torch.ones(1, 16, 8, 8)}
+    conditioning = {"positive": general_model.positive, "negative": general_model.negative}
+    with pytest.raises(InpaintError) as error:
+        run("MendMaskedSampler", model=general_model.model, latent=flux, **conditioning)
+    assert str(error.value) == (
+        "latent: expected latents [B, 4, h, w] of SD 1.5, got [1, 16, 8, 8] (those of SD 3 and FLUX.1). Encode the "
+        "picture for this model and with its VAE, by Encode for Inpainting."
+    )
+    picture = {"image": _picture(64, 64), "mask": _block(64, 64)}
+    with pytest.raises(InpaintError) as error:
+        run("MendDecodeComposite", vae=general_model.vae, latent=flux, **picture)
+    assert str(error.value) == (
+        "latent: expected latents [B, 4, h, w] of the VAE, got [1, 16, 8, 8] (those of SD 3 and FLUX.1). Connect the "
+        "VAE of the model that sampled the latent."
+    )
+
+
+def test_nested_latents_are_refused_by_a_model_of_pictures(run, general_model, InpaintError):
+    from comfy.nested_tensor import NestedTensor
+
+    nested = {"samples": NestedTensor([torch.ones(1, 4, 8, 8), torch.ones(1, 8, 30, 4)])}
+    conditioning = {"positive": general_model.positive, "negative": general_model.negative}
+    with pytest.raises(InpaintError, match=r"^latent: expected one latent for SD 1\.5, got 2 nested ones"):
+        run("MendMaskedSampler", model=general_model.model, latent=nested, **conditioning)
+    with pytest.raises(InpaintError, match=r"^after: expected the latents of pictures, got nested ones\. For videos"):
+        run(
+            "MendSoftCompositeMask",
+            model=general_model.model,
+            before={"samples": torch.zeros(1, 4, 8, 8)},
+            after=nested,
+            mask=_block(64, 64),
+        )
+
+
+def test_an_empty_latent_for_cells_of_another_size_is_brought_to_the_models(run, general_model, host_nodes):
+    """Newer hosts note what the cells of an empty latent stand for. Older ones know nothing of it, and keep the key."""
+    import inspect
+
+    import comfy.sample
+
+    knows = "downscale_ratio_spacial" in inspect.signature(comfy.sample.fix_empty_latent_channels).parameters
+    settings = {"model": general_model.model, "seed": 1, "steps": 1, "cfg": 1.0, "sampler_name": "euler"}
+    settings |= {"scheduler": "normal", "positive": general_model.positive, "negative": general_model.negative}
+    empty = {"samples": torch.zeros(1, 16, 4, 4), "downscale_ratio_spacial": 16}
+    (ours,) = run("MendMaskedSampler", latent=empty, **settings).outputs
+    (hosts,) = run("KSampler", latent_image=empty, **settings, denoise=1.0).outputs
+    assert ours.keys() == hosts.keys()
+    assert ours["samples"].shape[2:] == ((8, 8) if knows else (4, 4))
+    assert torch.equal(ours["samples"], hosts["samples"])
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "shape", "expected"),
+    [
+        (2, (2, 16, 3, 4), (2, 16, 3, 4)),
+        (2, (2, 16, 1, 3, 4), (2, 16, 3, 4)),
+        (3, (2, 16, 3, 4), (2, 16, 1, 3, 4)),
+        (3, (2, 16, 5, 3, 4), (2, 16, 5, 3, 4)),
+        (2, (2, 16, 5, 3, 4), None),
+        (2, (2, 4, 3, 4), None),
+        (3, (2, 16, 12), None),
+        (3, (2, 4, 5, 3, 4), None),
+    ],
+)
+def test_latents_are_laid_out_for_the_vae(pack, InpaintError, dimensions, shape, expected):
+    vae = SimpleNamespace(latent_channels=16, latent_dim=dimensions, throw_exception_if_invalid=lambda: None)
+    samples = torch.rand(shape)
+    if expected is None:
+        with pytest.raises(
+            InpaintError, match=r"^latent: expected latents \[B, 16, .* of the VAE, got \[2, .* Connect"
+        ):
+            pack("host").decodable(vae, {"samples": samples})
+        return
+    laid_out = pack("host").decodable(vae, {"samples": samples})
+    assert laid_out.shape == expected
+    assert torch.equal(laid_out.reshape(shape), samples)

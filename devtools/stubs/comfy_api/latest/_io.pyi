@@ -14,6 +14,8 @@ class Input:
     optional: bool
     tooltip: str | None
     extra_dict: dict[str, Any]
+    @property
+    def io_type(self) -> str: ...
     def __init__(
         self, id: str, *, display_name: str | None = None, optional: bool = False, tooltip: str | None = None
     ) -> None: ...

@@ -3,7 +3,7 @@
 Mutations seen to fail here: 8-connected holes; holes closed against the border; a hole filled with 1 whatever its rim;
 8 grey levels; the highest of near levels taken; 4-connected specks; specks of exactly the size removed; a hole of
 exactly the largest size left; the largest patches of all frames instead of each; regions in the order of their labels;
-a region that takes its neighbour's pixels along.
+a region that takes its neighbour's pixels along; x and y of a point swapped; a 4-connected patch at a point.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from skimage.morphology import reconstruction
 
 from inpaint.core.errors import InpaintError
 from inpaint.core.geometry import Box
-from inpaint.masks import blur, fill_holes, keep_largest, remove_specks, split
+from inpaint.masks import blur, fill_holes, keep_at, keep_largest, remove_specks, split
 from inpaint.masks.operators.components import ORDERS
 from tests.inpaint.masks.operators.drawing import drawn, masks, scene
 
@@ -139,6 +139,31 @@ def test_keep_largest_is_scipys(mask, count):
 def test_keep_largest_refuses_to_keep_none():
     with pytest.raises(InpaintError, match=r"^count: expected 1 or more, got 0"):
         keep_largest(torch.zeros(1, 2, 2), 0)
+
+
+def test_the_patch_at_a_point_is_kept_in_each_frame():
+    mask = torch.cat([drawn("##.+ #..+ ..#."), drawn(".... #..# ...#")])
+    assert torch.equal(keep_at(mask, 3, 1), torch.cat([drawn("...+ ...+ ..#."), drawn(".... ...# ...#")]))
+    assert torch.equal(keep_at(mask, 0, 1), torch.cat([drawn("##.. #... ...."), drawn(".... #... ....")]))
+    assert not keep_at(mask, 2, 0).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(masks(), st.data())
+def test_keep_at_is_scipys(mask, data):
+    height, width = mask.shape[1:]
+    x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    for frame, kept in zip(mask.numpy(), keep_at(mask, x, y).numpy(), strict=True):
+        labels, _ = ndimage.label(frame > 0, CORNERS)
+        np.testing.assert_array_equal(kept, frame * (labels == labels[y, x]) * (labels[y, x] > 0))
+
+
+@pytest.mark.parametrize(("x", "y", "name"), [(4, 0, "x"), (-1, 0, "x"), (0, 3, "y")])
+def test_keep_at_refuses_a_point_outside(x, y, name):
+    with pytest.raises(
+        InpaintError, match=rf"^{name}: expected 0 to \d in a picture of 4x3, got {x or y}\. Give a pixel"
+    ):
+        keep_at(torch.zeros(1, 3, 4), x, y)
 
 
 # split

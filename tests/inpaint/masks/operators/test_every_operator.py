@@ -33,13 +33,14 @@ OPERATORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "fill_holes up to": lambda mask: masks.fill_holes(mask, 3),
     "remove_specks": lambda mask: masks.remove_specks(mask, 5),
     "keep_largest": lambda mask: masks.keep_largest(mask, 2),
+    "keep_at": lambda mask: masks.keep_at(mask, 0, 0),
     "convex_hull": masks.convex_hull,
     "bounding_box": masks.bounding_box,
     "combine": lambda mask: masks.combine(mask, torch.zeros(1, 3, 3), "add"),
 }
 every_operator = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 # These see nothing but the values around a pixel, so that what is far away cannot matter.
-LOCAL = [name for name in OPERATORS if name not in ("convex_hull", "bounding_box", "combine")]
+LOCAL = [name for name in OPERATORS if name not in ("keep_at", "convex_hull", "bounding_box", "combine")]
 
 
 @every_operator

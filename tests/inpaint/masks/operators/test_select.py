@@ -1,11 +1,12 @@
 """Masks from pictures, against scikit-image's Lab in float64, and colors read from text.
 
 Mutations seen to fail here: OpenCV's RGB2Lab; values not clamped; red and blue swapped; color weighed by alpha;
-lightness left out of the distance; a sum of absolutes for it; taken in half precision; the ramp centred on the
-tolerance, not clamped, or divided by a softness of 0; the tolerance itself let out; the mask inverted; equal pixels
-left to rounding; NaN equal to a color, or different from NaN; only the first of many compared; alpha not inverted,
-not clamped, or subtracted in half precision; sizes, batches, ranges, the color or the other picture unchecked; 256
-for 255; a color's space, bare numbers, range or alpha not seen to; green and blue swapped.
+lightness left out of the distance, or weighed alike for grays; one color for all pictures; x and y swapped; a sum of
+absolutes for it; taken in half precision; the ramp centred on the tolerance, not clamped, or divided by a softness of
+0; the tolerance itself let out; the mask inverted; equal pixels left to rounding; NaN equal to a color, or different
+from NaN; only the first of many compared; alpha not inverted, not clamped, or subtracted in half precision; sizes,
+batches, ranges, the color or the other picture unchecked; 256 for 255; a color's space, bare numbers, range or alpha
+not seen to; green and blue swapped.
 """
 
 import numpy as np
@@ -13,11 +14,11 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from skimage.color import deltaE_cie76, rgb2lab
+from skimage.color import deltaE_cie76, deltaE_ciede94, rgb2lab
 
 from inpaint.core.errors import InpaintError
 from inpaint.imaging.color_names import parse_color
-from inpaint.masks.operators.select import from_alpha, from_color, from_difference
+from inpaint.masks import colors_at, from_alpha, from_color, from_difference
 
 GREEN = (0.0, 1.0, 0.0)
 NAN = float("nan")
@@ -70,12 +71,12 @@ sides = st.integers(1, 24)
 def test_a_color_and_what_is_near_it():
     # 0, 2.36, 7.11, 11.89 and 258.68 Delta E from green.
     image = _row((0, 255, 0), (0, 250, 0), (0, 240, 0), (0, 230, 0), (0, 0, 255))
-    assert from_color(image, GREEN, 0).tolist() == [[[1, 0, 0, 0, 0]]]
-    assert from_color(image, GREEN, 5).tolist() == [[[1, 1, 0, 0, 0]]]
-    assert from_color(image, GREEN, 10).tolist() == [[[1, 1, 1, 0, 0]]]
-    assert from_color(image, GREEN, 258.6).tolist() == [[[1, 1, 1, 1, 0]]]
-    assert from_color(image, GREEN, 258.7).tolist() == [[[1, 1, 1, 1, 1]]]
-    soft = from_color(image, GREEN, 5, 4)
+    assert from_color(image, GREEN, 0, lightness=1).tolist() == [[[1, 0, 0, 0, 0]]]
+    assert from_color(image, GREEN, 5, lightness=1).tolist() == [[[1, 1, 0, 0, 0]]]
+    assert from_color(image, GREEN, 10, lightness=1).tolist() == [[[1, 1, 1, 0, 0]]]
+    assert from_color(image, GREEN, 258.6, lightness=1).tolist() == [[[1, 1, 1, 1, 0]]]
+    assert from_color(image, GREEN, 258.7, lightness=1).tolist() == [[[1, 1, 1, 1, 1]]]
+    soft = from_color(image, GREEN, 5, 4, lightness=1)
     torch.testing.assert_close(soft, torch.tensor([[[1, 1, 1 - 2.1082 / 4, 0, 0]]]), atol=1e-4, rtol=0)
     assert soft[0, 0].tolist()[0::3] == [1, 0]
 
@@ -96,7 +97,7 @@ def test_what_differs():
 def test_by_color_is_scikit_images_distance(seed, shape, tolerance, softness):
     image = _picture(seed, shape)
     color = tuple(np.random.default_rng(seed).random(3))
-    mask = from_color(image, color, tolerance, softness)
+    mask = from_color(image, color, tolerance, softness, 1)
     assert mask.shape == shape[:3]
     _assert_differs(1 - mask, _distances(image, color), tolerance, softness)
 
@@ -120,6 +121,53 @@ def test_by_difference_is_scikit_images_distance(seed, batches, height, width, c
     assert torch.equal(mask, from_difference(other, image, tolerance, softness))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), sides, sides, st.floats(0.05, 1), amounts, amounts)
+def test_lightness_is_weighed_as_by_scikit_image(seed, height, width, lightness, tolerance, softness):
+    image = _picture(seed, (1, height, width, 3))
+    color = tuple(np.random.default_rng(seed).random(3))
+    lab = rgb2lab(np.clip(image.numpy().astype(np.float64), 0, 1))
+    wanted = rgb2lab(np.array(color)[None, None, None])
+    weight = 1 - (1 - lightness) * min(np.hypot(*wanted[0, 0, 0, 1:]) / 20, 1)
+    # Without the weights of chroma and hue, CIE94 is CIE76 with a factor for lightness.
+    distances = deltaE_ciede94(lab, np.broadcast_to(wanted, lab.shape), kL=1 / weight, k1=0, k2=0)
+    mask = from_color(image, color, tolerance, softness, lightness)
+    _assert_differs(1 - mask, distances, tolerance, softness, 2 * ROUNDING)
+
+
+def test_shade_on_a_colored_surface_is_masked_and_another_color_is_not():
+    green, light = np.array([0.13, 0.62, 0.22]), np.linspace(0.35, 1, 60)[:, None]
+    linear = np.where(green <= 0.04045, green / 12.92, ((green + 0.055) / 1.055) ** 2.4) * light
+    shaded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    image = torch.from_numpy(shaded.astype(np.float32))[None, None]
+    middle = tuple(shaded[30].tolist())
+    assert bool((from_color(image, middle, 15) == 1).all())
+    assert from_color(image, middle, 15, lightness=1).mean() < 0.96
+    others = _row((33, 90, 158), (158, 140, 33), (128, 128, 128), (158, 60, 33))
+    assert not from_color(others, middle, 15).any()
+
+
+def test_of_black_gray_and_white_lightness_counts_in_full():
+    grays = torch.linspace(0, 1, 256)[None, None, :, None].expand(1, 1, -1, 3)
+    for gray in (0.0, 0.5, 1.0):
+        assert torch.equal(from_color(grays, (gray,) * 3, 15), from_color(grays, (gray,) * 3, 15, lightness=1))
+        assert 0.05 < from_color(grays, (gray,) * 3, 15).mean() < 0.35
+
+
+def test_the_color_is_read_at_a_point_of_each_picture():
+    image = torch.rand(3, 7, 9, 4) * 1.4 - 0.2
+    image[2, 4, 6, 1] = NAN
+    kept = image.clone()
+    colors = colors_at(image, 6, 4)
+    torch.testing.assert_close(colors, kept[:, 4, 6, :3].clamp(0, 1), equal_nan=True, rtol=0, atol=0)
+    mask = from_color(image, colors, 0)
+    for index in range(2):
+        assert mask[index, 4, 6] == 1
+        assert torch.equal(mask[index], from_color(image[index, None], tuple(colors[index].tolist()), 0)[0])
+    assert not mask[2].any()
+    assert colors_at(image.half(), 0, 0).dtype == torch.float16
+
+
 def test_greys_and_dark_colors_are_told_apart_exactly():
     """Where a table of cube roots is coarsest."""
     grey = torch.linspace(0, 1, 4096)[None, None, :, None].expand(1, 1, -1, 3)
@@ -127,7 +175,7 @@ def test_greys_and_dark_colors_are_told_apart_exactly():
     color = (0.02,) * 3
     for image in (grey, dark):
         for tolerance in (0.5, 2.0, 9.0):
-            _assert_differs(1 - from_color(image, color, tolerance, 1), _distances(image, color), tolerance, 1)
+            _assert_differs(1 - from_color(image, color, tolerance, 1, 1), _distances(image, color), tolerance, 1)
 
 
 def test_the_very_same_color_is_at_no_distance_wherever_it_lies():
@@ -200,8 +248,8 @@ def test_other_floats_give_float32_as_near_as_they_hold_a_picture(dtype, error):
     torch.manual_seed(0)
     image, other = torch.rand(1, 200, 200, 4), torch.rand(1, 200, 200, 4)
     less, lesser = image.to(dtype), other.to(dtype)
-    mask = from_color(less, GREEN, 60, 20)
-    assert torch.equal(mask, from_color(less.float(), GREEN, 60, 20))
+    mask = from_color(less, GREEN, 60, 20, 1)
+    assert torch.equal(mask, from_color(less.float(), GREEN, 60, 20, 1))
     _assert_differs(1 - mask, _distances(image, GREEN), 60, 20, error)
     mask = from_difference(less, lesser, 60, 20)
     assert torch.equal(mask, from_difference(less.float(), lesser.float(), 60, 20))
@@ -257,6 +305,24 @@ def test_inputs_stay_as_they_were():
         (
             lambda: from_difference(torch.zeros(1, 5, 6, 3), torch.zeros(1, 5, 6, 3), 5, NAN),
             "softness: expected 0 to 259 Delta E, got nan. About 2.3 is just noticeable.",
+        ),
+        (
+            lambda: from_color(torch.zeros(1, 5, 6, 3), GREEN, 5, lightness=1.5),
+            "lightness: expected 0 to 1, got 1.5. 1 weighs it like hue and chroma.",
+        ),
+        (
+            lambda: from_color(torch.zeros(2, 5, 6, 3), torch.zeros(3, 3), 5),
+            "color: expected [2, 3], one for each picture, got [3, 3]. Take them from colors_at.",
+        ),
+        (
+            lambda: colors_at(torch.zeros(2, 5, 6, 3), 6, 0),
+            "x: expected 0 to 5 in a picture of 6x5, got 6. Give a pixel of the picture, counted from its upper left "
+            "corner.",
+        ),
+        (
+            lambda: colors_at(torch.zeros(2, 5, 6, 3), 5, -1),
+            "y: expected 0 to 4 in a picture of 6x5, got -1. Give a pixel of the picture, counted from its upper left "
+            "corner.",
         ),
     ],
 )
