@@ -19,6 +19,7 @@ from ...inpaint.core.checks import as_values
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.sampling.coherent import Level, coherent, flow_level, ratio_level
 from ...inpaint.sampling.soft import Soft
+from . import stages
 from .inputs import keeps_in_its_own_way
 from .masked import KEY as MASKED
 from .masked import scheduled_mask
@@ -80,11 +81,14 @@ def sample_coherent(
     def keep(i: int) -> Tensor:
         if mask is None:
             return x.new_zeros(())
-        given = {"model": model.inner_model, "sigmas": sigmas}
-        return 1 - as_values(free(sigmas[i] * ones, mask, extra_options=given))
+        return 1 - as_values(free(sigmas[i] * ones, mask, extra_options={"model": guider, "sigmas": sigmas}))
 
+    guider = model.inner_model
     free = options.get("model_options", {}).get("denoise_mask_function", scheduled_mask(Soft()))
-    reference = x.new_zeros(()) if mask is None else _known_picture(model, x, sigmas[0] * ones, mask, options)
+    reference = x.new_zeros(())
+    if mask is not None:
+        latent = _known_picture(model, x, sigmas[0] * ones, mask, options)
+        reference = stages.picture_of(guider, x, latent, sigmas, mask)
     noise = _noise_like(x, options.get("seed"))
     with comfy.k_diffusion.sampling.trange(len(sigmas) - 1, disable=disable) as bar:
         sample = coherent(denoise, x * scale[0], levels, reference, keep, noise, renew, on_step)

@@ -46,7 +46,7 @@ def sample(
     Args:
         model, positive, negative, latent: inputs of the host's KSampler.
         cells: height and width of the sampled area in latent cells, for the error text.
-        settings: seed, steps, cfg, sampler_name, scheduler and denoise.
+        settings: seed, steps, cfg, sampler_name, scheduler and denoise, and those of the stage as in `common_ksampler`.
 
     Returns:
         The latent, and whether it was sampled in halves.

@@ -8,12 +8,15 @@ from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.sampling.soft import Soft
+from ...inpaint.sampling.stages import Part
 from ...inpaint.sampling.window import plan_window
 from ..shared.choices import check_choices
 from ..shared.widgets import all_advanced, count
 
 SCHEDULE, BLEND = "schedule", "blend"
 WHOLE, AROUND = "whole picture", "around the mask"
+# As KSampler (Advanced) has it.
+LAST_STEP = 10000
 
 
 class MaskedSampler(io.ComfyNode):
@@ -89,6 +92,28 @@ class MaskedSampler(io.ComfyNode):
                         "(8 pixels with most models).",
                         most=1024,
                     ),
+                    io.Boolean.Input(
+                        "add_noise",
+                        default=True,
+                        tooltip="Off for a later stage, whose latent comes with noise left from the stage before.",
+                    ),
+                    count(
+                        "start_at_step",
+                        0,
+                        "The step at which this stage begins: the end of the one before.",
+                        most=LAST_STEP,
+                    ),
+                    count(
+                        "end_at_step",
+                        LAST_STEP,
+                        "The step at which this stage ends. From steps on: the last.",
+                        most=LAST_STEP,
+                    ),
+                    io.Boolean.Input(
+                        "return_with_leftover_noise",
+                        default=False,
+                        tooltip="On for a stage that another one continues. The mask keeps the picture there, too.",
+                    ),
                 ),
             ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="For Decode and Composite.")],
@@ -116,11 +141,20 @@ class MaskedSampler(io.ComfyNode):
         soft_mask: str = SCHEDULE,
         sample_area: str = WHOLE,
         context_cells: int = 32,
+        add_noise: bool = True,
+        start_at_step: int = 0,
+        end_at_step: int = LAST_STEP,
+        return_with_leftover_noise: bool = False,
         **settings: Any,
     ) -> io.NodeOutput:
         latent = host.fitted(model, latent)
         samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
         shape = host.packed_shape(samples)
+        steps = settings["steps"]
+        end = min(end_at_step, steps)
+        if start_at_step >= end:
+            return io.NodeOutput(latent, ui={"text": (f"Nothing was sampled: no step from {start_at_step} to {end}.",)})
+        original = latent.get(host.ORIGINAL, samples if add_noise else None)
         if getattr(samples, "is_nested", False):
             # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
@@ -139,6 +173,9 @@ class MaskedSampler(io.ComfyNode):
             else:
                 # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
                 model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+            model = host.with_part(model, Part(start_at_step / steps, end / steps))
+            if host.ORIGINAL in latent:
+                positive = host.with_original(positive, original)
             window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
@@ -146,7 +183,14 @@ class MaskedSampler(io.ComfyNode):
                 shape = (*shape[:-2], window.height, window.width)
         cells = samples.unbind()[0].shape[-2:] if getattr(samples, "is_nested", False) else shape[-2:]
         messages.insert(0, sampling_report(model, shape, positive, negative))
-        result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings)
+        stage = {"disable_noise": not add_noise, "start_step": start_at_step, "last_step": end_at_step}
+        stage |= {"force_full_denoise": not return_with_leftover_noise}
+        result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings, **stage)
         if halved:
             messages.append("Memory ran out, so the batch was sampled in two halves.")
+        if return_with_leftover_noise and end < steps:
+            messages.append(f"Noise is left, for a stage that begins at step {end}.")
+            result[host.ORIGINAL] = original
+        else:
+            result.pop(host.ORIGINAL, None)
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

@@ -154,6 +154,7 @@ def _levels(kind, sigmas):
 def test_equals_the_method_in_double_precision(run, pack, sample, model, latent, kind, part, how, monkeypatch):
     """With the host's conversions done by hand; the noise on the way is given. A soft mask is a schedule."""
     sigmas = _sigmas(run, model, denoise=0.5 if part == "denoise 0.5" else 1.0)
+    steps = len(sigmas) - 1
     sigmas = sigmas[:-4] if part == "ends in noise" else sigmas
     shape, random = latent["samples"].shape, torch.Generator().manual_seed(5)
     noises = [torch.randn(shape, generator=random) for _ in sigmas]
@@ -174,7 +175,7 @@ def test_equals_the_method_in_double_precision(run, pack, sample, model, latent,
         levels,
         reference,
         # Known as long as 1 - mask is above the share of the steps that is done.
-        lambda i: (1 - latent["noise_mask"] > i / (len(sigmas) - 1)).double(),
+        lambda i: (1 - latent["noise_mask"] > i / steps).double(),
         partial(next, iter([noise.double() for noise in noises])),
         how == "renewed (LCM)",
     )
