@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.shared.fillers import FILLERS, TIMES, Score, fill, flow_levels, karras_levels, score
 from benchmarks.shared.tables import Report
-from benchmarks.shared.toys import TOYS, Toy
+from benchmarks.shared.toys import TOYS, Distilled, Toy
 from devtools.pictures.line_chart import Panel, draw_chart
 
 CALLS = (10, 20, 40, 80, 160)
@@ -29,11 +29,13 @@ LASTING = 0.8
 # Scores about as low as those of true fills by chance.
 NOTHING = (0.05, 0.05, 0.004)
 ERRORS = ("error of the mean", "error of the covariance", "energy distance")
+# The samplers that are compared at few steps.
+FEW = ("replacement", "delayed", "renewed")
 LABELS = {
     "replacement": "noise mask, euler",
     "RePaint": f"RePaint, {TIMES} times",
-    "delayed": "coherent, one call a step",
-    "full": "coherent, two calls a step",
+    "delayed": "coherent, predicted noise",
+    "renewed": "coherent, new noise",
 }
 WORDS = {
     "line": "Line\n24 values, each like\nits neighbours.\nThe middle third\nis missing.",
@@ -64,9 +66,9 @@ def main() -> None:
     report.say()
     report.say(
         "Replacement is the host's noise mask with euler; RePaint takes every step "
-        f"{TIMES} times; delayed and full are the Coherent Inpaint Sampler with one call and with two a step. All are "
-        "given the same number of calls of the model, not of steps. Karras levels are those of SD 1.5 and SDXL, flow "
-        f"levels evenly spaced. {pictures} pictures, {fills} fills of each."
+        f"{TIMES} times; delayed and renewed are the Coherent Inpaint Sampler with predicted noise and with new noise. "
+        "All are given the same number of calls of the model, not of steps. Karras levels are those of SD 1.5 and "
+        f"SDXL, flow levels evenly spaced. {pictures} pictures, {fills} fills of each."
     )
     report.table(picture=7, levels=6, calls=5, **{name: 21 for name in FILLERS}, true_fills=21)
     toys = {name: make() for name, make in TOYS.items()}
@@ -82,6 +84,7 @@ def main() -> None:
                 row = (score_text(scores[name, levels, count, filler]) for filler in FILLERS)
                 report.row(name, levels, count, *row, score_text(floors[name]))
     sum_up(report, scores, calls)
+    few_steps(report, pictures // 2, fills)
     if options.plot:
         plot(options.plot, scores, calls)
         report.say()
@@ -116,13 +119,31 @@ def sum_up(report: Report, scores: Scores, calls: tuple[int, ...]) -> None:
             ahead = [count for count in calls if of[count, "delayed"] < after]
             when = f"with {ahead[0]}" if ahead else "never"
             report.point(bool(ahead), f"{where}: delayed comes nearer than replacement with {many} calls {when}")
-            rivals = ("replacement", "RePaint", "full")
+            rivals = ("replacement", "RePaint")
             best = [count for count in calls if of[count, "delayed"] <= min(of[count, rival] for rival in rivals)]
-            text = f"{where}: delayed is the nearest of all with {', '.join(map(str, best)) or 'no number of'} calls"
+            text = f"{where}: delayed is the nearest of these with {', '.join(map(str, best)) or 'no number of'} calls"
             report.point(len(best) == len(calls), text)
-    pairs = [(found, scores[(*key[:3], "full")]) for key, found in scores.items() if key[3] == "delayed"]
-    better = sum(full.distance < delayed.distance for delayed, full in pairs)
-    report.say(f"- full is nearer than delayed in {better} of {len(pairs)} rows")
+
+
+def few_steps(report: Report, pictures: int, fills: int) -> None:
+    """Compare the samplers on models that answer with the end of the path, as distilled ones do."""
+    report.heading("Few steps of a distilled model")
+    report.say(
+        "The model answers with the end point of the probability-flow ODE instead of the mean of all pictures. Energy "
+        "distance alone."
+    )
+    report.table(picture=7, levels=6, steps=5, **{name: 11 for name in FEW})
+    nearer = rows = 0
+    for name, make in TOYS.items():
+        toy = Distilled(make())
+        known = toy.pictures(pictures, torch.Generator().manual_seed(SEED))
+        for levels, spaced in LEVELS.items():
+            for count in (4, 6, 8):
+                found = [fill(toy, FILLERS[filler], spaced(count), known, fills, SEED).distance for filler in FEW]
+                report.row(name, levels, count, *(f"{distance:.3f}" for distance in found))
+                nearer, rows = nearer + (found[2] < found[1]), rows + 1
+    report.say()
+    report.point(nearer == rows, f"renewed is nearer than delayed in {nearer} of {rows} rows")
 
 
 def plot(path: Path, scores: Scores, calls: tuple[int, ...]) -> None:

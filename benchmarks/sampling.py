@@ -74,7 +74,7 @@ def _own_time(report: Report, host: HostWithPack) -> None:
         "soft mask, schedule": (model, "euler"),
         "soft mask, A1111": (soft.execute(model, "A1111", 1.0, "linear", 1.0, 0.0, steps_shown=0).result[0], "euler"),
         "coherent": (model, "coherent"),
-        "coherent, two calls": (model, "coherent_full"),
+        "coherent, new noise": (model, "coherent_lcm"),
     }
     for way, (patched, sampler) in ways.items():
         network: list[float] = []

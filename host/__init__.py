@@ -38,12 +38,14 @@ from .sampling.masked import (
     latent_mask,
     reads_soft_masks,
     with_latent_preserved_outside_mask,
+    with_part,
     with_soft_blend,
     with_soft_mask,
 )
 from .sampling.memory_use import packed_shape, sampling_memory
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
+from .sampling.stages import ORIGINAL, with_original
 from .sampling.window import window_of, with_window
 from .server import add_get_route
 from .unmasked_files import unmasked_files
@@ -51,6 +53,7 @@ from .vae import VaeResult, decodable, decode, encode, vae_latents, vae_ratio
 
 __all__ = [
     "COHERENT",
+    "ORIGINAL",
     "Computer",
     "HeldNetwork",
     "ModelInputs",
@@ -119,6 +122,8 @@ __all__ = [
     "with_facts",
     "with_fooocus",
     "with_latent_preserved_outside_mask",
+    "with_original",
+    "with_part",
     "with_removal",
     "with_soft_blend",
     "with_soft_mask",

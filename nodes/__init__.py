@@ -28,6 +28,7 @@ from .mask.mask_from_picture import MaskFromAlpha, MaskFromColor, MaskFromDiffer
 from .mask.preview_mask import PreviewMaskOverImage
 from .mask.split_mask import SplitMask
 from .sample.coherent_sampler import CoherentSampler
+from .sample.keep_outside import KeepOutside
 from .sample.masked_sampler import MaskedSampler
 from .sample.remove_object import RemoveObject
 from .sample.soft_inpaint import SoftInpaint
@@ -61,6 +62,7 @@ NODES: list[type[io.ComfyNode]] = [
     ApplyFooocusInpaint,
     MaskedSampler,
     SoftInpaint,
+    KeepOutside,
     CoherentSampler,
     RemoveObject,
     DecodeComposite,

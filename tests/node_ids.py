@@ -27,6 +27,7 @@ NODES = [
     "MendApplyFooocusInpaint",
     "MendMaskedSampler",
     "MendSoftInpaint",
+    "MendKeepOutside",
     "MendCoherentSampler",
     "MendRemoveObject",
     "MendDecodeComposite",

@@ -106,7 +106,7 @@ FILLERS = {
         Filler("replacement", lambda *given: replacement(*given[:5]), lambda calls: calls),
         Filler("RePaint", partial(repaint, times=TIMES), lambda calls: (calls - 1) // TIMES + 1),
         Filler("delayed", coherent, lambda calls: calls),
-        Filler("full", partial(coherent, full=True), lambda calls: (calls + 1) // 2),
+        Filler("renewed", partial(coherent, renew=True), lambda calls: calls),
     )
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from inpaint.sampling.coherent import Level
+from inpaint.sampling.coherent import Level, ratio_level
 
 
 class Toy(ABC):
@@ -132,6 +132,48 @@ def spiral() -> Clouds:
     radius, angle = 0.5 + 1.5 * turn, 1 + 2 * math.pi * turn
     centres = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
     return Clouds(centres, 0.25, torch.tensor([False, True]))
+
+
+class Distilled(Toy):
+    """A toy whose model answers as one distilled to few steps: with the end point of the probability-flow ODE.
+
+    Source: Song et al. 2021, arXiv:2011.13456, section 4.3; in y = x / alpha over ratio = sigma / alpha it is
+    dy / dratio = (y - picture) / ratio. Heun's method with `STEPS` steps, evenly spaced in the logarithm.
+    """
+
+    STEPS = 24
+    MOST_RATIO, LEAST_RATIO = 200.0, 0.01
+
+    def __init__(self, toy: Toy) -> None:
+        self.toy, self.hole = toy, toy.hole
+
+    def denoise(self, x: Tensor, level: Level) -> Tensor:
+        ratio = level.sigma / level.alpha
+        # Pure noise, of which no picture is left to divide by.
+        y = x / level.alpha if ratio <= self.MOST_RATIO else x / level.sigma * self.MOST_RATIO
+        ratio = min(ratio, self.MOST_RATIO)
+        if ratio > self.LEAST_RATIO:
+            shrink = (self.LEAST_RATIO / ratio) ** (1 / self.STEPS)
+            for step in range(self.STEPS):
+                here, lower = ratio * shrink**step, ratio * shrink ** (step + 1)
+                slope = (y - self._picture(y, here)) / here
+                ahead = y + (lower - here) * slope
+                y = y + (lower - here) * (slope + (ahead - self._picture(ahead, lower)) / lower) / 2
+            ratio = self.LEAST_RATIO
+        return self._picture(y, ratio)
+
+    def _picture(self, y: Tensor, ratio: float) -> Tensor:
+        level = ratio_level(ratio)
+        return self.toy.denoise(y * level.alpha, level)
+
+    def pictures(self, count: int, random: Generator) -> Tensor:
+        return self.toy.pictures(count, random)
+
+    def fills(self, known: Tensor, count: int, random: Generator) -> Tensor:
+        return self.toy.fills(known, count, random)
+
+    def moments(self, known: Tensor) -> tuple[Tensor, Tensor]:
+        return self.toy.moments(known)
 
 
 TOYS: dict[str, Callable[[], Toy]] = {"line": Line, "waves": waves, "spiral": spiral}

@@ -18,20 +18,25 @@ from torch import Tensor
 from ...inpaint.core.checks import as_values
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.sampling.coherent import Level, coherent, flow_level, ratio_level
+from ...inpaint.sampling.soft import Soft
+from . import stages
 from .inputs import keeps_in_its_own_way
 from .masked import KEY as MASKED
+from .masked import scheduled_mask
 
 # Added to the seed. The noise drawn during sampling then differs from the initial noise of any seed that users choose.
 APART = 0x9E3779B97F4A7C15
+# The entries of `model_options` that the host needs for a call without the network.
+PASSED_ON = ("transformer_options",)
 
 
-def coherent_sampler(full: bool = False) -> comfy.samplers.KSAMPLER:
+def coherent_sampler(renew: bool = False) -> comfy.samplers.KSAMPLER:
     """Return a SAMPLER for the host's nodes and `comfy.sample.sample_custom`.
 
     Args:
-        full: call the model twice per step instead of once, see `inpaint.sampling.coherent`.
+        renew: draw all noise anew after every step, see `inpaint.sampling.coherent`.
     """
-    return comfy.samplers.KSAMPLER(sample_coherent, {"full": full})
+    return comfy.samplers.KSAMPLER(sample_coherent, {"renew": renew})
 
 
 @torch.no_grad()
@@ -42,17 +47,24 @@ def sample_coherent(
     extra_args: dict[str, Any] | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     disable: bool | None = None,
-    full: bool = False,
+    renew: bool = False,
 ) -> Tensor:
     """Sample with the signature of the host's sampler functions, see comfy.k_diffusion.sampling.sample_euler.
 
+    A soft mask is read as the model's patch reads it (Soft Inpaint, Differential Diffusion), else as a schedule.
+
     Raises:
         InpaintError: if the model adds noise in an unsupported way. With a mask, also if the model keeps the unmasked
-            area by its own method, or has a patch that reads soft masks.
+            area by its own method, or blends like A1111.
     """
     options = dict(extra_args or {})
     mask = options.pop("denoise_mask", None)
-    base = model.inner_model.inner_model
+    base = getattr(getattr(model, "inner_model", None), "inner_model", None)
+    if base is None:
+        raise InpaintError(
+            f"sampler: expected ComfyUI's model, or a function with its inner_model, got {type(model).__name__}. "
+            "Take away the node between the Coherent Inpaint Sampler and the sampling node."
+        )
     _check(base, options.get("model_options", {}), masked=mask is not None)
     scale, levels = _levels(base.model_sampling, sigmas.tolist())
     ones = sigmas.new_ones(len(x))
@@ -66,15 +78,35 @@ def sample_coherent(
             sigma = {"sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({"i": i, "x": ours / scale[i], "denoised": picture, **sigma})
 
-    if mask is None:
-        full = False  # without a known area, a second call has no use
-        reference = keep = x.new_zeros(())
-    else:
-        reference, keep = model.latent_image, 1 - as_values(mask)
+    def keep(i: int) -> Tensor:
+        if mask is None:
+            return x.new_zeros(())
+        return 1 - as_values(free(sigmas[i] * ones, mask, extra_options={"model": guider, "sigmas": sigmas}))
+
+    guider = model.inner_model
+    free = options.get("model_options", {}).get("denoise_mask_function", scheduled_mask(Soft()))
+    reference = x.new_zeros(())
+    if mask is not None:
+        latent = _known_picture(model, x, sigmas[0] * ones, mask, options)
+        reference = stages.picture_of(guider, x, latent, sigmas, mask)
     noise = _noise_like(x, options.get("seed"))
     with comfy.k_diffusion.sampling.trange(len(sigmas) - 1, disable=disable) as bar:
-        sample = coherent(denoise, x * scale[0], levels, reference, keep, noise, full, on_step)
+        sample = coherent(denoise, x * scale[0], levels, reference, keep, noise, renew, on_step)
     return sample / scale[-1]
+
+
+def _known_picture(model: Any, x: Tensor, sigma: Tensor, mask: Tensor, options: dict[str, Any]) -> Tensor:
+    """Return the latent that the mask keeps, in the model's scale.
+
+    Nodes that wrap a sampler (Detail Daemon, Lying Sigma) hand it a function that hides the host's object and its
+    `latent_image`. Asked with a mask of zeros, that function still answers with the latent, without its network.
+    """
+    latent = getattr(model, "latent_image", None)
+    if latent is not None:
+        return latent
+    silent = {name: value for name, value in options.get("model_options", {}).items() if name in PASSED_ON}
+    silent["model_function_wrapper"] = lambda _, given: torch.zeros_like(given["input"])
+    return model(x, sigma, denoise_mask=torch.zeros_like(mask), **{**options, "model_options": silent})
 
 
 def _levels(sampling: Any, sigmas: list[float]) -> tuple[list[float], list[Level]]:
@@ -113,8 +145,8 @@ def _check(base: Any, model_options: dict[str, Any], masked: bool) -> None:
             f"model: expected one without its own method to keep the unmasked area, got {type(base).__name__}. "
             "Choose another sampler for this model: all others follow the mask."
         )
-    if blending or "denoise_mask_function" in model_options:
+    if blending:
         raise InpaintError(
-            "model: expected one without Soft Inpaint or Differential Diffusion, which this sampler does not support. "
-            "Remove that node: this sampler reads soft masks by itself."
+            "model: expected one without Soft Inpaint's method A1111, which hides the mask from this sampler. Choose "
+            "its method schedule, or remove the node: this sampler reads soft masks as a schedule by itself."
         )

@@ -6,9 +6,11 @@ A MODEL reads soft masks in one way only: the last patch replaces earlier ones.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import comfy.utils
+import torch
 from comfy.model_patcher import set_model_options_post_cfg_function
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
@@ -18,17 +20,25 @@ from ...inpaint.core.errors import InpaintError
 from ...inpaint.masks import pool
 from ...inpaint.sampling.soft import Soft, done, put_back, repaintable_mask
 from ...inpaint.sampling.soft_blend import SoftBlend, blend, repainted
-from .inputs import keeps_in_its_own_way
+from ...inpaint.sampling.stages import Part
+from . import stages
+from .inputs import in_model_scale, keeps_in_its_own_way
 
 # Name of the wrappers on the MODEL.
 KEY = "mend_masked"
+WHOLE = Part(0, 1)
 
 
 def with_soft_mask(model: Any, soft: Soft) -> Any:
     """Return a copy of a MODEL that reads a soft noise mask as a schedule and preserves the latent outside the mask."""
     patched = _without_soft_patches(with_latent_preserved_outside_mask(model))
-    patched.set_model_denoise_mask_function(functools.partial(_effective, soft))
+    patched.set_model_denoise_mask_function(scheduled_mask(soft))
     return patched
+
+
+def scheduled_mask(soft: Soft) -> Callable[..., Tensor]:
+    """Return a denoise mask function of the host that reads a soft mask as a schedule."""
+    return functools.partial(_effective, soft)
 
 
 def with_soft_blend(model: Any, soft: SoftBlend) -> Any:
@@ -42,10 +52,20 @@ def with_soft_blend(model: Any, soft: SoftBlend) -> Any:
 
 
 def with_latent_preserved_outside_mask(model: Any) -> Any:
-    """Return a copy of a MODEL whose samplers preserve the latent where the noise mask is 0."""
+    """Return a copy of a MODEL whose samplers preserve the latent where the noise mask is 0.
+
+    A stage that continues an earlier one preserves the latent without noise, if the conditioning has it.
+    """
     patched = model.clone()
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, _sample)
+    return patched
+
+
+def with_part(model: Any, part: Part) -> Any:
+    """Return a copy of a MODEL that samples a known part of a whole sampling. Otherwise it is estimated."""
+    patched = model.clone()
+    patched.model_options[stages.PART] = part
     return patched
 
 
@@ -89,7 +109,8 @@ def _without_soft_patches(patched: Any) -> Any:
 
 def _effective(soft: Soft, sigma: Tensor, denoise_mask: Tensor, extra_options: dict[str, Any]) -> Tensor:
     """Return the mask for one call of the model, as a denoise mask function of the host."""
-    return repaintable_mask(denoise_mask, done(sigma[0], extra_options["sigmas"]), soft)
+    part = getattr(extra_options["model"], "model_options", {}).get(stages.PART, WHOLE)
+    return repaintable_mask(denoise_mask, part.done(done(sigma[0], extra_options["sigmas"])), soft)
 
 
 def _blending(
@@ -140,15 +161,40 @@ def _sample(
     *arguments: Any,
     **named: Any,
 ) -> Tensor:
-    """Wrap one sampling: restore the latent outside the mask at its end.
+    """Wrap one sampling: restore the latent outside the mask at its end, and begin a later stage with the true picture.
 
     Several latents packed into one (video with audio) are left to the host.
     """
     if denoise_mask is None or len(named.get("latent_shapes") or ()) > 1:
         return executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)
-    # If noise is left at the end, the area outside contains noise too and is not restored. Sigmas are read before
-    # sampling, because uni_pc modifies them.
+    # Sigmas are read before sampling, because uni_pc modifies them.
     noise_left = bool(sigmas[-1] > 0)
     denoise_mask = latent_mask(denoise_mask, latent_image.shape)
+    guider = executor.class_obj
+    sampling = guider.model_patcher.get_model_object("model_sampling")
+    later, excess = stages.noise_is_left(noise, sigmas), stages.noise_excess(sampling, sigmas[0])
+    if later:
+        known = _split(guider, sampling, latent_image, sigmas[0], denoise_mask)
+        latent_image, noise = known or (latent_image, noise)
+    # The guider has its own copy of the model options.
+    guider.model_options.setdefault(stages.PART, stages.part_of_run(sampling, sigmas, later))
     sampled = executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)
-    return sampled if noise_left else put_back(sampled, latent_image, denoise_mask)
+    if not noise_left:
+        return put_back(sampled, latent_image, denoise_mask)
+    if later or blends_soft_masks(guider.model_patcher):
+        return sampled
+    # The next stage is to show the model the noise that this one has shown it.
+    latent_image = latent_image.to(sampled)
+    return put_back(sampled, latent_image + (sampled - latent_image) / excess, denoise_mask)
+
+
+def _split(
+    guider: Any, sampling: Any, latent_image: Tensor, sigma: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor] | None:
+    """Split the latent with which a later stage begins into its picture and its noise, see `stages.without_noise`."""
+    model = guider.model_patcher
+    latent_image = latent_image.float()
+    # As the host makes the sample with which it begins.
+    sample = sampling.noise_scaling(sigma, torch.zeros_like(latent_image), in_model_scale(model, latent_image), False)
+    to_scale = functools.partial(in_model_scale, model)
+    return stages.without_noise(guider.conds, sampling, to_scale, sample, sigma, mask.to(sample.device))

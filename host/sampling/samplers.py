@@ -17,8 +17,8 @@ from .coherent import coherent_sampler
 # Imported by name: linters would mistake `import nodes` for the pack's own folder.
 host_nodes = importlib.import_module("nodes")
 
-# Names that select `coherent_sampler`, and its argument `full`.
-COHERENT = {"coherent": False, "coherent_full": True}
+# Names that select `coherent_sampler`, and its argument `renew`.
+COHERENT = {"coherent": False, "coherent_lcm": True}
 
 
 def sampler_names() -> list[str]:
@@ -46,7 +46,7 @@ def sample(
     Args:
         model, positive, negative, latent: inputs of the host's KSampler.
         cells: height and width of the sampled area in latent cells, for the error text.
-        settings: seed, steps, cfg, sampler_name, scheduler and denoise.
+        settings: seed, steps, cfg, sampler_name, scheduler and denoise, and those of the stage as in `common_ksampler`.
 
     Returns:
         The latent, and whether it was sampled in halves.
@@ -56,7 +56,7 @@ def sample(
     """
 
     if settings["sampler_name"] in COHERENT:
-        model = _sampled_by(model, coherent_sampler(full=COHERENT[settings["sampler_name"]]))
+        model = _sampled_by(model, coherent_sampler(renew=COHERENT[settings["sampler_name"]]))
         settings["sampler_name"] = "euler"  # the host does not change the schedule for it
 
     def work(positive: list, negative: list, latent: dict[str, Any]) -> dict[str, Any]:

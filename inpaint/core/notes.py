@@ -9,11 +9,12 @@ from contextvars import ContextVar
 _notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 
-def note(text: str) -> None:
-    """Leave a note, once. Without `collected_notes` around the call, it is dropped."""
+def note(text: str) -> bool:
+    """Leave a note, once. Without `collected_notes` around the call, it is dropped, and the result is False."""
     notes = _notes.get()
     if notes is not None and text not in notes:
         notes.append(text)
+    return notes is not None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ soft               soft masks as a schedule: the step from which on a pixel may 
 soft_blend         soft inpainting as in A1111
 coherent           inpainting with models that were not trained for it (DInG)
 attentive_eraser   object removal without a prompt
+stages             samplings that continue from a latent with noise left
 window             the part of a latent that has to be sampled
 halves             a batch split in two, for a retry after memory ran out
 """

@@ -150,6 +150,8 @@ class EncodeInpaint(io.ComfyNode):
             concat_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
             values = {"concat_latent_image": latents[-1], "concat_mask": concat_mask}
             positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
+        # For later stages of samplers, which pass on nothing else of a latent.
+        positive, negative = (host.with_original(prompt, samples) for prompt in (positive, negative))
         latent = {"samples": samples}
         if noise_mask:
             latent["noise_mask"] = conditioning.repeat_to(cells, batch)

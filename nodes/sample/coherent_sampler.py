@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ... import host
 from ..shared.choices import check_choices
 
-ONE, TWO = "one a step", "two a step"
+PREDICTED, RENEWED = "predicted", "renewed (LCM)"
 
 
 class CoherentSampler(io.ComfyNode):
@@ -20,21 +20,21 @@ class CoherentSampler(io.ComfyNode):
             "SamplerCustomAdvanced or SamplerCustom. It takes as long as euler.",
             inputs=[
                 io.Combo.Input(
-                    "model_calls",
-                    options=[ONE, TWO],
-                    default=ONE,
-                    tooltip="How often the model is asked. One a step takes as long as euler: N calls for N steps. Two "
-                    "a step takes nearly twice as long, 2 N - 1 calls: the method in its first form, which came out "
-                    "no nearer where true fills are known. More steps are the better use of the time.",
+                    "noise",
+                    options=[PREDICTED, RENEWED],
+                    default=PREDICTED,
+                    tooltip="The noise of each next step. predicted: what the model itself sees, for any model. "
+                    "renewed (LCM): new noise at every step, for models distilled to 4 to 8 steps (LCM, Lightning, "
+                    "Turbo).",
                 ),
             ],
             outputs=[io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustomAdvanced or SamplerCustom.")],
         )
 
     @classmethod
-    def validate_inputs(cls, model_calls: str | None) -> bool | str:
-        return check_choices(cls, model_calls=model_calls)
+    def validate_inputs(cls, noise: str | None) -> bool | str:
+        return check_choices(cls, noise=noise)
 
     @classmethod
-    def execute(cls, model_calls: str) -> io.NodeOutput:
-        return io.NodeOutput(host.coherent_sampler(full=model_calls == TWO))
+    def execute(cls, noise: str) -> io.NodeOutput:
+        return io.NodeOutput(host.coherent_sampler(renew=noise == RENEWED))

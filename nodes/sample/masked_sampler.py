@@ -8,12 +8,15 @@ from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.sampling.soft import Soft
+from ...inpaint.sampling.stages import Part
 from ...inpaint.sampling.window import plan_window
 from ..shared.choices import check_choices
 from ..shared.widgets import all_advanced, count
 
 SCHEDULE, BLEND = "schedule", "blend"
 WHOLE, AROUND = "whole picture", "around the mask"
+# As KSampler (Advanced) has it.
+LAST_STEP = 10000
 
 
 class MaskedSampler(io.ComfyNode):
@@ -50,8 +53,7 @@ class MaskedSampler(io.ComfyNode):
                     options=host.sampler_names(),
                     default="euler",
                     tooltip="ComfyUI's samplers, and coherent: for general models, what it paints agrees with what is "
-                    "around it. It takes as long as euler; coherent_full asks the model twice a step, which takes "
-                    "nearly twice as long and came out no better.",
+                    "around it. It takes as long as euler. coherent_lcm is for models distilled to 4 to 8 steps.",
                 ),
                 io.Combo.Input(
                     "scheduler", options=host.scheduler_names(), default="normal", tooltip="ComfyUI's schedulers."
@@ -90,6 +92,28 @@ class MaskedSampler(io.ComfyNode):
                         "(8 pixels with most models).",
                         most=1024,
                     ),
+                    io.Boolean.Input(
+                        "add_noise",
+                        default=True,
+                        tooltip="Off for a later stage, whose latent comes with noise left from the stage before.",
+                    ),
+                    count(
+                        "start_at_step",
+                        0,
+                        "The step at which this stage begins: the end of the one before.",
+                        most=LAST_STEP,
+                    ),
+                    count(
+                        "end_at_step",
+                        LAST_STEP,
+                        "The step at which this stage ends. From steps on: the last.",
+                        most=LAST_STEP,
+                    ),
+                    io.Boolean.Input(
+                        "return_with_leftover_noise",
+                        default=False,
+                        tooltip="On for a stage that another one continues. The mask keeps the picture there, too.",
+                    ),
                 ),
             ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="For Decode and Composite.")],
@@ -117,11 +141,20 @@ class MaskedSampler(io.ComfyNode):
         soft_mask: str = SCHEDULE,
         sample_area: str = WHOLE,
         context_cells: int = 32,
+        add_noise: bool = True,
+        start_at_step: int = 0,
+        end_at_step: int = LAST_STEP,
+        return_with_leftover_noise: bool = False,
         **settings: Any,
     ) -> io.NodeOutput:
         latent = host.fitted(model, latent)
         samples, noise_mask, messages = latent["samples"], latent.get("noise_mask"), []
         shape = host.packed_shape(samples)
+        steps = settings["steps"]
+        end = min(end_at_step, steps)
+        if start_at_step >= end:
+            return io.NodeOutput(latent, ui={"text": (f"Nothing was sampled: no step from {start_at_step} to {end}.",)})
+        original = latent.get(host.ORIGINAL, samples if add_noise else None)
         if getattr(samples, "is_nested", False):
             # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
@@ -134,9 +167,15 @@ class MaskedSampler(io.ComfyNode):
             latent = {**latent, "noise_mask": noise_mask}
             if not noise_mask.any():
                 return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
-            # The coherent samplers handle soft masks themselves.
-            own = soft_mask == BLEND or host.reads_soft_masks(model) or settings["sampler_name"] in host.COHERENT
-            model = host.with_latent_preserved_outside_mask(model) if own else host.with_soft_mask(model, Soft())
+            blends = soft_mask == BLEND
+            if host.reads_soft_masks(model) or (blends and settings["sampler_name"] not in host.COHERENT):
+                model = host.with_latent_preserved_outside_mask(model)
+            else:
+                # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
+                model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+            model = host.with_part(model, Part(start_at_step / steps, end / steps))
+            if host.ORIGINAL in latent:
+                positive = host.with_original(positive, original)
             window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
@@ -144,7 +183,14 @@ class MaskedSampler(io.ComfyNode):
                 shape = (*shape[:-2], window.height, window.width)
         cells = samples.unbind()[0].shape[-2:] if getattr(samples, "is_nested", False) else shape[-2:]
         messages.insert(0, sampling_report(model, shape, positive, negative))
-        result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings)
+        stage = {"disable_noise": not add_noise, "start_step": start_at_step, "last_step": end_at_step}
+        stage |= {"force_full_denoise": not return_with_leftover_noise}
+        result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings, **stage)
         if halved:
             messages.append("Memory ran out, so the batch was sampled in two halves.")
+        if return_with_leftover_noise and end < steps:
+            messages.append(f"Noise is left, for a stage that begins at step {end}.")
+            result[host.ORIGINAL] = original
+        else:
+            result.pop(host.ORIGINAL, None)
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

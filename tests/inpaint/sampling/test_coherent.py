@@ -9,12 +9,13 @@ picture; half precision inside; RePaint without new noise; models and true fills
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
 
 from benchmarks.shared.fillers import FILLERS, energy_distance, fill, flow_levels, karras_levels, repaint, score
-from benchmarks.shared.toys import TOYS, Line, spiral, waves
+from benchmarks.shared.toys import TOYS, Distilled, Line, spiral, waves
 from inpaint.sampling.coherent import Level, coherent, draw, flow_level, next_sample, ratio_level
 
 LEVELS = {"flow": flow_levels, "karras": karras_levels}
@@ -43,7 +44,7 @@ def toy(request):
 # ---- formulas ----------------------------------------------------------------------------------------------------
 
 
-def _by_the_paper(levels, x, reference, keep, noises, full):
+def _by_the_paper(levels, x, reference, keep, noises):
     """One number after another, in the words of the formulas; up to the last step."""
     drawn = iter(noises)
     for i in range(len(levels) - 2):
@@ -56,9 +57,6 @@ def _by_the_paper(levels, x, reference, keep, noises, full):
             for c in range(columns):
                 eps[r, c] = (x[r, c] - a * x0[r, c]) / s
                 mu[r, c] = a2 * x0[r, c] + math.sqrt(s2**2 - v) * eps[r, c]
-        if full:
-            z = mu + math.sqrt(v) * next(drawn)
-            eps = (z - a2 * _squash(z, i + 1)) / s2
         n, o = next(drawn), 0.01 * a2
         new = torch.zeros_like(x)
         for r in range(rows):
@@ -67,26 +65,101 @@ def _by_the_paper(levels, x, reference, keep, noises, full):
                 if m == 0:
                     new[r, c] = mu[r, c] + math.sqrt(v) * n[r, c]
                     continue
-                g = m**2 * v / (m**2 * v + o**2)
+                # Where less is known, the gain is less.
+                g = m * v / (v + o**2)
                 seen = a2 * reference[r, c] + s2 * eps[r, c]
-                # The observation's spread is o where known for sure, o / m where less.
-                new[r, c] = (1 - g) * mu[r, c] + g * seen + math.sqrt(g) * o / m * n[r, c]
+                new[r, c] = (1 - g) * mu[r, c] + g * seen + math.sqrt(v * (1 - g)) * n[r, c]
         x = new
     x0 = _squash(x, len(levels) - 2)
     return keep * reference + (1 - keep) * x0
 
 
-@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("levels", [FLOW, KARRAS], ids=["flow", "karras"])
-def test_equals_the_formulas_number_by_number(levels, full):
+def test_equals_the_formulas_number_by_number(levels):
     noise = _normals(_random())
     x, reference = noise(), noise()
     keep = torch.tensor([1.0, 0.0, 0.5, 0.02, 1.0], dtype=torch.float64)
     noises = [noise() for _ in range(4)]
-    expected = _by_the_paper(levels, x, reference, keep, noises, full)
+    expected = _by_the_paper(levels, x, reference, keep, noises)
     drawn = iter(noises)
-    found = coherent(_squash, x, levels, reference, keep, lambda: next(drawn), full)
+    found = coherent(_squash, x, levels, reference, keep, lambda: next(drawn))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_renewed_noise_equals_its_formula():
+    """x = alpha (picture with the known part) + sigma (new noise), as LCM's multistep sampling has it."""
+    noise = _normals(_random())
+    x, reference, keep = noise(), noise(), torch.tensor([1.0, 0.0, 0.5, 0.02, 1.0], dtype=torch.float64)
+    noises = [noise() for _ in range(2)]
+    drawn = iter(noises)
+    found = coherent(_squash, x, FLOW, reference, keep, lambda: next(drawn), renew=True)
+    for i, lower in enumerate(FLOW[1:]):
+        pasted = keep * reference + (1 - keep) * _squash(x, i)
+        x = pasted if i == 2 else lower.alpha * pasted + lower.sigma * noises[i]
+    torch.testing.assert_close(found, x, rtol=0, atol=1e-12)
+
+
+def test_what_is_known_may_change_from_step_to_step():
+    """Step by step: the known part of each, and new noise where it ends."""
+    noise = _normals(_random())
+    x, reference, noises = noise(), noise(), [noise() for _ in range(2)]
+    keeps = torch.tensor([[1.0, 1, 0, 0, 1], [1.0, 0, 0, 0, 1], [1.0, 0, 0, 0, 0]], dtype=torch.float64)
+    drawn = iter(noises)
+    found = coherent(_squash, x, FLOW, reference, lambda i: keeps[i], lambda: next(drawn))
+    for i, (level, lower) in enumerate(pairwise(FLOW[:3])):
+        picture = _squash(x, i)
+        predicted = (x - level.alpha * picture) / level.sigma
+        known = lower.alpha * reference + lower.sigma * predicted
+        x = draw(next_sample(picture, predicted, lower), known, 0.01 * lower.alpha, keeps[i], noises[i])
+        ends = keeps[i] > keeps[i + 1]
+        x = torch.where(ends, lower.alpha * reference + lower.sigma * noises[i], x)
+    expected = torch.where(keeps[2] == 1, reference, _squash(x, 2))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+# Along a line: a hole in the middle, with ten soft values on both sides.
+RAMP = torch.arange(1, 11, dtype=torch.float64) / 11
+SOFT = torch.cat([torch.zeros(15), RAMP, torch.ones(10), RAMP.flip(0), torch.zeros(15)])
+
+
+def _by_schedule(way, toy, levels, seed):
+    """Pictures [3000, size], filled by a soft mask as a schedule, and the pictures that they were."""
+    steps, random = len(levels) - 1, _random(seed)
+    pictures = toy.pictures(30, random).repeat_interleave(100, dim=0)
+
+    def noise():
+        return torch.randn(pictures.shape, generator=random, dtype=torch.float64)
+
+    def keep(i):
+        return (i / steps < 1 - SOFT).double()
+
+    def denoise(x, i):
+        return toy.denoise(x, levels[i])
+
+    if way == "coherent":
+        return coherent(denoise, noise(), levels, pictures, keep, noise), pictures
+    x = start = noise()
+    for i, (level, lower) in enumerate(pairwise(levels)):
+        x = torch.lerp(x, level.alpha * pictures + level.sigma * start, keep(i))
+        picture = torch.lerp(denoise(x, i), pictures, keep(i))
+        x = lower.alpha * picture + lower.sigma * (x - level.alpha * picture) / level.sigma
+    return x, pictures
+
+
+@pytest.mark.parametrize("levels", LEVELS)
+def test_a_soft_edge_changes_as_much_as_with_euler_and_has_no_seam(levels):
+    """The change of each value of the mask, and the differences of neighbours beside those of true pictures."""
+    toy, found = Line(len(SOFT), 0.8), {}
+    for way in ("coherent", "euler"):
+        changes, roughness = [], []
+        for seed in (1, 2, 3):
+            filled, pictures = _by_schedule(way, toy, LEVELS[levels](20), seed)
+            changes.append((filled - pictures).square().mean(dim=0))
+            roughness.append(filled.diff(dim=1).square().mean(dim=0) / (2 * (1 - 0.8)))
+        change, rough = torch.stack(changes).mean(dim=0).sqrt(), torch.stack(roughness).mean(dim=0)
+        found[way] = (change + change.flip(0))[15:25] / 2, rough[14:25].mean()
+    torch.testing.assert_close(found["coherent"][0], found["euler"][0], rtol=0.15, atol=0.02)
+    assert found["coherent"][1] == pytest.approx(found["euler"][1].item(), abs=0.05)
 
 
 def test_a_step_worked_by_hand():
@@ -102,7 +175,7 @@ def test_levels():
     assert ratio_level(0.75) == pytest.approx((0.8, 0.6))
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("keep", [0.0, 1.0])
 def test_a_draw_is_of_guess_times_observation(keep):
     """Against their product, on a grid."""
     guess = next_sample(torch.tensor(0.3), torch.tensor(0.2), flow_level(0.5))
@@ -117,9 +190,20 @@ def test_a_draw_is_of_guess_times_observation(keep):
     torch.testing.assert_close(torch.stack(drawn), torch.stack([mean, mean + deviation]), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("full", "calls"), [(False, [0, 1, 2, 3, 4]), (True, [0, 1, 1, 2, 2, 3, 3, 4, 4])])
-def test_calls(full, calls):
-    """N of them, or 2 N - 1."""
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_between_the_draw_lies_between(keep):
+    """The mean moves by the share; the spread of both is all there is, so nothing is lost of the noise."""
+    guess = next_sample(torch.tensor(0.3), torch.tensor(0.2), flow_level(0.5))
+    known, none = torch.tensor(0.8), torch.tensor(0.0)
+    free, sure, half = (draw(guess, known, 1e-6, torch.tensor(share), none) for share in (0.0, 1.0, keep))
+    assert half == pytest.approx(float(free + keep * (sure - free)), abs=1e-5)
+    deviation = draw(guess, known, 1e-6, torch.tensor(keep), torch.tensor(1.0)) - half
+    assert deviation == pytest.approx((guess.variance * (1 - keep)) ** 0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("renew", [False, True])
+def test_calls(renew):
+    """One a step."""
     asked = []
 
     def denoise(x, i):
@@ -127,8 +211,8 @@ def test_calls(full, calls):
         return x
 
     noise = _normals(_random())
-    coherent(denoise, noise(), flow_levels(5), noise(), torch.ones(5), noise, full)
-    assert asked == calls
+    coherent(denoise, noise(), flow_levels(5), noise(), torch.ones(5), noise, renew)
+    assert asked == [0, 1, 2, 3, 4]
 
 
 def test_steps_are_told():
@@ -152,8 +236,8 @@ def test_what_is_known_is_put_back_exactly():
     assert torch.equal(whole, reference)
 
 
-@pytest.mark.parametrize(("full", "calls"), [(False, 2), (True, 4)])
-def test_a_schedule_that_ends_in_noise_gives_the_noisy_sample(full, calls):
+@pytest.mark.parametrize("renew", [False, True])
+def test_a_schedule_that_ends_in_noise_gives_the_noisy_sample(renew):
     seen = []
     toy = Line()
     levels = [flow_level(time) for time in (1.0, 0.7, 0.4)]
@@ -168,8 +252,8 @@ def test_a_schedule_that_ends_in_noise_gives_the_noisy_sample(full, calls):
     def noise():
         return torch.randn(reference.shape, generator=random, dtype=torch.float64)
 
-    sample = coherent(denoise, noise(), levels, reference, (~toy.hole).double(), noise, full)
-    assert len(seen) == calls
+    sample = coherent(denoise, noise(), levels, reference, (~toy.hole).double(), noise, renew)
+    assert len(seen) == 2
     noise_left = (sample - 0.6 * reference)[:, ~toy.hole].std(dim=0)
     assert noise_left.min() > 0.2  # of 0.4: the known part is not put back
     assert noise_left.max() < 0.5
@@ -179,7 +263,7 @@ def test_pure_noise_twice_and_a_step_that_stays():
     noise = _normals(_random())
     levels = [flow_level(time) for time in (1.0, 1.0, 0.5, 0.5, 0.0)]
     for keep in (torch.zeros(5), torch.ones(5), torch.full((5,), 0.5)):
-        assert coherent(_squash, noise(), levels, noise(), keep, noise, full=True).isfinite().all()
+        assert coherent(_squash, noise(), levels, noise(), keep, noise).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -321,29 +405,48 @@ def test_coherent_fills_are_nearer_and_more_steps_bring_them_nearer(name, levels
 
 @pytest.mark.slow
 def test_coherent_fills_of_a_line_become_true():
-    """Both ways, given the steps; full takes many more."""
     toy = Line()
     delayed = _fill(toy, "delayed", 160)
     assert delayed.mean < 0.12
     assert delayed.covariance < 0.15
     assert delayed.distance < 0.01
-    full = [_fill(toy, "full", calls) for calls in (20, 80, 320)]
-    assert full[1].distance < 0.35 * full[0].distance
-    assert full[2].distance < 0.35 * full[1].distance
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["line", "waves"])
 def test_the_ways_in_order(name):
-    """With 40 calls each: delayed before full and RePaint, which come before replacement."""
+    """With 40 calls each: delayed before RePaint, which comes before replacement."""
     of = {way: _fill(TOYS[name](), way, 40).distance for way in FILLERS}
-    assert of["delayed"] < 0.3 * min(of["full"], of["RePaint"])
-    assert max(of["full"], of["RePaint"]) < 0.6 * of["replacement"]
+    assert of["delayed"] < 0.3 * of["RePaint"]
+    assert of["RePaint"] < 0.6 * of["replacement"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("full", [False, True])
-def test_with_nothing_known_it_samples_the_models_pictures(full):
+@pytest.mark.parametrize("levels", LEVELS)
+@pytest.mark.parametrize("steps", [4, 8])
+def test_few_steps_of_a_distilled_model_are_nearer_with_new_noise(toy, levels, steps):
+    distilled = Distilled(toy)
+    known = distilled.pictures(30, _random(2))
+    of = {
+        way: fill(distilled, FILLERS[way], LEVELS[levels](steps), known, 60, seed=3).distance
+        for way in ("replacement", "delayed", "renewed")
+    }
+    assert of["renewed"] < min(0.97 * of["delayed"], 0.95 * of["replacement"])
+
+
+def test_a_distilled_model_of_a_line_has_its_closed_form():
+    """The path of a Gaussian keeps each wave's place among the standard deviations of its level."""
+    line = Line()
+    x = torch.randn(20, line.size, generator=_random(), dtype=torch.float64)
+    for level in (flow_level(1.0), flow_level(0.5), ratio_level(3.0)):
+        strengths, waves_ = torch.linalg.eigh(line.covariance)
+        spread = (level.alpha**2 * strengths + level.sigma**2).sqrt()
+        expected = (x @ waves_) / spread * strengths.sqrt() @ waves_.T
+        torch.testing.assert_close(Distilled(line).denoise(x, level), expected, rtol=0.03, atol=0.02)
+
+
+@pytest.mark.slow
+def test_with_nothing_known_it_samples_the_models_pictures():
     toy, random = Line(), _random()
     levels = flow_levels(100)
 
@@ -351,7 +454,7 @@ def test_with_nothing_known_it_samples_the_models_pictures(full):
         return torch.randn(4000, toy.size, generator=random, dtype=torch.float64)
 
     keep = torch.zeros(toy.size)
-    found = coherent(lambda x, i: toy.denoise(x, levels[i]), noise(), levels, noise(), keep, noise, full)
+    found = coherent(lambda x, i: toy.denoise(x, levels[i]), noise(), levels, noise(), keep, noise)
     assert found.mean().abs() < 0.05
     covariance = torch.cov(found.T)
     assert (covariance - toy.covariance).norm() < 0.15 * toy.covariance.norm()

@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused_in_words():
     image = torch.rand(2, 4, 4, 3)
     with pytest.raises(InpaintError, match=r"^mask: expected \[2, 4, 4\] to fit the image, got \[1, 4, 4\]\. Resize"):
         control_image(image, torch.zeros(1, 4, 4), "SD 1.5 inpaint")
-    with pytest.raises(InpaintError, match=r"^control_net: expected one of SD 1\.5 inpaint, .*, got tile\.$"):
+    with pytest.raises(InpaintError, match=r"^control_net: expected one of SD 1\.5 inpaint, .*, got tile\. Choose"):
         control_image(image, torch.zeros(2, 4, 4), "tile")
     with pytest.raises(InpaintError, match=r"^image: expected \[B, H, W, 3 or 4\] of floats, got \[2, 4, 4\]"):
         control_image(torch.rand(2, 4, 4), torch.zeros(2, 4, 4), "SD 1.5 inpaint")

@@ -279,7 +279,7 @@ def test_entries_areas_control_and_ranges_survive(run, inpaint_model):
         for (text, entry), given, had in zip(output, texts, before, strict=True):
             assert text is given
             assert {key: entry[key] is had[key] for key in had} == dict.fromkeys(had, True)
-            assert set(entry) - set(had) == {"concat_latent_image", "concat_mask"}
+            assert set(entry) - set(had) == {"concat_latent_image", "concat_mask", "mend_original"}
     assert [first, second] == before
 
 

@@ -199,13 +199,14 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     # A picture of a video VAE is a video of its own, which the host encodes one at a time.
     assert len(vae.first_stage_model.calls) == (batch if latents.frames else 1)
     for entry in (positive[0][1], negative[0][1]):
+        assert torch.equal(entry["mend_original"], latent["samples"])
         if sentence.endswith((CHANNELS, FILL)):
             size = (8 * height, 8 * width) if sentence.endswith(FILL) else (height, width)
             assert entry["concat_mask"].shape == (batch, 1, *size)
             assert entry["concat_mask"].unique().tolist() == [0, 1]
             assert entry["concat_latent_image"].shape == latent["samples"].shape
         else:
-            assert entry == {}
+            assert entry.keys() == {"mend_original"}
 
 
 def test_the_mask_of_fill_is_the_painted_one_padded(encode, make_vae, make_model):

@@ -1,7 +1,6 @@
 """The coherent samplers by their names in Masked Sampler.
 
-Mutations seen to fail here: two calls for the one-call sampler; the host's euler run after all; the soft schedule put
-on the model for it.
+Mutations seen to fail here: the host's euler run after all; soft masks read in one way only.
 """
 
 import pytest
@@ -48,13 +47,13 @@ def sample(run, general_model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler_name", "calls"), [("coherent", 5), ("coherent_full", 9)])
+@pytest.mark.parametrize("sampler_name", ["coherent", "coherent_lcm"])
 @pytest.mark.parametrize("denoise", [1.0, 0.5])
-def test_it_is_run_and_leaves_what_is_outside(sample, sampler_name, calls, denoise):
+def test_it_is_run_and_leaves_what_is_outside(sample, sampler_name, denoise):
     latent = _latent()
     result, called = sample(sampler_name, denoise=denoise)
     outside = (latent["noise_mask"] == 0).expand(-1, 4, -1, -1)
-    assert called == calls
+    assert called == 5
     assert torch.equal(result[outside], latent["samples"][outside])
     assert (result - sample("euler", denoise=denoise)[0])[~outside].abs().mean() > 0.01
     assert torch.equal(result, sample(sampler_name, denoise=denoise)[0])
@@ -87,8 +86,20 @@ def test_in_a_window(sample):
     assert torch.equal(changed.any(dim=1, keepdim=True), mask.bool())
 
 
-@pytest.mark.parametrize("method", ["schedule", "A1111"])
-def test_a_model_that_reads_soft_masks_is_refused_in_words(run, sample, general_model, InpaintError, method):
-    model, _ = run("MendSoftInpaint", model=general_model.model, method=method).outputs
-    with pytest.raises(InpaintError, match="without Soft Inpaint or Differential Diffusion"):
+def test_a_soft_mask_is_a_schedule_or_mixed(run, sample, general_model):
+    """Where the mask is soft, one step of five is free, or half is mixed at each."""
+    latent = _latent()
+    schedule, blend = (sample("coherent", soft_mask=way)[0] for way in ("schedule", "blend"))
+    model, _ = run("MendSoftInpaint", model=general_model.model).outputs
+    assert torch.equal(sample("coherent", model=model)[0], schedule)
+    model, _ = run("MendSoftInpaint", model=general_model.model, strength=0).outputs
+    assert torch.equal(sample("coherent", model=model)[0], blend)
+    soft = (latent["noise_mask"] == 0.5).expand(-1, 4, -1, -1)
+    change = [(result - latent["samples"])[soft].square().mean() ** 0.5 for result in (schedule, blend)]
+    assert change[0] > 1.2 * change[1] > 0.1
+
+
+def test_a_model_that_blends_like_a1111_is_refused_in_words(run, sample, general_model, InpaintError):
+    model, _ = run("MendSoftInpaint", model=general_model.model, method="A1111").outputs
+    with pytest.raises(InpaintError, match="expected one without Soft Inpaint's method A1111"):
         sample("coherent", model=model)

@@ -106,11 +106,11 @@ class Sampled:
 def sample(run):
     """SamplerCustomAdvanced, with the node's sampler or another."""
 
-    def sample(model, latent, sigmas=None, seed=1, sampler=None, calls="one a step", text=EMPTY):
+    def sample(model, latent, sigmas=None, seed=1, sampler=None, how="predicted", text=EMPTY):
         (guider,) = run("BasicGuider", model=model, conditioning=text).outputs
         (noise,) = run("RandomNoise", noise_seed=seed).outputs
         if sampler is None:
-            (sampler,) = run("MendCoherentSampler", model_calls=calls).outputs
+            (sampler,) = run("MendCoherentSampler", noise=how).outputs
         sigmas = _sigmas(run, model) if sigmas is None else sigmas
         inputs = {"noise": noise, "guider": guider, "sampler": sampler, "sigmas": sigmas, "latent_image": latent}
         asked = []
@@ -149,17 +149,18 @@ def _levels(kind, sigmas):
     return [ratio_level(sigma) if kind == "eps" else flow_level(sigma) for sigma in sigmas.tolist()]
 
 
-@pytest.mark.parametrize("calls", ["one a step", "two a step"])
+@pytest.mark.parametrize("how", ["predicted", "renewed (LCM)"])
 @pytest.mark.parametrize("part", ["whole", "ends in noise", "denoise 0.5"])
-def test_equals_the_method_in_double_precision(run, pack, sample, model, latent, kind, part, calls, monkeypatch):
-    """With the host's conversions done by hand; the noise on the way is given."""
+def test_equals_the_method_in_double_precision(run, pack, sample, model, latent, kind, part, how, monkeypatch):
+    """With the host's conversions done by hand; the noise on the way is given. A soft mask is a schedule."""
     sigmas = _sigmas(run, model, denoise=0.5 if part == "denoise 0.5" else 1.0)
+    steps = len(sigmas) - 1
     sigmas = sigmas[:-4] if part == "ends in noise" else sigmas
     shape, random = latent["samples"].shape, torch.Generator().manual_seed(5)
-    noises = [torch.randn(shape, generator=random) for _ in range(2 * len(sigmas))]
+    noises = [torch.randn(shape, generator=random) for _ in sigmas]
     latent["noise_mask"][0, ..., 0:3] = 0.25
     monkeypatch.setattr(pack("host.sampling.coherent"), "_noise_like", lambda x, seed: partial(next, iter(noises)))
-    found = sample(model, latent, sigmas, seed=3, calls=calls)
+    found = sample(model, latent, sigmas, seed=3, how=how)
 
     levels = _levels(kind, sigmas)
     reference = LINES.expand(shape)
@@ -173,9 +174,10 @@ def test_equals_the_method_in_double_precision(run, pack, sample, model, latent,
         x,
         levels,
         reference,
-        1 - latent["noise_mask"].double(),
+        # Known as long as 1 - mask is above the share of the steps that is done.
+        lambda i: (1 - latent["noise_mask"] > i / steps).double(),
         partial(next, iter([noise.double() for noise in noises])),
-        calls == "two a step",
+        how == "renewed (LCM)",
     )
     # Noisy results are handed on with the picture in full strength.
     torch.testing.assert_close(found.result.double() * levels[-1].alpha, expected, rtol=0, atol=1e-3)
@@ -214,18 +216,17 @@ def test_what_it_is_compared_with_is_the_hosts_euler(run, sample, exact_model):
     torch.testing.assert_close(found.result.double(), expected, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize(("calls", "most"), [("one a step", 1), ("two a step", 2)])
-def test_calls_of_the_model(run, sample, model, latent, calls, most):
+@pytest.mark.parametrize("how", ["predicted", "renewed (LCM)"])
+def test_calls_of_the_model(run, sample, model, latent, how):
     sigmas = _sigmas(run, model)[:-1].tolist()
-    expected = [sigma for i, sigma in enumerate(sigmas) for _ in range(most if i else 1)]
-    assert sample(model, latent, calls=calls).calls == pytest.approx(expected)
+    assert sample(model, latent, how=how).calls == pytest.approx(sigmas)
     del latent["noise_mask"]
-    assert sample(model, latent, calls=calls).calls == pytest.approx(sigmas)
+    assert sample(model, latent, how=how).calls == pytest.approx(sigmas)
 
 
-@pytest.mark.parametrize("calls", ["one a step", "two a step"])
-def test_the_known_part_is_the_given_one_and_the_hole_is_not(sample, model, latent, calls):
-    found = sample(model, latent, calls=calls)
+@pytest.mark.parametrize("how", ["predicted", "renewed (LCM)"])
+def test_the_known_part_is_the_given_one_and_the_hole_is_not(sample, model, latent, how):
+    found = sample(model, latent, how=how)
     off = (found.result - LINES.float()).abs()
     assert off[..., ~HOLE].max() < 1e-5
     assert off[..., HOLE].mean() > 0.1
@@ -288,7 +289,7 @@ def test_steps_are_told_once_each_in_the_hosts_scale(run, pack, model, latent):
     import comfy.sample
 
     steps = []
-    sampler, sigmas = pack("host").coherent_sampler(full=True), _sigmas(run, model)
+    sampler, sigmas = pack("host").coherent_sampler(), _sigmas(run, model)
     samples, noise = latent["samples"], torch.randn(latent["samples"].shape)
     comfy.sample.sample_custom(
         *(model, noise, 1.0, sampler, sigmas, EMPTY, EMPTY, samples),
@@ -337,6 +338,73 @@ def test_models_of_pictures_that_scatter_less(pack, exact_model):
     assert levels == [pytest.approx((0.8, 0.3)), (1.0, 0.0)]
 
 
+# ---- soft masks, and samplers that wrap this one -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["eps", "flow"])
+def test_a_patch_of_the_model_says_how_soft_masks_are_read(run, sample, model, latent):
+    """Soft Inpaint and the host's Differential Diffusion."""
+    latent["noise_mask"][..., 0:6] = 0.25
+    plain = sample(model, latent)
+    soft = run("MendSoftInpaint", model=model, steps_shown=0).outputs[0]
+    torch.testing.assert_close(sample(soft, latent).result, plain.result)
+    asked = []
+
+    def hard(sigma, mask, extra_options):
+        asked.append(sigma[0].item())
+        assert extra_options["sigmas"][0] == asked[0]
+        return (mask > 0).float()
+
+    model.set_model_denoise_mask_function(hard)
+    found = sample(model, latent)
+    assert asked == pytest.approx(found.calls)
+    expected = sample(soft, {**latent, "noise_mask": (latent["noise_mask"] > 0).float()})
+    torch.testing.assert_close(found.result, expected.result)
+
+
+def _wrapped(inner, names):
+    """A SAMPLER that hands another one a function with some of the attributes of the host's model."""
+    import comfy.samplers
+
+    def wrapping(model, x, sigmas, **given):
+        def changed(x, sigma, **named):
+            return model(x, sigma, **named)
+
+        for name in names:
+            setattr(changed, name, getattr(model, name))
+        return inner.sampler_function(changed, x, sigmas, **given, **inner.extra_options)
+
+    return comfy.samplers.KSAMPLER(wrapping)
+
+
+def test_it_works_inside_samplers_that_pass_on_little_of_the_model(run, pack, sample, model, latent, InpaintError):
+    """Detail Daemon and Lying Sigma pass on `inner_model` and `sigmas` alone."""
+    plain = sample(model, latent)
+    (inner,) = run("MendCoherentSampler").outputs
+    found = sample(model, latent, sampler=_wrapped(inner, ["inner_model", "sigmas"]))
+    assert found.calls == plain.calls
+    torch.testing.assert_close(found.result, plain.result, rtol=0, atol=1e-5)
+    with pytest.raises(InpaintError, match="a function with its inner_model, got function"):
+        sample(model, latent, sampler=_wrapped(inner, []))
+
+
+@pytest.mark.parametrize("kind", ["eps", "flow"])
+def test_a_soft_edge_changes_as_much_as_with_other_samplers(run, sample, model):
+    import comfy.samplers
+
+    edge = torch.arange(1, 8) / 8
+    mask = torch.cat([torch.zeros(3), edge, torch.ones(4), edge.flip(0), torch.zeros(3)])
+    latent = _latent(model, batch=1200 // model.model.latent_format.latent_channels)
+    latent["noise_mask"] = mask.expand_as(latent["noise_mask"])
+    soft = run("MendSoftInpaint", model=model, steps_shown=0).outputs[0]
+    changes = []
+    for sampler in (None, comfy.samplers.sampler_object("euler")):
+        result = sample(soft, latent, _sigmas(run, model, 20), sampler=sampler).result
+        change = (result - LINES.float()).square().flatten(0, -2).mean(dim=0)
+        changes.append(((change + change.flip(0)) / 2).sqrt()[3:12])
+    torch.testing.assert_close(changes[0], changes[1], rtol=0.15, atol=0.03)
+
+
 # ---- what is refused ---------------------------------------------------------------------------------------------
 
 
@@ -382,17 +450,10 @@ def test_a_model_with_its_own_way_to_keep_is_refused_in_words_where_there_is_a_m
     assert sample(model, latent).result.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["eps"])
-def test_differential_diffusion_is_refused_in_words(sample, model, latent, InpaintError):
-    model.set_model_denoise_mask_function(lambda sigma, mask, extra_options: mask)
-    with pytest.raises(InpaintError, match="expected one without Soft Inpaint or Differential Diffusion"):
-        sample(model, latent)
-
-
 def test_an_unknown_choice_is_refused_in_words(host_nodes):
     node = host_nodes.NODE_CLASS_MAPPINGS["MendCoherentSampler"]
-    assert node.validate_inputs(model_calls="one a step") is True
-    assert "model_calls: expected one of one a step, two a step, got both" in node.validate_inputs(model_calls="both")
+    assert node.validate_inputs(noise="predicted") is True
+    assert "noise: expected one of predicted, renewed (LCM), got both" in node.validate_inputs(noise="both")
 
 
 # ---- networks ----------------------------------------------------------------------------------------------------
@@ -413,16 +474,16 @@ def network(host_nodes):
     return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("calls", "most"), [("one a step", 4), ("two a step", 7)])
-def test_a_video(run, sample, network, calls, most):
+@pytest.mark.parametrize("how", ["predicted", "renewed (LCM)"])
+def test_a_video(run, sample, network, how):
     mask = torch.zeros(1, 1, 3, 8, 8)
     mask[..., 1:, 2:6, 3:7] = 1
     samples = torch.randn(1, 16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     text = [[torch.randn(1, 8, 4096, generator=torch.Generator().manual_seed(0)), {}]]
     latent = {"samples": samples, "noise_mask": mask}
-    found = sample(network, latent, _sigmas(run, network, 4), calls=calls, text=text)
+    found = sample(network, latent, _sigmas(run, network, 4), how=how, text=text)
     off = (found.result - network.model.process_latent_in(samples)).abs()
-    assert len(found.calls) == most
+    assert len(found.calls) == 4
     assert off[(mask == 0).expand_as(off)].max() < 1e-5
     assert off[(mask > 0).expand_as(off)].mean() > 0.1
 

@@ -202,7 +202,11 @@ def test_left_over_noise_is_left_outside_too(run, host, general_model):
     left, hosts = (
         run("KSamplerAdvanced", model=one, **settings).outputs[0]["samples"] for one in (model, general_model.model)
     )
-    assert torch.equal(left, hosts)
+    # The host adds more noise at its highest level than it shows the model outside.
+    more = (1 + 1 / general_model.model.get_model_object("model_sampling").sigma_max ** 2) ** 0.5
+    noise, hosts_noise = ((one - latent["samples"])[outside] for one in (left, hosts))
+    torch.testing.assert_close(noise * more, hosts_noise, rtol=0, atol=1e-4)
+    assert torch.equal(left[~outside], hosts[~outside])
     assert (left - latent["samples"])[outside].abs().mean() > 0.1
     whole = run("KSamplerAdvanced", model=model, **settings | {"return_with_leftover_noise": "disable"}).outputs[0]
     assert torch.equal(whole["samples"][outside], latent["samples"][outside])
