@@ -13,6 +13,9 @@ from ...inpaint.model_families.family import Family, InpaintInputs
 from ...inpaint.model_families.latents import Latents, latents_of
 from ...inpaint.model_families.table import family_of, label_of
 
+# Classes of the host whose `concat_cond` returns nothing, whatever the width of their input.
+NO_PICTURES = ("Kandinsky5Image",)
+
 
 @dataclass(frozen=True)
 class ModelInputs:
@@ -28,6 +31,8 @@ class ModelInputs:
     """Its inputs for inpainting, see `_inpaint_inputs`."""
     own_pictures: bool
     """Whether it has picture or mask inputs that are not for inpainting, as image-to-video models have."""
+    shown_latent: bool
+    """Whether the host shows it the latent as such a picture, with what is masked."""
     mask_times: bool
     """Whether the host derives the timestep of each frame from the part of it that the noise mask covers."""
     latents: Latents | None
@@ -49,6 +54,7 @@ def model_inputs(model: Any) -> ModelInputs:
         v_prediction=base.model_type is comfy.model_base.ModelType.V_PREDICTION,
         inpaint=inpaint,
         own_pictures=inpaint is None and _own_pictures(base),
+        shown_latent=inpaint is None and "concat_image" in base.concat_keys,
         mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),
         latents=family.latents if family.latents.format == latent_format else latents_of(latent_format),
     )
@@ -69,9 +75,17 @@ def keeps_in_its_own_way(base: Any) -> bool:
     return type(base).scale_latent_inpaint is not comfy.model_base.BaseModel.scale_latent_inpaint
 
 
-def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
-    """Return a copy of the conditioning list with these values set on every entry."""
-    return node_helpers.conditioning_set_values(conditioning, values)
+def set_conditioning(conditioning: list, values: dict[str, Any], keep: bool = False) -> list:
+    """Return a copy of the conditioning list with these values set on every entry.
+
+    Args:
+        conditioning: the list.
+        values: by key.
+        keep: leave entries alone that have one of these keys already.
+    """
+    if not keep:
+        return node_helpers.conditioning_set_values(conditioning, values)
+    return [[text, entry if values.keys() & entry.keys() else {**entry, **values}] for text, entry in conditioning]
 
 
 def _inpaint_inputs(base: Any) -> InpaintInputs:
@@ -94,6 +108,8 @@ def _inpaint_inputs(base: Any) -> InpaintInputs:
 def _own_pictures(base: Any) -> bool:
     """Whether the host passes pictures or masks to a model in addition to latents. Some models invert the mask."""
     config = base.model_config.unet_config
+    if type(base).__name__ in NO_PICTURES:
+        return False
     if isinstance(base, comfy.model_base.Flux):
         return config["in_channels"] > config["out_channels"]
     if base.concat_keys or config.get("model_type") == "vace":

@@ -31,8 +31,8 @@ def refuse_placed(held: Any, where: str, height: int, width: int) -> None:
         if is_placed(name, values, height, width):
             raise InpaintError(
                 "sample_area: expected nothing that belongs to a place in the picture but masks, areas and "
-                f"ControlNets, got {where} with {name or 'a tensor'} {list(values.shape)}, which cannot be cut to a window. Choose "
-                '"whole picture".'
+                f"ControlNets, got {where} with {name or 'a tensor'} {list(values.shape)}, which cannot be cut to a "
+                'window. Choose "whole picture".'
             )
 
 

@@ -52,9 +52,8 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
         held = [(name, cell.cell_contents) for name, cell in cells if not _is_empty(cell)]
         return [*held, ("", value.__defaults__), ("", value.__kwdefaults__)]
-    held = dict(getattr(value, "__dict__", {}))
-    held |= {name: getattr(value, name, None) for name in getattr(type(value), "__slots__", ()) if name != "__dict__"}
-    return list(held.items())
+    slots = [name for name in getattr(type(value), "__slots__", ()) if hasattr(value, name)]
+    return [*getattr(value, "__dict__", {}).items(), *((name, getattr(value, name)) for name in slots)]
 
 
 def _is_empty(cell: Any) -> bool:

@@ -94,7 +94,8 @@ class CropRegions(io.ComfyNode):
         settings = planned(model, vae, context_factor, context_pixels, size, megapixels, width, height)
         check_image(image)
         batch = len(image) if len(image) > 1 else len(as_bhw(mask))
-        mask = clear_near_zero(match_mask(mask, *image.shape[1:3], batch))
+        rows, columns = image.shape[1:3]
+        mask = clear_near_zero(match_mask(mask, rows, columns, batch))
         settings |= {"border": border, "linear": linear_light, "max_regions": max_regions}
         cropped = crop_regions(image, mask, one_picture=mask_batch == ONE_PICTURE, **settings)
         regions = len(cropped.image)

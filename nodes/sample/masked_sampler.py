@@ -3,10 +3,12 @@
 from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.masks import in_pixels
 from ...inpaint.sampling.soft import Soft
 from ...inpaint.sampling.stages import Part
 from ...inpaint.sampling.window import plan_window
@@ -173,6 +175,8 @@ class MaskedSampler(io.ComfyNode):
             else:
                 # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
                 model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+            if host.model_inputs(model).mask_times and not host.in_whole_frames(noise_mask):
+                model = host.with_even_times(model)
             model = host.with_part(model, Part(start_at_step / steps, end / steps))
             if host.ORIGINAL in latent:
                 positive = host.with_original(positive, original)
@@ -193,4 +197,6 @@ class MaskedSampler(io.ComfyNode):
             result[host.ORIGINAL] = original
         else:
             result.pop(host.ORIGINAL, None)
+        if isinstance(noise_mask, Tensor):
+            result["noise_mask"] = in_pixels(noise_mask)
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

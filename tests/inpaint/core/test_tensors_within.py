@@ -38,7 +38,7 @@ class Slotted:
         self.slot = VALUE
 
 
-def default(given=VALUE):
+def default(given=VALUE, more=None):
     return given
 
 
