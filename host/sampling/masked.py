@@ -69,16 +69,15 @@ def with_even_times(model: Any) -> Any:
     The host sets the noise level of each frame of some video models by the share of it that is masked, as suits frames
     that are kept or made as a whole, and shows the model what is kept without noise.
     """
-    base, patched = model.model, model.clone()
-    conds = base.extra_conds
+    conds = model.get_model_object("extra_conds")
+    noised = functools.partial(comfy.model_base.BaseModel.scale_latent_inpaint, model.model)
 
     def without_mask(**given: Any) -> dict[str, Any]:
         return conds(**{name: value for name, value in given.items() if name != "denoise_mask"})
 
+    patched = model.clone()
     patched.add_object_patch("extra_conds", without_mask)
-    patched.add_object_patch(
-        "scale_latent_inpaint", functools.partial(comfy.model_base.BaseModel.scale_latent_inpaint, base)
-    )
+    patched.add_object_patch("scale_latent_inpaint", noised)
     return patched
 
 
