@@ -61,22 +61,22 @@ def picture_latents(model: Any, latent: dict[str, Any], name: str = "latent") ->
     """Return the latents of pictures in the scale that a MODEL samples in.
 
     Returns:
-        [B, C, h, w]. Of a video of one frame, the frame.
+        [B, C, h, w]. Of a video of one frame, the frame; of nested latents, such as video with audio, the first.
 
     Raises:
         InpaintError: if `latent` is no LATENT, does not fit the model, or holds videos.
     """
     check_latent(latent, name)
-    samples = latent["samples"]
-    frames = 1 if is_nested(samples) or samples.ndim != 5 else samples.shape[2]
-    if is_nested(samples) or frames > 1:
-        got = "nested ones" if is_nested(samples) else f"{list(samples.shape)}, a video of {frames} frames"
+    samples = streams_of(latent["samples"])[0]
+    frames = samples.shape[2] if samples.ndim == 5 else 1
+    if frames > 1:
         raise InpaintError(
-            f"{name}: expected the latents of pictures, got {got}. For videos, use Composite Masked on their frames."
+            f"{name}: expected the latents of pictures, got {list(samples.shape)}, a video of {frames} frames. For "
+            "videos, use Composite Masked on their frames."
         )
     if samples.ndim == 5 and model.get_model_object("latent_format").latent_dimensions == 2:
-        latent = {**latent, "samples": samples.squeeze(2)}
-    scaled = in_model_scale(model, fitted(model, latent, name)["samples"])
+        samples = samples.squeeze(2)
+    scaled = in_model_scale(model, fitted(model, {"samples": samples}, name)["samples"])
     return scaled.squeeze(2) if scaled.ndim == 5 else scaled
 
 

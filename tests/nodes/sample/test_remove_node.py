@@ -234,7 +234,7 @@ def test_its_settings(deep, removing, sample, expected, settings):
 
 
 @pytest.mark.slow
-def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, sample, pack, monkeypatch):
+def test_queries_are_scaled_in_the_first_quarter_of_the_steps(deep, removing, sample, pack, monkeypatch):
     eraser, scales = pack("inpaint.sampling.attentive_eraser"), []
 
     def noted(attend, q, k, v, places, query_scale):
@@ -243,7 +243,7 @@ def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, samp
 
     real = eraser.redirected_attention
     monkeypatch.setattr(eraser, "redirected_attention", noted)
-    for settings, early in (({}, 2), ({"query_steps": 0.5}, 5), ({"query_steps": 0.0}, 0), ({"query_steps": 1.0}, 10)):
+    for settings, early in (({}, 3), ({"query_steps": 0.5}, 5), ({"query_steps": 0.0}, 0), ({"query_steps": 1.0}, 10)):
         scales.clear()
         sample(removing(deep, block(), **settings), steps=10)
         in_a_step = len(scales) // 10
