@@ -17,6 +17,8 @@ from ..shared.widgets import all_advanced, count
 
 SCHEDULE, BLEND = "schedule", "blend"
 WHOLE, AROUND = "whole picture", "around the mask"
+# Context that follows the mask's size.
+BY_SIZE = -1
 # As KSampler (Advanced) has it.
 LAST_STEP = 10000
 
@@ -89,10 +91,11 @@ class MaskedSampler(io.ComfyNode):
                     ),
                     count(
                         "context_cells",
-                        32,
+                        BY_SIZE,
                         "Around the mask: how much of the surroundings the model sees on every side, in latent cells "
-                        "(8 pixels with most models).",
+                        "(8 pixels with most models). -1: half the mask's size, from 8 to 32 cells.",
                         most=1024,
+                        least=BY_SIZE,
                     ),
                     io.Boolean.Input(
                         "add_noise",
@@ -142,7 +145,7 @@ class MaskedSampler(io.ComfyNode):
         latent: dict[str, Any],
         soft_mask: str = SCHEDULE,
         sample_area: str = WHOLE,
-        context_cells: int = 32,
+        context_cells: int = BY_SIZE,
         add_noise: bool = True,
         start_at_step: int = 0,
         end_at_step: int = LAST_STEP,
@@ -180,7 +183,8 @@ class MaskedSampler(io.ComfyNode):
             model = host.with_part(model, Part(start_at_step / steps, end / steps))
             if host.ORIGINAL in latent:
                 positive = host.with_original(positive, original)
-            window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None
+            context = None if context_cells == BY_SIZE else context_cells
+            window = plan_window(noise_mask, context) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]

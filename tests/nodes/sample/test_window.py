@@ -242,7 +242,7 @@ def test_a_network_sees_the_window_alone(run, general_model):
 def test_the_report_and_a_mask_of_everything(run, general_model):
     given = {"model": general_model.model, "positive": general_model.positive, "negative": general_model.negative}
     settings = {**given, "model": _stand_in(general_model.model, []), "steps": 1, "sample_area": "around the mask"}
-    assert "Sampled 80x72 of 120x88 latent cells." in run("MendMaskedSampler", latent=_latent(), **settings).text
+    assert "Sampled 32x24 of 120x88 latent cells." in run("MendMaskedSampler", latent=_latent(), **settings).text
     full = {"samples": _latent()["samples"], "noise_mask": torch.ones(1, 1, HEIGHT, WIDTH)}
     assert "latent cells" not in run("MendMaskedSampler", latent=full, **settings).text
 
