@@ -172,7 +172,7 @@ class EncodeInpaint(io.ComfyNode):
             latent = host.with_sound(samples, held, sound)
             heard = "The sound is made." if sound is None or held is None else "The sound is kept."
         elif held is not None:
-            latent["noise_mask"] = in_pixels(held)
+            latent["noise_mask"] = in_pixels(held, host.vae_ratio(vae))
         messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
