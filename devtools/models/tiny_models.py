@@ -329,7 +329,7 @@ TINY: dict[str, Tiny] = {
         },
         64,
     ),
-    "CogVideoX": Tiny("CogVideoX_T2V", TINY_COGVIDEO, 64),
+    "CogVideoX": Tiny("CogVideoX_T2V", TINY_COGVIDEO | {"in_channels": 16}, 64),
     "CogVideoX image to video": Tiny("CogVideoX_I2V", TINY_COGVIDEO | {"in_channels": 32}, 64),
     "CogVideoX Inpaint (VOID)": Tiny("CogVideoX_Inpaint", TINY_COGVIDEO | {"in_channels": 48}, 64),
     "Wan 2.2 5B": Tiny("WAN22_T2V", TINY_WAN | {"in_dim": 48, "out_dim": 48}, 64),

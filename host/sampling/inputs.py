@@ -115,7 +115,7 @@ def _own_pictures(base: Any) -> bool:
     if base.concat_keys or config.get("model_type") == "vace":
         return True
     concatenates = type(base).concat_cond is not comfy.model_base.BaseModel.concat_cond
-    # The classes of Wan and Kandinsky 5 concatenate only for models whose input has more channels than the latent; the
-    # latter takes patches of 2 x 2.
-    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4
+    # The classes of Wan, Kandinsky 5 and CogVideoX concatenate only for models whose input has more channels than the
+    # latent; the second takes patches of 2 x 2.
+    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4 or config.get("in_channels")
     return concatenates and inputs != base.latent_format.latent_channels

@@ -100,10 +100,10 @@ def recorded(run, host_nodes):
 def pass_through(run, recorded):
     """Runs the three nodes on a picture."""
 
-    def pass_through(name, inside=WHITE, prompt=None, **options):
+    def pass_through(name, model=None, inside=WHITE, prompt=None, **options):
         latents = TINY[name].family.latents
         vae = make_stand_in_vae(latents.shape.channels, latents.ratio, latents.shape.frames)
-        model, prompt = make_tiny(name), prompt or make_prompt(name)
+        model, prompt = model or make_tiny(name), prompt or make_prompt(name)
         image, mask = _picture(name, inside), _hole(name)
         given = {"model": model, "vae": vae, "image": image, "mask": mask}
         encoded = run("MendEncodeInpaint", positive=prompt, negative=prompt, **given, **options)
@@ -121,8 +121,13 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def sampled(pass_through, name):
-    return pass_through(name)
+def model(host_nodes, name):
+    return make_tiny(name)
+
+
+@pytest.fixture(scope="module")
+def sampled(pass_through, name, model):
+    return pass_through(name, model)
 
 
 def test_every_family_has_a_model():
@@ -146,9 +151,9 @@ def test_the_hole_is_repainted_and_nothing_else(sampled, name):
     assert changed[_hole(name) > 0].max() > 0.01
 
 
-def test_nothing_of_what_is_in_the_hole_is_shown(pass_through, sampled, name):
+def test_nothing_of_what_is_in_the_hole_is_shown(pass_through, sampled, name, model):
     """Pictures that differ inside the hole: every tensor that the network is given beside the latent is the same."""
-    other = pass_through(name, inside=TEAL)
+    other = pass_through(name, model, inside=TEAL)
     assert torch.equal(other.encoded_video, sampled.encoded_video) == (name in NEUTRAL)
     assert len(sampled.calls) == len(other.calls) == 2
     for one, two in zip(sampled.calls, other.calls, strict=True):
@@ -160,6 +165,9 @@ def test_nothing_of_what_is_in_the_hole_is_shown(pass_through, sampled, name):
 def test_what_its_own_inputs_hold(sampled, name):
     shown = _beside_the_latent(name, sampled.calls[0])[".0"]
     assert (shown.shape[1] > 0) == (name in OWN_INPUTS)
+    # VACE's frames and mask are an input of their own.
+    not_for_inpainting = name == "Wan VACE" or name in OWN_INPUTS.keys() - set(NEUTRAL)
+    assert ("inputs are not for inpainting" in sampled.encoded.text) == not_for_inpainting
     with torch.inference_mode():
         hidden = torch.where(_hole(name)[..., None] > 0, 0.5, sampled.image)
         hidden = sampled.model.model.process_latent_in(sampled.vae.encode(hidden))
@@ -202,13 +210,13 @@ def test_pictures_that_the_prompt_has_already_stay(pass_through, name):
     torch.testing.assert_close(shown[:, start : start + latents.shape.channels], expected)
 
 
-def test_sound_that_is_given_is_kept_or_refused(pass_through, InpaintError, name):
+def test_sound_that_is_given_is_kept_or_refused(pass_through, InpaintError, name, model):
     sound = torch.randn(SOUNDS.get(name, (1, 8, 8, 16)), generator=torch.Generator().manual_seed(1))
     if name not in SOUNDS:
         with pytest.raises(InpaintError, match="^sound: expected nothing for .*, which samples pictures alone"):
-            pass_through(name, sound={"samples": sound})
+            pass_through(name, model, sound={"samples": sound})
         return
-    ran = pass_through(name, sound={"samples": sound})
+    ran = pass_through(name, model, sound={"samples": sound})
     assert "The sound is kept." in ran.encoded.text
     video, heard = _streams(ran.latent["samples"])
     moved = (video - ran.encoded_video).abs().amax(dim=1, keepdim=True)
@@ -242,7 +250,7 @@ def test_sound_that_does_not_fit_is_refused(pass_through, InpaintError, name, sh
         pass_through(name, sound={"samples": torch.zeros(shape)})
 
 
-def test_without_a_mask_or_with_a_sentence(recorded, InpaintError, name):
+def test_without_a_mask_or_with_a_sentence(recorded, InpaintError, name, model):
     """A latent of another node, without a mask. A model that cannot sample it is named before sampling."""
     latents, scale = TINY[name].family.latents, TINY[name].scale
     size = (scale * HEIGHT // latents.ratio, scale * WIDTH // latents.ratio)
@@ -252,9 +260,9 @@ def test_without_a_mask_or_with_a_sentence(recorded, InpaintError, name):
     if name in NEED_SOUND:
         message = "^latent: expected nested latents of a video and its sound for MiniMax H3"
         with pytest.raises(InpaintError, match=message):
-            recorded("MendMaskedSampler", make_tiny(name), **inputs)
+            recorded("MendMaskedSampler", model, **inputs)
         return
-    sampled, calls = recorded("MendMaskedSampler", make_tiny(name), **inputs)
+    sampled, calls = recorded("MendMaskedSampler", model, **inputs)
     assert sampled["samples"].isfinite().all()
     assert len(calls) == 2
 
