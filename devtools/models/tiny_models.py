@@ -1,7 +1,7 @@
 """MODELs of the host's own classes with few random weights: quick to sample, one or more for each family of models.
 
-The table is one for all hosts; `tiny_names` lists those that a host has. What makes models needs the host in this process
-(`import_host`).
+The table is one for all hosts; `tiny_names` lists those that a host has. What makes models needs the host in this
+process (`import_host`).
 """
 
 from __future__ import annotations
@@ -78,13 +78,27 @@ TINY_SDXL: Settings = TINY_SD2 | {"num_classes": "sequential", "adm_in_channels"
 INPAINTING = {"in_channels": 9}
 ONE_BLOCK = {"depth": 1, "depth_single_blocks": 1, "hidden_size": 64, "num_heads": 1}
 TINY_FLUX: Settings = FLUX | ONE_BLOCK | {"axes_dim": [16, 24, 24], "context_in_dim": 64, "vec_in_dim": 64}
-TINY_CHROMA: Settings = CHROMA | ONE_BLOCK | {
-    **{"axes_dim": [16, 24, 24], "context_in_dim": 64, "out_dim": 64, "hidden_dim": 64, "n_layers": 1},
-}
-TINY_HUNYUAN: Settings = HUNYUAN_IMAGE | ONE_BLOCK | {
-    **{"context_in_dim": 64, "in_channels": 16, "out_channels": 16, "patch_size": [1, 2, 2], "axes_dim": [16, 24, 24]},
-    **{"byt5": False, "vec_in_dim": 64, "guidance_embed": True},
-}
+TINY_CHROMA: Settings = (
+    CHROMA
+    | ONE_BLOCK
+    | {
+        **{"axes_dim": [16, 24, 24], "context_in_dim": 64, "out_dim": 64, "hidden_dim": 64, "n_layers": 1},
+    }
+)
+TINY_HUNYUAN: Settings = (
+    HUNYUAN_IMAGE
+    | ONE_BLOCK
+    | {
+        **{
+            "context_in_dim": 64,
+            "in_channels": 16,
+            "out_channels": 16,
+            "patch_size": [1, 2, 2],
+            "axes_dim": [16, 24, 24],
+        },
+        **{"byt5": False, "vec_in_dim": 64, "guidance_embed": True},
+    }
+)
 TINY_LUMINA: Settings = LUMINA2 | {
     **{"dim": 96, "cap_feat_dim": 64, "n_layers": 1, "n_refiner_layers": 1, "n_heads": 1, "n_kv_heads": 1},
     **{"ffn_dim_multiplier": 1.0},
@@ -241,8 +255,7 @@ TINY: dict[str, Tiny] = {
     ),
     "Z-Image in pixels": Tiny(
         "ZImagePixelSpace",
-        TINY_Z_IMAGE
-        | {"in_channels": 3, "patch_size": 32, "decoder_hidden_size": 32, "decoder_num_res_blocks": 1},
+        TINY_Z_IMAGE | {"in_channels": 3, "patch_size": 32, "decoder_hidden_size": 32, "decoder_num_res_blocks": 1},
         64,
     ),
     "HiDream-O1": Tiny(
@@ -373,8 +386,10 @@ def make_tiny(name: str) -> Any:
     if tiny.unused:
         delattr(base.diffusion_model, tiny.unused)
     random = torch.Generator().manual_seed(0)
-    for weight in base.parameters():
-        weight.requires_grad_(False).normal_(std=0.05, generator=random)
+    # All that a file would bring, buffers too: the host leaves them uninitialized.
+    for weight in base.requires_grad_(False).diffusion_model.state_dict().values():
+        if weight.is_floating_point():
+            weight.normal_(std=0.05, generator=random)
     return comfy.model_patcher.ModelPatcher(base, torch.device("cpu"), torch.device("cpu"))
 
 
@@ -390,4 +405,3 @@ def make_prompt(name: str) -> list:
         held["pooled_output"] = torch.randn(1, tiny.pooled, generator=random)
     words = held.get("attention_mask", torch.ones(1, WORDS)).shape[-1]
     return [[torch.randn(1, words, tiny.text, generator=random), held]]
-

@@ -2,6 +2,12 @@
 
 What the network is called with is recorded. Two pictures that differ only inside the hole have to give it the same
 inputs beside the noisy latent: then nothing of what is to be removed is shown.
+
+Mutations seen to fail here: the mask of ones of models with picture inputs left out, or inverted; the original shown to
+HunyuanVideo image to video, by the pack or by the host; CogVideoX said to have picture inputs; pictures of the prompt
+replaced; the host's noise levels per frame with small masks, or none of them with masks of whole frames; what is kept
+shown without noise; given sound made, or sound to be made kept; MiniMax H3's video checked for the channels of its
+sound, or let through without sound; the noise mask all ones.
 """
 
 import os
@@ -213,7 +219,7 @@ def test_pictures_that_the_prompt_has_already_stay(pass_through, name):
 def test_sound_that_is_given_is_kept_or_refused(pass_through, InpaintError, name, model):
     sound = torch.randn(SOUNDS.get(name, (1, 8, 8, 16)), generator=torch.Generator().manual_seed(1))
     if name not in SOUNDS:
-        with pytest.raises(InpaintError, match="^sound: expected nothing for .*, which samples pictures alone"):
+        with pytest.raises(InpaintError, match=r"^sound: expected nothing for .*, which samples pictures alone"):
             pass_through(name, model, sound={"samples": sound})
         return
     ran = pass_through(name, model, sound={"samples": sound})
