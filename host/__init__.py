@@ -47,7 +47,7 @@ from .sampling.masked import (
 from .sampling.memory_use import packed_shape, sampling_memory
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
-from .sampling.sound import needs_sound, with_sound
+from .sampling.sound import check_sound, needs_sound, with_sound
 from .sampling.stages import ORIGINAL, with_original
 from .sampling.window import window_of, with_window
 from .server import add_get_route
@@ -64,6 +64,7 @@ __all__ = [
     "add_get_route",
     "blocked",
     "budget_holds",
+    "check_sound",
     "checkpoint_names",
     "coherent_sampler",
     "decodable",

@@ -13,9 +13,6 @@ from ...inpaint.model_families.family import Family, InpaintInputs
 from ...inpaint.model_families.latents import Latents, latents_of
 from ...inpaint.model_families.table import family_of, label_of
 
-# Classes of the host whose `concat_cond` returns nothing, whatever the width of their input.
-NO_PICTURES = ("Kandinsky5Image",)
-
 
 @dataclass(frozen=True)
 class ModelInputs:
@@ -108,14 +105,12 @@ def _inpaint_inputs(base: Any) -> InpaintInputs:
 def _own_pictures(base: Any) -> bool:
     """Whether the host passes pictures or masks to a model in addition to latents. Some models invert the mask."""
     config = base.model_config.unet_config
-    if type(base).__name__ in NO_PICTURES:
-        return False
     if isinstance(base, comfy.model_base.Flux):
         return config["in_channels"] > config["out_channels"]
     if base.concat_keys or config.get("model_type") == "vace":
         return True
     concatenates = type(base).concat_cond is not comfy.model_base.BaseModel.concat_cond
-    # The classes of Wan and Kandinsky 5 concatenate only for models whose input has more channels than the latent; the
-    # latter takes patches of 2 x 2.
-    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4
+    # The classes of Wan, Kandinsky 5 and CogVideoX concatenate only for models whose input has more channels than the
+    # latent; the second takes patches of 2 x 2.
+    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4 or config.get("in_channels")
     return concatenates and inputs != base.latent_format.latent_channels

@@ -136,6 +136,8 @@ class EncodeInpaint(io.ComfyNode):
         neutral = masked_content == "neutral"
         prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
+        if sound is not None:
+            host.check_sound(model, inputs.label, sound, batch)
 
         # A model with inpaint inputs also needs the hidden picture encoded. Neutral content is the same encoding.
         pictures = [] if neutral else [prepared.pixels]
@@ -165,10 +167,12 @@ class EncodeInpaint(io.ComfyNode):
         positive, negative = (host.with_original(prompt, samples) for prompt in shown)
         held = conditioning.repeat_to(cells, batch) if noise_mask else None
         latent: dict[str, Any] = {"samples": samples}
+        heard = ""
         if host.needs_sound(model) or sound is not None:
             latent = host.with_sound(samples, held, sound)
+            heard = "The sound is made." if sound is None or held is None else "The sound is kept."
         elif held is not None:
-            latent["noise_mask"] = in_pixels(held)
+            latent["noise_mask"] = in_pixels(held, host.vae_ratio(vae))
         messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
@@ -180,7 +184,7 @@ class EncodeInpaint(io.ComfyNode):
                 f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
             ]
             messages += [MASK_TIMES] if inputs.mask_times else []
-        messages += [lost, *tiled("encoded", encoded)]
+        messages += [heard, lost, *tiled("encoded", encoded)]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
 
 

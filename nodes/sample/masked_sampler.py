@@ -202,5 +202,5 @@ class MaskedSampler(io.ComfyNode):
         else:
             result.pop(host.ORIGINAL, None)
         if isinstance(noise_mask, Tensor):
-            result["noise_mask"] = in_pixels(noise_mask)
+            result["noise_mask"] = in_pixels(noise_mask, host.latent_ratio(model))
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

@@ -62,7 +62,7 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "
     return _pool_frames(video, frames, take)
 
 
-def in_pixels(cells: Tensor) -> Tensor:
+def in_pixels(cells: Tensor, ratio: int) -> Tensor:
     """Enlarge a mask at latent resolution to the size at which the host's nodes keep noise masks: 8 pixels a cell.
 
     Its Rebatch Latents joins it with masks that it makes at that size. All pixels of a cell have the cell's value,
@@ -70,11 +70,13 @@ def in_pixels(cells: Tensor) -> Tensor:
 
     Args:
         cells: [B, C, h, w] or [B, 1, T, h, w].
+        ratio: pixels of the picture per latent cell.
 
     Returns:
-        [B, C, 8 h, 8 w]; masks of videos, which those nodes do not take, as they are.
+        [B, C, 8 h, 8 w]. Masks of videos, which those nodes do not take, and masks of models that work on pixels, which
+        would grow to 64 times the picture, are returned as they are.
     """
-    if cells.ndim != 4:
+    if cells.ndim != 4 or ratio == 1:
         return cells
     return cells.repeat_interleave(HOST_CELL, dim=-1).repeat_interleave(HOST_CELL, dim=-2)
 
