@@ -209,7 +209,7 @@ def _sample(
     sampled = executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)
     if not noise_left:
         return put_back(sampled, latent_image, denoise_mask)
-    if later or blends_soft_masks(guider.model_patcher):
+    if later or excess == 1 or blends_soft_masks(guider.model_patcher):
         return sampled
     # The next stage is to show the model the noise that this one has shown it.
     latent_image = latent_image.to(sampled)

@@ -182,7 +182,7 @@ class MaskedSampler(io.ComfyNode):
                 model = host.with_even_times(model)
             model = host.with_part(model, Part(start_at_step / steps, end / steps))
             if host.ORIGINAL in latent:
-                positive = host.with_original(positive, original)
+                positive = host.with_original(positive, latent[host.ORIGINAL])
             context = None if context_cells == BY_SIZE else context_cells
             window = plan_window(noise_mask, context) if sample_area == AROUND else None
             if window is not None:
@@ -198,7 +198,8 @@ class MaskedSampler(io.ComfyNode):
             messages.append("Memory ran out, so the batch was sampled in two halves.")
         if return_with_leftover_noise and end < steps:
             messages.append(f"Noise is left, for a stage that begins at step {end}.")
-            result[host.ORIGINAL] = original
+            # Only where it is known: a later stage may know it from its prompts.
+            result |= {} if original is None else {host.ORIGINAL: original}
         else:
             result.pop(host.ORIGINAL, None)
         if isinstance(noise_mask, Tensor):

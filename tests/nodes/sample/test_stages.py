@@ -171,6 +171,16 @@ def test_masked_samplers_remember_the_picture(run, model, bare, latent):
     assert second.outputs[0].keys() == latent.keys()
 
 
+def test_a_stage_in_the_middle_leaves_what_the_prompts_know(run, model, prompts, latent):
+    """Between stages of the host's, whose latents hold no picture."""
+    patched = PATCHES["schedule"](run, model)
+    first = ksampler(run, patched, prompts, latent, end=1).outputs[0]
+    second = masked_sampler(run, model, prompts, first, 1, 3).outputs[0]
+    third = masked_sampler(run, model, prompts, second, 3)
+    one = samples(masked_sampler(run, model, prompts, latent))
+    assert (samples(third) - one).abs().max() < ROUNDING
+
+
 def test_a_window_is_sampled_in_stages(run, model, prompts, latent):
     around = {"sample_area": "around the mask", "context_cells": 2}
     one = samples(masked_sampler(run, model, prompts, latent, **around))
