@@ -14,12 +14,13 @@ from ..core.geometry import Box, ceil_to_multiple
 GRID = 8
 
 
-def plan_window(mask: Tensor, context: int) -> Box | None:
+def plan_window(mask: Tensor, context: int, patch: int = 1) -> Box | None:
     """Return the smallest window on the grid that contains the masks of all pictures and frames, with their context.
 
     Args:
         mask: [B, 1, h, w] or [B, 1, T, h, w] float, at the latent's resolution.
         context: latent cells to add on every side of the mask, up to the border; 0 or more.
+        patch: cells of a patch of the model, along each side. The grid is at least that wide.
 
     Returns:
         A box in latent cells. None if nothing is masked, or the window would be the whole latent.
@@ -28,17 +29,18 @@ def plan_window(mask: Tensor, context: int) -> Box | None:
     masked = (mask > 0).reshape(-1, height, width).any(dim=0)
     if not masked.any():
         return None
-    x, across = _span(masked.any(dim=0), context)
-    y, down = _span(masked.any(dim=1), context)
+    grid = max(GRID, patch)
+    x, across = _span(masked.any(dim=0), context, grid)
+    y, down = _span(masked.any(dim=1), context, grid)
     window = Box(x, y, across, down)
     return None if window == Box(0, 0, width, height) else window
 
 
-def _span(masked: Tensor, context: int) -> tuple[int, int]:
+def _span(masked: Tensor, context: int, grid: int) -> tuple[int, int]:
     """Return the first cell and the number of cells along one axis."""
     where = torch.nonzero(masked)
-    first = max(0, int(where[0]) - context) // GRID * GRID
-    after = ceil_to_multiple(int(where[-1]) + 1 + context, GRID)
+    first = max(0, int(where[0]) - context) // grid * grid
+    after = ceil_to_multiple(int(where[-1]) + 1 + context, grid)
     return first, min(after, len(masked)) - first
 
 
