@@ -17,13 +17,14 @@ GRID = 8
 LEAST_CONTEXT, MOST_CONTEXT = 8, 32
 
 
-def plan_window(mask: Tensor, context: int | None = None) -> Box | None:
+def plan_window(mask: Tensor, context: int | None = None, patch: int = 1) -> Box | None:
     """Return the smallest window on the grid that contains the masks of all pictures and frames, with their context.
 
     Args:
         mask: [B, 1, h, w] or [B, 1, T, h, w] float, at the latent's resolution.
         context: latent cells to add on every side of the mask, up to the border; 0 or more. None adds half of the
             mask's longer side, from `LEAST_CONTEXT` to `MOST_CONTEXT`.
+        patch: cells of a patch of the model, along each side. The grid is at least that wide.
 
     Returns:
         A box in latent cells. None if nothing is masked, or the window would be the whole latent.
@@ -36,8 +37,9 @@ def plan_window(mask: Tensor, context: int | None = None) -> Box | None:
     if context is None:
         half = -(-max(_length(columns), _length(rows)) // 2)
         context = min(max(half, LEAST_CONTEXT), MOST_CONTEXT)
-    x, across = _span(columns, context)
-    y, down = _span(rows, context)
+    grid = max(GRID, patch)
+    x, across = _span(columns, context, grid)
+    y, down = _span(rows, context, grid)
     window = Box(x, y, across, down)
     return None if window == Box(0, 0, width, height) else window
 
@@ -48,11 +50,11 @@ def _length(masked: Tensor) -> int:
     return int(where[-1]) - int(where[0]) + 1
 
 
-def _span(masked: Tensor, context: int) -> tuple[int, int]:
+def _span(masked: Tensor, context: int, grid: int) -> tuple[int, int]:
     """Return the first cell and the number of cells along one axis."""
     where = torch.nonzero(masked)
-    first = max(0, int(where[0]) - context) // GRID * GRID
-    after = ceil_to_multiple(int(where[-1]) + 1 + context, GRID)
+    first = max(0, int(where[0]) - context) // grid * grid
+    after = ceil_to_multiple(int(where[-1]) + 1 + context, grid)
     return first, min(after, len(masked)) - first
 
 

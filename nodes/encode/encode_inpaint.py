@@ -12,6 +12,7 @@ from ...host.planning import budget_of, tiled
 from ...inpaint.core.checks import match
 from ...inpaint.masks import grow_cells, in_pixels, pool
 from ...inpaint.model_families.latents import LatentShape
+from ...inpaint.model_families.sizes import encoded_multiple
 from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning
 from ..shared.choices import check_choices
@@ -134,7 +135,8 @@ class EncodeInpaint(io.ComfyNode):
             whole, lost = brought_back(*match(image, mask), unmasked_image, cls.hidden.prompt)
             image = image if whole is None else whole
         neutral = masked_content == "neutral"
-        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
+        multiple = encoded_multiple(inputs.family, host.vae_ratio(vae))
+        prepared = conditioning.prepare(image, mask, multiple, filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
         if sound is not None:
             host.check_sound(model, inputs.label, sound, batch)

@@ -178,13 +178,15 @@ class MaskedSampler(io.ComfyNode):
             else:
                 # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
                 model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
-            if host.model_inputs(model).mask_times and not host.in_whole_frames(noise_mask):
+            inputs = host.model_inputs(model)
+            if inputs.mask_times and not host.in_whole_frames(noise_mask):
                 model = host.with_even_times(model)
             model = host.with_part(model, Part(start_at_step / steps, end / steps))
             if host.ORIGINAL in latent:
                 positive = host.with_original(positive, latent[host.ORIGINAL])
             context = None if context_cells == BY_SIZE else context_cells
-            window = plan_window(noise_mask, context) if sample_area == AROUND else None
+            patch = inputs.family.grid // inputs.family.latents.ratio
+            window = plan_window(noise_mask, context, patch) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]

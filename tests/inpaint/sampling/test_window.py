@@ -47,6 +47,13 @@ def test_context_follows_the_masks_longer_side(side, context):
     assert plan_window(mask.mT) == plan_window(mask.mT, context)
 
 
+def test_a_window_has_whole_patches():
+    mask = torch.zeros(1, 1, 128, 160)
+    mask[..., 70:75, 33:50] = 1
+    assert plan_window(mask, 2, patch=32) == Box(0, 64, 64, 32)
+    assert plan_window(mask, 2, patch=2) == plan_window(mask, 2) == Box(24, 64, 32, 16)
+
+
 @given(st.integers(9, 90), st.integers(9, 90), st.integers(0, 40), st.data())
 def test_a_window_holds_the_mask_and_its_context(height, width, context, data):
     cells = data.draw(

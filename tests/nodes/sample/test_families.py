@@ -3,11 +3,11 @@
 What the network is called with is recorded. Two pictures that differ only inside the hole have to give it the same
 inputs beside the noisy latent: then nothing of what is to be removed is shown.
 
-Mutations seen to fail here: the mask of ones of models with picture inputs left out, or inverted; the original shown to
-HunyuanVideo image to video, by the pack or by the host; CogVideoX said to have picture inputs; pictures of the prompt
-replaced; the host's noise levels per frame with small masks, or none of them with masks of whole frames; what is kept
-shown without noise; given sound made, or sound to be made kept; MiniMax H3's video checked for the channels of its
-sound, or let through without sound; the noise mask all ones.
+Mutations seen to fail here: the mask of ones of models with picture inputs left out; the mask of a shown picture
+inverted; the original shown to HunyuanVideo image to video, by the pack or by the host; CogVideoX said to have
+picture inputs; pictures of the prompt replaced; the host's noise levels per frame with small masks, or none of them
+with masks of whole frames; what is kept shown without noise; given sound made, or sound to be made kept; MiniMax H3's
+video checked for the channels of its sound, or let through without sound; the noise mask all ones.
 """
 
 import os
@@ -214,6 +214,21 @@ def test_pictures_that_the_prompt_has_already_stay(pass_through, name):
         expected = ran.model.model.process_latent_in(picture.clone())
     start = shown.shape[1] - latents.shape.channels if name.startswith("Wan") else 0
     torch.testing.assert_close(shown[:, start : start + latents.shape.channels], expected)
+
+
+def test_odd_sizes_are_sampled(recorded, run, name, model):
+    """Sides that are no multiple of a patch, nor of a cell."""
+    latents, prompt = TINY[name].family.latents, make_prompt(name)
+    vae = make_stand_in_vae(latents.shape.channels, latents.ratio, latents.shape.frames)
+    image, mask = _picture(name, WHITE)[:, 7:, 10:], _hole(name)[:, 7:, 10:]
+    given = {"model": model, "vae": vae, "image": image, "mask": mask}
+    positive, negative, latent = run("MendEncodeInpaint", positive=prompt, negative=prompt, **given).outputs
+    latent, _ = recorded("MendMaskedSampler", model, positive=positive, negative=negative, latent=latent)
+    pasted, pasted_mask = run("MendDecodeComposite", vae=vae, latent=latent, image=image, mask=mask).outputs
+    assert pasted.shape == image.shape
+    assert pasted.isfinite().all()
+    assert torch.equal(pasted[pasted_mask == 0], image[pasted_mask == 0])
+    assert not torch.equal(pasted, image)
 
 
 def test_sound_that_is_given_is_kept_or_refused(pass_through, InpaintError, name, model):
