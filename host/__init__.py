@@ -35,8 +35,10 @@ from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_
 from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
 from .sampling.latents import fitted, latent_ratio, picture_latents
 from .sampling.masked import (
+    in_whole_frames,
     latent_mask,
     reads_soft_masks,
+    with_even_times,
     with_latent_preserved_outside_mask,
     with_part,
     with_soft_blend,
@@ -45,6 +47,7 @@ from .sampling.masked import (
 from .sampling.memory_use import packed_shape, sampling_memory
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
+from .sampling.sound import check_sound, needs_sound, with_sound
 from .sampling.stages import ORIGINAL, with_original
 from .sampling.window import window_of, with_window
 from .server import add_get_route
@@ -61,6 +64,7 @@ __all__ = [
     "add_get_route",
     "blocked",
     "budget_holds",
+    "check_sound",
     "checkpoint_names",
     "coherent_sampler",
     "decodable",
@@ -78,6 +82,7 @@ __all__ = [
     "has_fooocus",
     "hold_network",
     "in_model_scale",
+    "in_whole_frames",
     "inpaint_names",
     "is_general_sdxl",
     "is_oom",
@@ -93,6 +98,7 @@ __all__ = [
     "missing",
     "model_inputs",
     "model_path",
+    "needs_sound",
     "network_names",
     "noise_levels",
     "packed_shape",
@@ -119,6 +125,7 @@ __all__ = [
     "vae_ratio",
     "weight_shapes",
     "window_of",
+    "with_even_times",
     "with_facts",
     "with_fooocus",
     "with_latent_preserved_outside_mask",
@@ -127,5 +134,6 @@ __all__ = [
     "with_removal",
     "with_soft_blend",
     "with_soft_mask",
+    "with_sound",
     "with_window",
 ]

@@ -28,6 +28,8 @@ class ModelInputs:
     """Its inputs for inpainting, see `_inpaint_inputs`."""
     own_pictures: bool
     """Whether it has picture or mask inputs that are not for inpainting, as image-to-video models have."""
+    shown_latent: bool
+    """Whether the host shows it the latent as such a picture, with what is masked."""
     mask_times: bool
     """Whether the host derives the timestep of each frame from the part of it that the noise mask covers."""
     latents: Latents | None
@@ -49,6 +51,7 @@ def model_inputs(model: Any) -> ModelInputs:
         v_prediction=base.model_type is comfy.model_base.ModelType.V_PREDICTION,
         inpaint=inpaint,
         own_pictures=inpaint is None and _own_pictures(base),
+        shown_latent=inpaint is None and "concat_image" in base.concat_keys,
         mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),
         latents=family.latents if family.latents.format == latent_format else latents_of(latent_format),
     )
@@ -69,9 +72,17 @@ def keeps_in_its_own_way(base: Any) -> bool:
     return type(base).scale_latent_inpaint is not comfy.model_base.BaseModel.scale_latent_inpaint
 
 
-def set_conditioning(conditioning: list, values: dict[str, Any]) -> list:
-    """Return a copy of the conditioning list with these values set on every entry."""
-    return node_helpers.conditioning_set_values(conditioning, values)
+def set_conditioning(conditioning: list, values: dict[str, Any], keep: bool = False) -> list:
+    """Return a copy of the conditioning list with these values set on every entry.
+
+    Args:
+        conditioning: the list.
+        values: by key.
+        keep: leave entries alone that have one of these keys already.
+    """
+    if not keep:
+        return node_helpers.conditioning_set_values(conditioning, values)
+    return [[text, entry if values.keys() & entry.keys() else {**entry, **values}] for text, entry in conditioning]
 
 
 def _inpaint_inputs(base: Any) -> InpaintInputs:
@@ -99,7 +110,7 @@ def _own_pictures(base: Any) -> bool:
     if base.concat_keys or config.get("model_type") == "vace":
         return True
     concatenates = type(base).concat_cond is not comfy.model_base.BaseModel.concat_cond
-    # The classes of Wan and Kandinsky 5 concatenate only for models whose input has more channels than the latent; the
-    # latter takes patches of 2 x 2.
-    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4
+    # The classes of Wan, Kandinsky 5 and CogVideoX concatenate only for models whose input has more channels than the
+    # latent; the second takes patches of 2 x 2.
+    inputs = config.get("in_dim") or config.get("visual_embed_dim", 0) // 4 or config.get("in_channels")
     return concatenates and inputs != base.latent_format.latent_channels

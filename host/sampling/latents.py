@@ -8,17 +8,17 @@ from typing import Any
 import comfy.sample
 from torch import Tensor
 
+from ...inpaint.core.checks import describe
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.latents import check_latent, is_nested, streams_of
 from ...inpaint.model_families.latent_check import check_samples
 from ...inpaint.sampling.conditioning import repeat_to
 from .inputs import in_model_scale, model_inputs
+from .sound import needs_sound, takes_sound
 
 # Keys by which newer hosts' Empty Latent nodes say what their cells stand for.
 RATIOS = ("downscale_ratio_spacial", "downscale_ratio_temporal")
 DEFAULT_RATIO = 8
-# Formats of the models that sample several latents at once: video with audio.
-SEVERAL_STREAMS = ("LTXAV", "MiniMaxH3AV")
 
 
 def fitted(model: Any, latent: dict[str, Any], name: str = "latent") -> dict[str, Any]:
@@ -37,11 +37,13 @@ def fitted(model: Any, latent: dict[str, Any], name: str = "latent") -> dict[str
     if is_nested(samples):
         # Nothing is known of the streams of a format that the table lacks.
         if inputs.latents is not None:
-            if inputs.latents.format not in SEVERAL_STREAMS:
+            if not takes_sound(model):
                 raise InpaintError(
                     f"{name}: expected one latent for {inputs.label}, got {len(streams_of(samples))} nested ones, such "
                     f"as video with audio. {advice}"
                 )
+            # The host's number of channels is that of the widest stream.
+            channels = inputs.latents.shape.channels
             check_samples(streams_of(samples)[0], channels, dimensions, inputs.label, advice, name)
         return latent
     if samples.ndim == dimensions + 2 or (samples.ndim == 4 and dimensions == 3):
@@ -53,6 +55,13 @@ def fitted(model: Any, latent: dict[str, Any], name: str = "latent") -> dict[str
         index = latent.get("batch_index")
         samples = samples if index is None else repeat_to(samples, len(index))
         latent = {**{key: value for key, value in latent.items() if key not in ratios}, "samples": samples}
+        if is_nested(samples):
+            return latent
+    if needs_sound(model):
+        raise InpaintError(
+            f"{name}: expected nested latents of a video and its sound for {inputs.label}, got {describe(samples)}. "
+            f"{advice}"
+        )
     check_samples(samples, channels, dimensions, inputs.label, advice, name)
     return latent
 
@@ -61,22 +70,22 @@ def picture_latents(model: Any, latent: dict[str, Any], name: str = "latent") ->
     """Return the latents of pictures in the scale that a MODEL samples in.
 
     Returns:
-        [B, C, h, w]. Of a video of one frame, the frame.
+        [B, C, h, w]. Of a video of one frame, the frame; of nested latents, such as video with audio, the first.
 
     Raises:
         InpaintError: if `latent` is no LATENT, does not fit the model, or holds videos.
     """
     check_latent(latent, name)
-    samples = latent["samples"]
-    frames = 1 if is_nested(samples) or samples.ndim != 5 else samples.shape[2]
-    if is_nested(samples) or frames > 1:
-        got = "nested ones" if is_nested(samples) else f"{list(samples.shape)}, a video of {frames} frames"
+    samples = streams_of(latent["samples"])[0]
+    frames = samples.shape[2] if samples.ndim == 5 else 1
+    if frames > 1:
         raise InpaintError(
-            f"{name}: expected the latents of pictures, got {got}. For videos, use Composite Masked on their frames."
+            f"{name}: expected the latents of pictures, got {list(samples.shape)}, a video of {frames} frames. For "
+            "videos, use Composite Masked on their frames."
         )
     if samples.ndim == 5 and model.get_model_object("latent_format").latent_dimensions == 2:
-        latent = {**latent, "samples": samples.squeeze(2)}
-    scaled = in_model_scale(model, fitted(model, latent, name)["samples"])
+        samples = samples.squeeze(2)
+    scaled = in_model_scale(model, fitted(model, {"samples": samples}, name)["samples"])
     return scaled.squeeze(2) if scaled.ndim == 5 else scaled
 
 

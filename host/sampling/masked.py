@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import comfy.model_base
 import comfy.utils
 import torch
 from comfy.model_patcher import set_model_options_post_cfg_function
@@ -62,6 +63,30 @@ def with_latent_preserved_outside_mask(model: Any) -> Any:
     return patched
 
 
+def with_even_times(model: Any) -> Any:
+    """Return a copy of a MODEL that noises all of a frame alike, however little of it is masked.
+
+    The host sets the noise level of each frame of some video models by the share of it that is masked, as suits frames
+    that are kept or made as a whole, and shows the model what is kept without noise.
+    """
+    conds = model.get_model_object("extra_conds")
+    noised = functools.partial(comfy.model_base.BaseModel.scale_latent_inpaint, model.model)
+
+    def without_mask(**given: Any) -> dict[str, Any]:
+        return conds(**{name: value for name, value in given.items() if name != "denoise_mask"})
+
+    patched = model.clone()
+    patched.add_object_patch("extra_conds", without_mask)
+    patched.add_object_patch("scale_latent_inpaint", noised)
+    return patched
+
+
+def in_whole_frames(mask: Tensor) -> bool:
+    """Whether a mask [B, 1, T, h, w] keeps or repaints each frame as a whole."""
+    frames = mask.flatten(-2)
+    return bool((frames == frames[..., :1]).all())
+
+
 def with_part(model: Any, part: Part) -> Any:
     """Return a copy of a MODEL that samples a known part of a whole sampling. Otherwise it is estimated."""
     patched = model.clone()
@@ -83,13 +108,16 @@ def latent_mask(mask: Tensor, shape: Any) -> Tensor:
     """Resize a noise mask from any node to a latent's resolution, and repeat it to one mask per picture.
 
     Args:
-        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W]. Its values are converted by `read_values`.
+        mask: [B, H, W], [B, 1, H, W] or [B, 1, T, H, W]. Its values are converted by `read_values`. Of masks for each
+            channel, [B, C, H, W], the largest value counts: the host's samplers read one for all channels.
         shape: of the latent, [B, C, h, w] or [B, C, T, h, w].
 
     Raises:
         InpaintError: if there are more masks than pictures. The host would silently drop the rest.
     """
     mask = read_values(mask, "noise mask")
+    if mask.ndim == len(shape) == 4:
+        mask = mask.amax(dim=1, keepdim=True)
     if mask.ndim != len(shape) or mask.shape[-2:] != shape[-2:]:
         mask = pool(mask, shape)
     if len(mask) > shape[0]:
@@ -181,7 +209,7 @@ def _sample(
     sampled = executor(noise, latent_image, sampler, sigmas, denoise_mask, *arguments, **named)
     if not noise_left:
         return put_back(sampled, latent_image, denoise_mask)
-    if later or blends_soft_masks(guider.model_patcher):
+    if later or excess == 1 or blends_soft_masks(guider.model_patcher):
         return sampled
     # The next stage is to show the model the noise that this one has shown it.
     latent_image = latent_image.to(sampled)

@@ -14,6 +14,8 @@ from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.geometry import Box
 from ...inpaint.sampling.window import cut, cut_area, paste
 from .inputs import model_inputs
+from .placed import attributes_of, refuse_placed
+from .stages import ORIGINAL
 
 # Name of the wrapper on the MODEL, and of the entry in `transformer_options`.
 KEY = "mend_window"
@@ -22,6 +24,8 @@ NOT_CUT = (
     *("gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video", "camera_conditions"),
     *("pose_video_latent", "face_video_pixels", "keyframe_idxs", "guide_attention_entries", "vace_frames"),
 )
+# Conditioning that is cut, or that no model sees.
+CUT = ("area", "mask", "concat_latent_image", "concat_mask", "control", ORIGINAL)
 # Attributes in which model patches of the host hold a picture.
 PICTURES = ("image", "encoded_image")
 
@@ -73,6 +77,7 @@ def _sample(
     """Wrap one sampling. Its guider has its own copies of the conditioning and of the model options to modify."""
     guider, (height, width) = executor.class_obj, latent_image.shape[-2:]
     whole = height, width
+    refuse_placed(guider.model_options, "a patch", height, width)
     controls: dict[int, Any] = {}
     for name, entries in guider.conds.items():
         cuts = (_cut_entry(entry, window, whole, controls) for entry in entries)
@@ -116,6 +121,8 @@ def _cut_entry(
     for name in ("concat_latent_image", "concat_mask"):
         if entry.get(name) is not None:
             cut_entry[name] = cut(_fitted(entry[name], whole, "center"), window, whole)
+    rest = {name: value for name, value in entry.items() if name not in CUT}
+    refuse_placed(rest, "conditioning", height, width)
     if entry.get("control") is not None:
         cut_entry["control"] = _cut_control(entry["control"], window, whole, controls)
     return cut_entry
@@ -150,6 +157,7 @@ def _cut_control(control: Any, window: Box, whole: tuple[int, int], copies: dict
     """
     if id(control) in copies:
         return copies[id(control)]
+    refuse_placed(attributes_of(control), "a ControlNet", *whole)
     times = control.compression_ratio * (1 if control.vae is None else control.vae.spacial_compression_encode())
     copy = copies[id(control)] = control.copy()
 

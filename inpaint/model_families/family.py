@@ -114,6 +114,8 @@ class Family:
     """How it takes reference pictures; None if it takes none."""
     variants: Sequence[Variant] = ()
     """Models of the family with another name or other inputs. The first one that fits counts."""
+    whole_patches: bool = False
+    """Whether ComfyUI's network fails for latents that are no multiple of `grid`. It pads those of other families."""
     side_v_prediction: int | None = None
     """`side` of those models of the family that predict the velocity; None if there are none."""
 

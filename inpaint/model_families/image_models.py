@@ -38,6 +38,7 @@ PIXART_ALPHA = Family(
     latents=latents.SD15,
     side=1024,
     grid=16,
+    whole_patches=True,
     memory=Memory(0.5, SD_DTYPES),
     text_encoder="pixart",
 )
@@ -49,6 +50,7 @@ PIXART_SIGMA = Family(
     latents=latents.SDXL,
     side=1024,
     grid=16,
+    whole_patches=True,
     memory=Memory(0.5, SD_DTYPES),
     text_encoder="pixart",
 )
@@ -247,6 +249,7 @@ COSMOS_PREDICT2 = Family(
     latents=latents.WAN,
     side=1024,
     grid=16,
+    whole_patches=True,
     memory=Memory(0.95, ANY_DTYPES, Width("x_embedder.proj.1.weight", 0, 2048)),
     text_encoder="cosmos",
     variants=(
@@ -268,6 +271,7 @@ KANDINSKY5_IMAGE = Family(
     latents=latents.FLUX,
     side=1024,
     grid=16,
+    whole_patches=True,
     memory=Memory(1.25, DIT_DTYPES),
     text_encoder="kandinsky5_image",
 )

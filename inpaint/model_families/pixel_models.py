@@ -34,6 +34,7 @@ HIDREAM_O1 = Family(
     latents=latents.HIDREAM_PIXELS,
     side=2048,
     grid=32,
+    whole_patches=True,
     memory=Memory(0.033, DIT_DTYPES),
     references=References(
         "reference_latents", "sequence", "tokens in line with the picture's; they are pictures, not latents"

@@ -22,6 +22,16 @@ def native_side(family: Family | None, v_prediction: bool = False) -> int:
     return family.side_v_prediction if v_prediction and family.side_v_prediction else family.side
 
 
+def encoded_multiple(family: Family, vae_ratio: int) -> int:
+    """Return the number of pixels to a multiple of which a picture is padded for a model.
+
+    Args:
+        family: the model's family.
+        vae_ratio: pixels per latent cell of the VAE, along each side.
+    """
+    return family.grid if family.whole_patches else vae_ratio
+
+
 def side_multiple(family: Family | None, vae_ratio: int | None = None) -> int:
     """Return the number of pixels that the sides of a picture have to be a multiple of.
 

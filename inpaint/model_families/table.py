@@ -62,6 +62,12 @@ def label_of(model_class: str) -> str:
     return next((variant.label for variant in row.variants if model_class in variant.classes), row.label)
 
 
+def encoded_multiples(vae_ratio: int) -> list[int]:
+    """Return the numbers of pixels to a multiple of which pictures are padded for models with a VAE's ratio."""
+    grids = {row.grid for row in FAMILIES if row.whole_patches and row.latents.ratio == vae_ratio}
+    return [vae_ratio, *sorted(grids)]
+
+
 def lookalike(names: TensorNames) -> str | None:
     """Name the kind of a file without a diffusion model ("a LoRA"); None if no pattern matches."""
     return next((what for what, pattern in LOOKALIKES.items() if names.some(pattern)), None)

@@ -27,6 +27,7 @@ HUNYUAN_VIDEO = Family(
     latents=latents.HUNYUAN_VIDEO,
     side=960,
     grid=16,
+    whole_patches=True,
     memory=Memory(1.8, DIT_DTYPES),
     text_encoder="hunyuan_video",
     variants=(
@@ -53,6 +54,7 @@ KANDINSKY5 = Family(
     latents=latents.HUNYUAN_VIDEO,
     side=640,
     grid=16,
+    whole_patches=True,
     memory=Memory(1.25, DIT_DTYPES),
     text_encoder="kandinsky5",
 )
@@ -64,6 +66,7 @@ MOCHI = Family(
     latents=latents.MOCHI,
     side=640,
     grid=16,
+    whole_patches=True,
     memory=Memory(2.0, DIT_DTYPES),
     text_encoder="mochi",
 )
@@ -110,6 +113,7 @@ COSMOS = Family(
     latents=latents.COSMOS,
     side=960,
     grid=16,
+    whole_patches=True,
     memory=Memory(1.6, ANY_DTYPES),
     text_encoder="cosmos",
 )
@@ -155,6 +159,7 @@ WAN_VACE = Family(
     latents=latents.WAN,
     side=640,
     grid=16,
+    whole_patches=True,
     memory=Memory(1.2 * _WAN_FACTOR, SD_DTYPES, _WAN_WIDTH),
     text_encoder="wan",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,8 +31,8 @@ class Prepared(NamedTuple):
     """[N, H, W] of 0 and 1; 1 = hidden."""
 
 
-def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Prepared:
-    """Pad a picture and its mask to whole latent cells, and grey out the masked area.
+def prepare(image: Tensor, mask: Tensor, multiple: int, filled: bool = False) -> Prepared:
+    """Pad a picture and its mask to whole latent cells or patches, and grey out the masked area.
 
     The padding is at the right and the bottom. It repeats the picture's edge and is never masked. Pixels that are NaN
     or infinite become grey.
@@ -39,7 +40,7 @@ def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Pr
     Args:
         image: [B, H, W, C] float in 0..1, C = 3 or 4; alpha is ignored.
         mask: any mask that `checks.as_mask` takes; scaled to the picture's size.
-        ratio: pixels per latent cell, along each side.
+        multiple: pixels per latent cell or patch, along each side.
         filled: the masked area already holds new content. All pixels with a mask above 0 are then hidden, instead of
             those with 0.5 or more.
 
@@ -47,26 +48,27 @@ def prepare(image: Tensor, mask: Tensor, ratio: int, filled: bool = False) -> Pr
         InpaintError: if `image` is no IMAGE, `mask` is no mask, or the batches differ and neither is 1.
     """
     _, mask = match(image, mask)
-    size = Size(image.shape[2], image.shape[1]).to_multiple(ratio)
+    size = Size(image.shape[2], image.shape[1]).to_multiple(multiple)
     pixels = _finite(pad_image(image[..., :3], size))
     soft = pad_mask(mask, size).to(pixels)
     hard = (soft > 0).to(soft) if filled else binary(soft)
     return Prepared(pixels, hide(pixels, hard), soft, hard)
 
 
-def check_decoded(got: Size, picture: Size, ratio: int) -> None:
+def check_decoded(got: Size, picture: Size, multiples: Sequence[int]) -> None:
     """Check that a decoded picture has the size to which `prepare` padded the original.
 
     Args:
         got: size of the decoded picture.
         picture: size of the original.
-        ratio: pixels per latent cell, along each side.
+        multiples: the pixels per latent cell along each side, then those of the patches of some models.
 
     Raises:
         InpaintError: if it has another; the advice depends on what happened to the latent.
     """
+    ratio = multiples[0]
     expected = picture.to_multiple(ratio)
-    if got == expected:
+    if got in [picture.to_multiple(multiple) for multiple in multiples]:
         return
     whole_cells = Size(picture.width // ratio * ratio, picture.height // ratio * ratio)
     if got == whole_cells:

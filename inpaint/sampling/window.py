@@ -12,14 +12,19 @@ from ..core.geometry import Box, ceil_to_multiple
 # Models halve a latent up to three times, or split it into patches. On this grid they divide a window as they divide
 # the whole latent.
 GRID = 8
+# Context in latent cells that follows the mask's size: enough to see what is around a small hole, and no more around a
+# large one than a model makes use of.
+LEAST_CONTEXT, MOST_CONTEXT = 8, 32
 
 
-def plan_window(mask: Tensor, context: int) -> Box | None:
+def plan_window(mask: Tensor, context: int | None = None, patch: int = 1) -> Box | None:
     """Return the smallest window on the grid that contains the masks of all pictures and frames, with their context.
 
     Args:
         mask: [B, 1, h, w] or [B, 1, T, h, w] float, at the latent's resolution.
-        context: latent cells to add on every side of the mask, up to the border; 0 or more.
+        context: latent cells to add on every side of the mask, up to the border; 0 or more. None adds half of the
+            mask's longer side, from `LEAST_CONTEXT` to `MOST_CONTEXT`.
+        patch: cells of a patch of the model, along each side. The grid is at least that wide.
 
     Returns:
         A box in latent cells. None if nothing is masked, or the window would be the whole latent.
@@ -28,17 +33,28 @@ def plan_window(mask: Tensor, context: int) -> Box | None:
     masked = (mask > 0).reshape(-1, height, width).any(dim=0)
     if not masked.any():
         return None
-    x, across = _span(masked.any(dim=0), context)
-    y, down = _span(masked.any(dim=1), context)
+    columns, rows = masked.any(dim=0), masked.any(dim=1)
+    if context is None:
+        half = -(-max(_length(columns), _length(rows)) // 2)
+        context = min(max(half, LEAST_CONTEXT), MOST_CONTEXT)
+    grid = max(GRID, patch)
+    x, across = _span(columns, context, grid)
+    y, down = _span(rows, context, grid)
     window = Box(x, y, across, down)
     return None if window == Box(0, 0, width, height) else window
 
 
-def _span(masked: Tensor, context: int) -> tuple[int, int]:
+def _length(masked: Tensor) -> int:
+    """Return the number of cells along one axis, from the first that is masked to the last."""
+    where = torch.nonzero(masked)
+    return int(where[-1]) - int(where[0]) + 1
+
+
+def _span(masked: Tensor, context: int, grid: int) -> tuple[int, int]:
     """Return the first cell and the number of cells along one axis."""
     where = torch.nonzero(masked)
-    first = max(0, int(where[0]) - context) // GRID * GRID
-    after = ceil_to_multiple(int(where[-1]) + 1 + context, GRID)
+    first = max(0, int(where[0]) - context) // grid * grid
+    after = ceil_to_multiple(int(where[-1]) + 1 + context, grid)
     return first, min(after, len(masked)) - first
 
 

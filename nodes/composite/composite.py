@@ -10,6 +10,7 @@ from ...host.planning import budget_of, tiled
 from ...inpaint.compositing import composite_mask, paste
 from ...inpaint.core.checks import check_image, match
 from ...inpaint.core.geometry import Size
+from ...inpaint.model_families.table import encoded_multiples
 from ...inpaint.sampling.conditioning import check_decoded
 from ..shared.widgets import pixels
 
@@ -73,7 +74,7 @@ class DecodeComposite(io.ComfyNode):
         height, width = image.shape[1:3]
         decoded = host.decode(vae, host.decodable(vae, latent), budget_of(vae))
         got = Size(decoded.result.shape[2], decoded.result.shape[1])
-        check_decoded(got, Size(width, height), host.vae_ratio(vae))
+        check_decoded(got, Size(width, height), encoded_multiples(host.vae_ratio(vae)))
         return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from ... import host
 from ...host.planning import budget_of, tiled
 from ...inpaint.core.checks import match
-from ...inpaint.masks import grow_cells, pool
+from ...inpaint.masks import grow_cells, in_pixels, pool
 from ...inpaint.model_families.latents import LatentShape
+from ...inpaint.model_families.sizes import encoded_multiple
 from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning
 from ..shared.choices import check_choices
@@ -37,7 +38,8 @@ LATENT_CONTENTS: dict[str, Callable[[torch.Size], Tensor]] = {
 # Contents that must not show in the result.
 PLACEHOLDERS = ("neutral", *LATENT_CONTENTS)
 MASK_TIMES = (
-    "ComfyUI sets this model's noise level of a frame by the share of it that is masked: mask most or all of a frame."
+    "ComfyUI's samplers set this model's noise level of a frame by the share of it that is masked. Use Masked Sampler, "
+    "which does not, or mask most of a frame."
 )
 
 
@@ -84,6 +86,12 @@ class EncodeInpaint(io.ComfyNode):
                         most=8,
                     ),
                     unmasked_input(),
+                    io.Latent.Input(
+                        "sound",
+                        optional=True,
+                        tooltip="For models that sample a video with its sound (LTX-2, MiniMax H3): the sound, which "
+                        "is kept. Without it, MiniMax H3 makes the sound.",
+                    ),
                 ),
             ],
             outputs=[
@@ -115,6 +123,7 @@ class EncodeInpaint(io.ComfyNode):
         noise_mask: bool,
         widen_by_cells: int = 1,
         unmasked_image: Tensor | None = None,
+        sound: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
         if inputs.latents is not None:
@@ -126,12 +135,15 @@ class EncodeInpaint(io.ComfyNode):
             whole, lost = brought_back(*match(image, mask), unmasked_image, cls.hidden.prompt)
             image = image if whole is None else whole
         neutral = masked_content == "neutral"
-        prepared = conditioning.prepare(image, mask, host.vae_ratio(vae), filled=masked_content == "already filled")
+        multiple = encoded_multiple(inputs.family, host.vae_ratio(vae))
+        prepared = conditioning.prepare(image, mask, multiple, filled=masked_content == "already filled")
         batch = conditioning.common_batch(len(prepared.hidden), positive=positive, negative=negative)
+        if sound is not None:
+            host.check_sound(model, inputs.label, sound, batch)
 
         # A model with inpaint inputs also needs the hidden picture encoded. Neutral content is the same encoding.
         pictures = [] if neutral else [prepared.pixels]
-        pictures += [prepared.hidden] if neutral or inputs.inpaint else []
+        pictures += [prepared.hidden] if neutral or inputs.inpaint or inputs.shown_latent else []
         encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
         latents = encoded.result.split([len(picture) for picture in pictures])
         samples = conditioning.repeat_to(latents[0], batch)
@@ -145,16 +157,24 @@ class EncodeInpaint(io.ComfyNode):
         if neutral:
             cells = grow_cells(cells, widen_by_cells)
 
-        if inputs.inpaint is not None:
-            # FLUX.1 Fill folds the mask's pixels into channels itself. A 9-channel model takes one value per cell.
-            concat_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
-            values = {"concat_latent_image": latents[-1], "concat_mask": concat_mask}
-            positive, negative = (host.set_conditioning(prompt, values) for prompt in (positive, negative))
+        # FLUX.1 Fill folds the mask's pixels into channels itself. Others take one value per cell.
+        hidden_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
+        values = _shown(inputs, latents[-1], hidden_mask)
+        shown = [
+            # Pictures that an image-to-video model was given before stay.
+            host.set_conditioning(prompt, values, keep=inputs.inpaint is None)
+            for prompt in (positive, negative)
+        ]
         # For later stages of samplers, which pass on nothing else of a latent.
-        positive, negative = (host.with_original(prompt, samples) for prompt in (positive, negative))
-        latent = {"samples": samples}
-        if noise_mask:
-            latent["noise_mask"] = conditioning.repeat_to(cells, batch)
+        positive, negative = (host.with_original(prompt, samples) for prompt in shown)
+        held = conditioning.repeat_to(cells, batch) if noise_mask else None
+        latent: dict[str, Any] = {"samples": samples}
+        heard = ""
+        if host.needs_sound(model) or sound is not None:
+            latent = host.with_sound(samples, held, sound)
+            heard = "The sound is made." if sound is None or held is None else "The sound is kept."
+        elif held is not None:
+            latent["noise_mask"] = in_pixels(held, host.vae_ratio(vae))
         messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
@@ -166,8 +186,26 @@ class EncodeInpaint(io.ComfyNode):
                 f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
             ]
             messages += [MASK_TIMES] if inputs.mask_times else []
-        messages += [lost, *tiled("encoded", encoded)]
+        messages += [heard, lost, *tiled("encoded", encoded)]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
+
+
+def _shown(inputs: host.ModelInputs, hidden: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Return what a model is shown of the picture beside its latent.
+
+    Args:
+        inputs: the model's.
+        hidden: latents of the picture without the masked area, if the model is shown it.
+        mask: the masked area.
+    """
+    if inputs.inpaint is not None or inputs.shown_latent:
+        # An image-to-video model would be shown the latent by the host, with what is to be repainted in it.
+        return {"concat_latent_image": hidden, "concat_mask": mask}
+    if inputs.own_pictures:
+        # No picture is shown, so nothing of it is known. The host would tell the model the noise mask, and for some
+        # models in a shape that they do not take.
+        return {"concat_mask": torch.ones_like(mask)}
+    return {}
 
 
 def _inpaint_method(model: Any, inputs: host.ModelInputs) -> str:
@@ -178,6 +216,11 @@ def _inpaint_method(model: Any, inputs: host.ModelInputs) -> str:
         return "it receives the mask in full resolution and the picture without the masked area."
     if host.has_fooocus(model):
         return "patched by Fooocus. The patch adds the mask and the picture without the masked area."
+    if inputs.shown_latent:
+        return (
+            "its picture inputs are not for inpainting: they get the picture without the masked area. It inpaints "
+            "through the noise mask."
+        )
     if inputs.own_pictures:
         return "its picture and mask inputs are not for inpainting. It inpaints through the noise mask alone."
     return "general model. It inpaints through the noise mask alone."

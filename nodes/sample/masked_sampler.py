@@ -3,10 +3,12 @@
 from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.masks import in_pixels
 from ...inpaint.sampling.soft import Soft
 from ...inpaint.sampling.stages import Part
 from ...inpaint.sampling.window import plan_window
@@ -15,6 +17,8 @@ from ..shared.widgets import all_advanced, count
 
 SCHEDULE, BLEND = "schedule", "blend"
 WHOLE, AROUND = "whole picture", "around the mask"
+# Context that follows the mask's size.
+BY_SIZE = -1
 # As KSampler (Advanced) has it.
 LAST_STEP = 10000
 
@@ -87,10 +91,11 @@ class MaskedSampler(io.ComfyNode):
                     ),
                     count(
                         "context_cells",
-                        32,
+                        BY_SIZE,
                         "Around the mask: how much of the surroundings the model sees on every side, in latent cells "
-                        "(8 pixels with most models).",
+                        "(8 pixels with most models). -1: half the mask's size, from 8 to 32 cells.",
                         most=1024,
+                        least=BY_SIZE,
                     ),
                     io.Boolean.Input(
                         "add_noise",
@@ -140,7 +145,7 @@ class MaskedSampler(io.ComfyNode):
         latent: dict[str, Any],
         soft_mask: str = SCHEDULE,
         sample_area: str = WHOLE,
-        context_cells: int = 32,
+        context_cells: int = BY_SIZE,
         add_noise: bool = True,
         start_at_step: int = 0,
         end_at_step: int = LAST_STEP,
@@ -173,10 +178,15 @@ class MaskedSampler(io.ComfyNode):
             else:
                 # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
                 model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+            inputs = host.model_inputs(model)
+            if inputs.mask_times and not host.in_whole_frames(noise_mask):
+                model = host.with_even_times(model)
             model = host.with_part(model, Part(start_at_step / steps, end / steps))
             if host.ORIGINAL in latent:
-                positive = host.with_original(positive, original)
-            window = plan_window(noise_mask, context_cells) if sample_area == AROUND else None
+                positive = host.with_original(positive, latent[host.ORIGINAL])
+            context = None if context_cells == BY_SIZE else context_cells
+            patch = inputs.family.grid // inputs.family.latents.ratio
+            window = plan_window(noise_mask, context, patch) if sample_area == AROUND else None
             if window is not None:
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
@@ -190,7 +200,10 @@ class MaskedSampler(io.ComfyNode):
             messages.append("Memory ran out, so the batch was sampled in two halves.")
         if return_with_leftover_noise and end < steps:
             messages.append(f"Noise is left, for a stage that begins at step {end}.")
-            result[host.ORIGINAL] = original
+            # Only where it is known: a later stage may know it from its prompts.
+            result |= {} if original is None else {host.ORIGINAL: original}
         else:
             result.pop(host.ORIGINAL, None)
+        if isinstance(noise_mask, Tensor):
+            result["noise_mask"] = in_pixels(noise_mask, host.latent_ratio(model))
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})

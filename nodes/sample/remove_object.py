@@ -47,7 +47,7 @@ class RemoveObject(io.ComfyNode):
                         "How much the masked area looks for what is like it, in the first steps. Lower where the "
                         "object comes back as something similar; 1 changes nothing.",
                     ),
-                    share("query_steps", 0.2, "The share of the steps, from the first, in which query_scale counts."),
+                    share("query_steps", 0.25, "The share of the steps, from the first, in which query_scale counts."),
                 ),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="For the sampler.")],
@@ -55,7 +55,7 @@ class RemoveObject(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: Any, mask: Tensor, guidance: float, query_scale: float = 0.3, query_steps: float = 0.2
+        cls, model: Any, mask: Tensor, guidance: float, query_scale: float = 0.3, query_steps: float = 0.25
     ) -> io.NodeOutput:
         if not host.redirectable_blocks(model):
             raise InpaintError(

@@ -11,7 +11,7 @@ difference   masks of where two pictures differ: pixel by pixel, or above their 
 noise        how far two pictures differ where nothing was changed
 lab          colors of frames in CIE Lab, and distances between them
 video        masks of video frames: smooth_over_time
-latent       masks at latent resolution: pool, grow_cells
+latent       masks at latent resolution: pool, in_pixels, grow_cells
 per_frame    runs operators that use OpenCV or numpy on the frames of a batch
 distance     exact Euclidean distances
 
@@ -24,7 +24,7 @@ from .components import fill_holes, keep_at, keep_largest, remove_specks, split
 from .difference import Difference, above_noise, from_difference
 from .edges import blur, feather, smooth_outline
 from .grow import close, grow, open
-from .latent import grow_cells, pool
+from .latent import grow_cells, in_pixels, pool
 from .select import colors_at, from_alpha, from_color
 from .shapes import bounding_box, convex_hull
 from .values import invert, levels, snap, threshold
@@ -47,6 +47,7 @@ __all__ = [
     "from_difference",
     "grow",
     "grow_cells",
+    "in_pixels",
     "invert",
     "keep_at",
     "keep_largest",

@@ -9,6 +9,8 @@ from torch import Tensor
 from ...core.checks import check_choice
 from ...core.errors import InpaintError
 
+# Pixels of a noise mask per latent cell in the host's nodes, whatever the model.
+HOST_CELL = 8
 # How the pixels, and the frames, of a latent cell become one value.
 POOLS: dict[str, Callable[..., Tensor]] = {"max": torch.amax, "area": torch.mean}
 
@@ -58,6 +60,25 @@ def pool(mask: Tensor, latent_shape: torch.Size | tuple[int, ...], take: str = "
             "Connect one mask for all, or as many as there are pictures."
         )
     return _pool_frames(video, frames, take)
+
+
+def in_pixels(cells: Tensor, ratio: int) -> Tensor:
+    """Enlarge a mask at latent resolution to the size at which the host's nodes keep noise masks: 8 pixels a cell.
+
+    Its Rebatch Latents joins it with masks that it makes at that size. All pixels of a cell have the cell's value,
+    which the host's samplers and `pool` then read exactly.
+
+    Args:
+        cells: [B, C, h, w] or [B, 1, T, h, w].
+        ratio: pixels of the picture per latent cell.
+
+    Returns:
+        [B, C, 8 h, 8 w]. Masks of videos, which those nodes do not take, and masks of models that work on pixels, which
+        would grow to 64 times the picture, are returned as they are.
+    """
+    if cells.ndim != 4 or ratio == 1:
+        return cells
+    return cells.repeat_interleave(HOST_CELL, dim=-1).repeat_interleave(HOST_CELL, dim=-2)
 
 
 def grow_cells(cells: Tensor, count: int) -> Tensor:

@@ -12,8 +12,8 @@ from inpaint.core.errors import InpaintError
 from inpaint.model_families import latents
 from inpaint.model_families.latents import LatentShape
 from inpaint.model_families.not_ours import NOT_OURS
-from inpaint.model_families.sizes import native_side, side_multiple
-from inpaint.model_families.table import BY_ID, FAMILIES, UNKNOWN, family_of, label_of
+from inpaint.model_families.sizes import encoded_multiple, native_side, side_multiple
+from inpaint.model_families.table import BY_ID, FAMILIES, UNKNOWN, encoded_multiples, family_of, label_of
 from inpaint.model_families.vae_check import check_vae
 
 LINES = Path(__file__).with_name("host_classes.txt").read_text().splitlines()
@@ -138,3 +138,10 @@ def test_a_vae_that_does_not_belong_to_a_model():
 
 def test_a_model_that_nobody_knows_has_what_the_host_assumes():
     assert (UNKNOWN.memory.factor, UNKNOWN.latents.ratio) == (2.0, 8)
+
+
+def test_pictures_are_padded_to_patches_where_the_network_needs_them_whole():
+    assert encoded_multiple(BY_ID["flux"], 8) == encoded_multiple(UNKNOWN, 8) == 8
+    assert encoded_multiple(BY_ID["hunyuan-video"], 8) == 16
+    assert encoded_multiple(BY_ID["hidream-o1"], 1) == 32
+    assert (encoded_multiples(8), encoded_multiples(16), encoded_multiples(1)) == ([8, 16], [16], [1, 32])

@@ -38,6 +38,22 @@ def test_windows(mask, context, window):
     assert plan_window(mask[:, :, None], context) == window  # a video
 
 
+@pytest.mark.parametrize(
+    ("side", "context"), [(1, 8), (16, 8), (17, 9), (40, 20), (64, 32), (90, 32)], ids=lambda value: str(value)
+)
+def test_context_follows_the_masks_longer_side(side, context):
+    mask = _mask(256, 256, (100, 100), (100, 100 + side - 1))
+    assert plan_window(mask) == plan_window(mask, context)
+    assert plan_window(mask.mT) == plan_window(mask.mT, context)
+
+
+def test_a_window_has_whole_patches():
+    mask = torch.zeros(1, 1, 128, 160)
+    mask[..., 70:75, 33:50] = 1
+    assert plan_window(mask, 2, patch=32) == Box(0, 64, 64, 32)
+    assert plan_window(mask, 2, patch=2) == plan_window(mask, 2) == Box(24, 64, 32, 16)
+
+
 @given(st.integers(9, 90), st.integers(9, 90), st.integers(0, 40), st.data())
 def test_a_window_holds_the_mask_and_its_context(height, width, context, data):
     cells = data.draw(

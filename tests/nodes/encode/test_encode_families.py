@@ -25,6 +25,7 @@ from devtools.models.model_shapes import (
     make_patcher,
     with_newer_settings,
 )
+from devtools.models.stand_in_vae import Averages, make_stand_in_vae
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ GENERAL = "general model. It inpaints through the noise mask alone."
 CHANNELS = "inpainting model with 9 channels. It receives the mask and the picture without the masked area."
 FILL = "it receives the mask in full resolution and the picture without the masked area."
 OWN = "its picture and mask inputs are not for inpainting. It inpaints through the noise mask alone."
+SHOWN = (
+    "its picture inputs are not for inpainting: they get the picture without the masked area. It inpaints through the "
+    "noise mask."
+)
 TRUE_SIZE = {
     "SD 1.5": (SD, f"SD 1.5: {GENERAL}"),
     "SD 1.5 inpainting": (SD, f"SD 1.5: {CHANNELS}"),
@@ -83,8 +88,8 @@ OTHERS = {
     "Wan 2.1 VACE": (WAN, f"Wan VACE: {OWN}"),
     "Wan 2.2 5B": (Latents(48, 16, frames=True), f"Wan 2.2 5B: {GENERAL}"),
     "HunyuanVideo": (WAN, f"HunyuanVideo: {GENERAL}"),
-    "HunyuanVideo image to video": (WAN, f"HunyuanVideo image to video: {OWN}"),
-    "SkyReels image to video": (WAN, f"SkyReels image to video: {OWN}"),
+    "HunyuanVideo image to video": (WAN, f"HunyuanVideo image to video: {SHOWN}"),
+    "SkyReels image to video": (WAN, f"SkyReels image to video: {SHOWN}"),
     "HunyuanVideo 1.5": (Latents(32, 16, frames=True), f"HunyuanVideo 1.5: {OWN}"),
     "Flux Canny": (SIXTEEN, f"FLUX.1: {OWN}"),
     "InstructPix2Pix": (SD, f"SD 1.5 editing (8-channel): {OWN}"),
@@ -92,35 +97,10 @@ OTHERS = {
 FAMILIES = TRUE_SIZE | OTHERS
 
 
-class Averages(torch.nn.Module):
-    """Stands for a VAE's network: a cell holds the mean color of its pixels, over and over for more channels."""
-
-    def __init__(self, latents):
-        super().__init__()
-        self.latents = latents
-        self.calls = []
-
-    def encode(self, pixels):
-        self.calls.append(tuple(pixels.shape))
-        frames = pixels.movedim(2, 1).flatten(0, 1) if self.latents.frames else pixels
-        cells = F.avg_pool2d(frames, self.latents.ratio)
-        cells = cells.repeat(1, -(-self.latents.channels // 3), 1, 1)[:, : self.latents.channels]
-        return cells.unflatten(0, (len(pixels), -1)).movedim(1, 2) if self.latents.frames else cells
-
-
 @pytest.fixture(scope="module")
 def make_vae(host_nodes):
-    import comfy.sd
-
     def make_vae(latents):
-        # The host's VAE of pixels has no weights to load.
-        vae = comfy.sd.VAE(sd={"pixel_space_vae": torch.tensor(1.0)})
-        if latents.ratio > 1:
-            vae.first_stage_model = Averages(latents)
-            vae.latent_channels, vae.latent_dim = latents.channels, 3 if latents.frames else 2
-            vae.downscale_ratio = (lambda count: (count + 3) // 4, latents.ratio, latents.ratio)
-            vae.downscale_ratio = vae.downscale_ratio if latents.frames else latents.ratio
-        return vae
+        return make_stand_in_vae(latents.channels, latents.ratio, latents.frames)
 
     return make_vae
 
@@ -183,6 +163,11 @@ def _mask(batch=1):
     return mask
 
 
+def _cells(latent):
+    """The noise mask, one value per latent cell."""
+    return latent["noise_mask"] if latent["samples"].ndim == 5 else latent["noise_mask"][..., ::8, ::8]
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     latents, sentence = FAMILIES[name]
@@ -195,16 +180,22 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
     height, width = -(-75 // latents.ratio), -(-109 // latents.ratio)
     frames = (1,) if latents.frames else ()
     assert latent["samples"].shape == (batch, latents.channels, *frames, height, width)
-    assert latent["noise_mask"].shape == (batch, 1, *frames, height, width)
+    # Of pictures as the host's nodes keep it: 8 pixels a cell.
+    side = 1 if latents.frames else 8
+    assert latent["noise_mask"].shape == (batch, 1, *frames, side * height, side * width)
     # A picture of a video VAE is a video of its own, which the host encodes one at a time.
-    assert len(vae.first_stage_model.calls) == (batch if latents.frames else 1)
+    shown = 2 if sentence.endswith(SHOWN) else 1
+    assert len(vae.first_stage_model.calls) == (shown * batch if latents.frames else 1)
     for entry in (positive[0][1], negative[0][1]):
         assert torch.equal(entry["mend_original"], latent["samples"])
-        if sentence.endswith((CHANNELS, FILL)):
+        if sentence.endswith((CHANNELS, FILL, SHOWN)):
             size = (8 * height, 8 * width) if sentence.endswith(FILL) else (height, width)
-            assert entry["concat_mask"].shape == (batch, 1, *size)
+            assert entry["concat_mask"].shape == (batch, 1, *frames, *size)
             assert entry["concat_mask"].unique().tolist() == [0, 1]
             assert entry["concat_latent_image"].shape == latent["samples"].shape
+        elif sentence.endswith(OWN):
+            assert entry.keys() == {"mend_original", "concat_mask"}
+            assert torch.equal(entry["concat_mask"], torch.ones(batch, 1, *frames, height, width))
         else:
             assert entry.keys() == {"mend_original"}
 
@@ -240,13 +231,14 @@ def test_latent_contents_are_in_the_models_own_scale(encode, make_vae, model, na
     latents, _ = FAMILIES[name]
     latent = encode(model, make_vae(latents), _picture(), _mask(), masked_content=content).outputs[2]
     scaled = model.model.process_latent_in(latent["samples"])
-    inside = scaled[(latent["noise_mask"] > 0).expand_as(scaled)]
+    cells = _cells(latent)
+    inside = scaled[(cells > 0).expand_as(scaled)]
     if content == "empty":
         assert inside.abs().max() < 1e-5
     else:
         assert 0.8 < inside.std() < 1.2
     other = encode(model, make_vae(latents), _picture(), _mask(), masked_content="original").outputs[2]
-    outside = (latent["noise_mask"] == 0).expand_as(scaled)
+    outside = (cells == 0).expand_as(scaled)
     assert torch.equal(latent["samples"][outside], other["samples"][outside])
 
 
@@ -303,12 +295,13 @@ def test_the_grey_of_neutral_reaches_no_further_than_the_noise_mask(encode, make
             return F.avg_pool2d(super().encode(pixels), 3, stride=1, padding=1)
 
     vae = make_vae(SD)
-    vae.first_stage_model = Bleeding(SD)
+    vae.first_stage_model = Bleeding(SD.channels, SD.ratio, SD.frames)
     model = make_model("SDXL inpainting")
 
     def outside(content, bleed):
         latent = encode(model, vae, _picture(), _mask(), masked_content=content, widen_by_cells=bleed).outputs[2]
-        return torch.where(latent["noise_mask"] > 0, 0, latent["samples"]), latent["noise_mask"]
+        cells = _cells(latent)
+        return torch.where(cells > 0, 0, latent["samples"]), cells
 
     for bleed, reached in ((1, False), (0, True)):
         neutral, cells = outside("neutral", bleed)

@@ -358,7 +358,7 @@ def test_a_picture_of_any_size_with_encode_and_the_masked_sampler(apply, run, ba
     (result,) = run("MendMaskedSampler", model=patched, **sampling).outputs
     assert result["samples"].shape == (1, 4, 8, 11)
     assert not torch.allclose(result["samples"], plain["samples"], atol=0.1)
-    kept = latent["noise_mask"].expand_as(latent["samples"]) == 0
+    kept = latent["noise_mask"][..., ::8, ::8].expand_as(latent["samples"]) == 0
     torch.testing.assert_close(result["samples"][kept], latent["samples"][kept], rtol=0, atol=1e-4)
 
 

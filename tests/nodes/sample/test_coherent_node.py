@@ -503,7 +503,7 @@ def test_from_picture_to_picture(run, sample, general_model):
         **{"model": general_model.model, "cfg": 3.0, "positive": encoded[0], "negative": encoded[1]},
         **{"sampler": sampler, "sigmas": _sigmas(run, general_model.model, 3), "latent_image": encoded[2]},
     ).outputs
-    samples, cells = encoded[2]["samples"], encoded[2]["noise_mask"]
+    samples, cells = encoded[2]["samples"], encoded[2]["noise_mask"][..., ::8, ::8]
     off = (result["samples"] - samples).abs().amax(dim=1)[0]
     kept = cells.reshape(off.shape) == 0
     assert 0 < kept.float().mean() < 1

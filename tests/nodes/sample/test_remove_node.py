@@ -234,7 +234,7 @@ def test_its_settings(deep, removing, sample, expected, settings):
 
 
 @pytest.mark.slow
-def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, sample, pack, monkeypatch):
+def test_queries_are_scaled_in_the_first_quarter_of_the_steps(deep, removing, sample, pack, monkeypatch):
     eraser, scales = pack("inpaint.sampling.attentive_eraser"), []
 
     def noted(attend, q, k, v, places, query_scale):
@@ -243,7 +243,7 @@ def test_queries_are_scaled_in_the_first_fifth_of_the_steps(deep, removing, samp
 
     real = eraser.redirected_attention
     monkeypatch.setattr(eraser, "redirected_attention", noted)
-    for settings, early in (({}, 2), ({"query_steps": 0.5}, 5), ({"query_steps": 0.0}, 0), ({"query_steps": 1.0}, 10)):
+    for settings, early in (({}, 3), ({"query_steps": 0.5}, 5), ({"query_steps": 0.0}, 0), ({"query_steps": 1.0}, 10)):
         scales.clear()
         sample(removing(deep, block(), **settings), steps=10)
         in_a_step = len(scales) // 10
@@ -473,7 +473,7 @@ def test_with_encode_and_the_masked_sampler(general_model, removing, run):
     (plain,) = run("MendMaskedSampler", model=general_model.model, **sampling).outputs
     (result,) = run("MendMaskedSampler", model=removing(general_model.model, mask), **sampling).outputs
     assert result["samples"].isfinite().all()
-    kept = latent["noise_mask"].expand_as(latent["samples"]) == 0
+    kept = latent["noise_mask"][..., ::8, ::8].expand_as(latent["samples"]) == 0
     torch.testing.assert_close(result["samples"][kept], latent["samples"][kept], rtol=0, atol=1e-4)
     assert not torch.allclose(result["samples"][~kept], plain["samples"][~kept], atol=0.1)
 

@@ -357,14 +357,20 @@ def test_nested_latents_are_refused_by_a_model_of_pictures(run, general_model, I
     conditioning = {"positive": general_model.positive, "negative": general_model.negative}
     with pytest.raises(InpaintError, match=r"^latent: expected one latent for SD 1\.5, got 2 nested ones"):
         run("MendMaskedSampler", model=general_model.model, latent=nested, **conditioning)
-    with pytest.raises(InpaintError, match=r"^after: expected the latents of pictures, got nested ones\. For videos"):
-        run(
-            "MendSoftCompositeMask",
-            model=general_model.model,
-            before={"samples": torch.zeros(1, 4, 8, 8)},
-            after=nested,
-            mask=_block(64, 64),
-        )
+
+
+def test_of_nested_latents_the_first_is_compared(run, general_model):
+    from comfy.nested_tensor import NestedTensor
+
+    random = torch.Generator().manual_seed(0)
+    before, after = torch.randn(2, 1, 4, 8, 8, generator=random)
+    given = {"model": general_model.model, "before": {"samples": before}, "mask": _block(64, 64)}
+    plain, nested = (
+        run("MendSoftCompositeMask", **given, after={"samples": samples}).outputs[0]
+        for samples in (after, NestedTensor([after, torch.ones(1, 8, 30, 4)]))
+    )
+    assert torch.equal(nested, plain)
+    assert plain.any()
 
 
 def test_an_empty_latent_for_cells_of_another_size_is_brought_to_the_models(run, general_model, host_nodes):

@@ -11,8 +11,8 @@ import logging
 import pytest
 import torch
 
-STEPS, CUT = 6, 3
-SIZE = (12, 16)
+STEPS, CUT = 4, 2
+SIZE = (8, 12)
 COMMON = {"cfg": 1.0, "sampler_name": "euler", "scheduler": "simple"}
 SWITCH = ["disable", "enable"]
 UNKNOWN = "No noise is added here."
@@ -37,10 +37,10 @@ def _extras(host_nodes, comfyui):
 
 def mask_of(kind):
     mask = torch.zeros(1, 1, *SIZE)
-    mask[..., 3:9, 4:12] = 1
+    mask[..., 2:6, 4:8] = 1
     if kind == "soft":
-        mask[..., 3:9, 2:4] = torch.tensor([0.25, 0.6])
-        mask[..., 3:9, 12:14] = torch.tensor([0.75, 0.4])
+        mask[..., 2:6, 2:4] = torch.tensor([0.25, 0.6])
+        mask[..., 2:6, 8:10] = torch.tensor([0.75, 0.4])
     return mask
 
 
@@ -54,7 +54,7 @@ def model(request, run, general_model):
 @pytest.fixture
 def latent():
     random = torch.Generator().manual_seed(1)
-    return {"samples": torch.randn(2, 4, *SIZE, generator=random), "noise_mask": mask_of("hard")}
+    return {"samples": torch.randn(1, 4, *SIZE, generator=random), "noise_mask": mask_of("hard")}
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_two_stages_equal_one(run, model, prompts, latent, sample, patch, kind, 
     second = sample(run, model, prompts, first.outputs[0], begin=CUT, scheduler=scheduler)
     two = samples(second)
     outside = (latent["noise_mask"] == 0).expand_as(one)
-    assert (samples(first) - latent["samples"])[outside].abs().mean() > 0.2  # noise is left
+    assert (samples(first) - latent["samples"])[outside].abs().mean() > 0.1  # noise is left
     assert torch.equal(one[outside], latent["samples"][outside])
     assert torch.equal(two[outside], latent["samples"][outside])
     assert (two - one)[~outside].abs().max() < (SOFT_CELLS if kind == "soft" else ROUNDING)
@@ -147,7 +147,7 @@ def test_every_sampler_keeps_what_is_outside(run, model, prompts, latent, sample
 def test_three_stages_equal_one(run, model, prompts, latent):
     one = samples(masked_sampler(run, model, prompts, latent))
     given = latent
-    for begin, end in ((0, 2), (2, 4), (4, 10000)):
+    for begin, end in ((0, 1), (1, 3), (3, 10000)):
         given = masked_sampler(run, model, prompts, given, begin, end).outputs[0]
     assert (given["samples"] - one).abs().max() < ROUNDING
 
@@ -171,6 +171,16 @@ def test_masked_samplers_remember_the_picture(run, model, bare, latent):
     assert second.outputs[0].keys() == latent.keys()
 
 
+def test_a_stage_in_the_middle_leaves_what_the_prompts_know(run, model, prompts, latent):
+    """Between stages of the host's, whose latents hold no picture."""
+    patched = PATCHES["schedule"](run, model)
+    first = ksampler(run, patched, prompts, latent, end=1).outputs[0]
+    second = masked_sampler(run, model, prompts, first, 1, 3).outputs[0]
+    third = masked_sampler(run, model, prompts, second, 3)
+    one = samples(masked_sampler(run, model, prompts, latent))
+    assert (samples(third) - one).abs().max() < ROUNDING
+
+
 def test_a_window_is_sampled_in_stages(run, model, prompts, latent):
     around = {"sample_area": "around the mask", "context_cells": 2}
     one = samples(masked_sampler(run, model, prompts, latent, **around))
@@ -181,7 +191,7 @@ def test_a_window_is_sampled_in_stages(run, model, prompts, latent):
 
 def test_without_a_mask_it_is_ksampler_advanced(run, model, bare, latent):
     del latent["noise_mask"]
-    for begin, end in ((0, CUT), (CUT, 10000), (1, 4)):
+    for begin, end in ((0, CUT), (CUT, 10000), (1, 3)):
         ours, theirs = (samples(way(run, model, bare, latent, begin, end)) for way in (masked_sampler, ksampler))
         assert torch.equal(ours, theirs)
 
@@ -196,11 +206,11 @@ def test_no_steps_are_said(run, model, prompts, latent):
 
 
 def other_size(latent):
-    return torch.zeros(2, 4, 8, 8)
+    return torch.zeros(1, 4, 8, 8)
 
 
 def other_batch(latent):
-    return latent["samples"].repeat(2, 1, 1, 1)[:3]
+    return latent["samples"].repeat(3, 1, 1, 1)
 
 
 def other_picture(latent):

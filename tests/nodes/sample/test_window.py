@@ -5,6 +5,7 @@ the Fooocus feature left whole; an area outside the window kept; the picture's s
 ControlNet copied twice; the window put back a cell off; the model's own pictures cut as if they lay on the latent.
 """
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -241,7 +242,7 @@ def test_a_network_sees_the_window_alone(run, general_model):
 def test_the_report_and_a_mask_of_everything(run, general_model):
     given = {"model": general_model.model, "positive": general_model.positive, "negative": general_model.negative}
     settings = {**given, "model": _stand_in(general_model.model, []), "steps": 1, "sample_area": "around the mask"}
-    assert "Sampled 80x72 of 120x88 latent cells." in run("MendMaskedSampler", latent=_latent(), **settings).text
+    assert "Sampled 32x24 of 120x88 latent cells." in run("MendMaskedSampler", latent=_latent(), **settings).text
     full = {"samples": _latent()["samples"], "noise_mask": torch.ones(1, 1, HEIGHT, WIDTH)}
     assert "latent cells" not in run("MendMaskedSampler", latent=full, **settings).text
 
@@ -270,6 +271,90 @@ def test_a_model_with_pictures_of_its_own_is_refused(run, general_model, Inpaint
     monkeypatch.setattr(general_model.model.model, "concat_keys", ("concat_image",))
     with pytest.raises(InpaintError, match="picture inputs of its own"):
         _sampled(run, general_model.model, *texts, _latent(), "around the mask")
+
+
+class Regional:
+    """As IP-Adapters and attention couples patch attention: for a mask of the picture, at any resolution."""
+
+    def __init__(self, mask, **more):
+        self.kwargs = [{"embeds": torch.rand(2, 4, 768), "mask": mask, **more}]
+
+    def __call__(self, q, k, v, options):
+        return q
+
+
+LEFT_HALF = (torch.arange(8 * WIDTH) < 4 * WIDTH).float().expand(1, 8 * HEIGHT, -1)
+
+
+def _closure(held):
+    def attention(q, k, v, options):
+        return held and q
+
+    return attention
+
+
+def _wrapped(model, held):
+    model.add_wrapper("diffusion_model", _closure(held))
+
+
+def _after_cfg(model, held):
+    model.set_model_sampler_post_cfg_function(partial(_post, held))
+
+
+def _post(held, given):
+    return given["denoised"]
+
+
+PLACES = {
+    "an object": lambda model, held: model.set_model_attn2_replace(Regional(held), "input", 1),
+    "a closure": lambda model, held: model.set_model_attn2_patch(_closure([held])),
+    "a wrapper": _wrapped,
+    "a partial function": _after_cfg,
+}
+
+
+@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("held", [LEFT_HALF, LEFT_HALF[..., ::4, ::4], LEFT_HALF[..., None].expand(-1, -1, -1, 3)])
+def test_a_patch_for_a_place_is_refused(run, general_model, InpaintError, where, held):
+    patched = general_model.model.clone()
+    PLACES[where](patched, held)
+    texts = general_model.positive, general_model.negative
+    with pytest.raises(InpaintError, match=r'got a patch with .* which cannot be cut to a window. Choose "whole pic'):
+        _sampled(run, patched, *texts, _latent(), "around the mask")
+    if where != "a partial function":
+        _sampled(run, patched, *texts, _latent(), "whole picture")
+
+
+@pytest.mark.parametrize("mask", [None, torch.ones(1, HEIGHT, WIDTH)])
+def test_a_patch_for_the_whole_picture_is_not(run, general_model, mask):
+    patched = general_model.model.clone()
+    patched.set_model_attn2_replace(Regional(mask, weight=torch.rand(1, 88, 64)), "input", 1)
+    _sampled(run, patched, general_model.positive, general_model.negative, _latent(), "around the mask")
+
+
+def test_a_controlnet_with_a_mask_of_its_own_is_refused(run, general_model, InpaintError):
+    import comfy.controlnet
+
+    class Advanced(comfy.controlnet.ControlNet):
+        mask_cond_hint_original = LEFT_HALF
+
+        def copy(self):
+            return self
+
+    net = Advanced(Hint())
+    net.set_cond_hint(torch.rand(1, 3, 8 * HEIGHT, 8 * WIDTH))
+    positive = [[general_model.positive[0][0], {"control": net}]]
+    _, calls = _sampled(run, general_model.model, positive, positive, _latent(), "around the mask")
+    assert calls
+    net.mask_cond_hint_original = LEFT_HALF
+    with pytest.raises(InpaintError, match="got a ControlNet with mask_cond_hint_original"):
+        _sampled(run, general_model.model, positive, positive, _latent(), "around the mask")
+
+
+def test_unknown_conditioning_for_a_place_is_refused(run, general_model, InpaintError):
+    positive = [[general_model.positive[0][0], {"regional": {"attn": LEFT_HALF}}]]
+    with pytest.raises(InpaintError, match="got conditioning with attn"):
+        _sampled(run, general_model.model, positive, positive, _latent(), "around the mask")
 
 
 @pytest.mark.parametrize("sampled", ["whole picture", "around the mask"])

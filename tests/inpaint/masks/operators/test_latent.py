@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inpaint.core.errors import InpaintError
-from inpaint.masks import grow_cells, pool
+from inpaint.masks import grow_cells, in_pixels, pool
 
 
 def _cells(mask, ratio, take=torch.amax):
@@ -94,3 +94,16 @@ def test_grow_cells_takes_the_largest_value_around(shape, count):
             around = cells[..., max(y - count, 0) : y + count + 1, max(x - count, 0) : x + count + 1]
             assert torch.equal(grown[..., y, x], around.amax(dim=(-2, -1)))
     assert not grow_cells(torch.zeros(shape), count).any()
+
+
+def test_in_pixels_is_undone_by_pool():
+    cells = torch.rand(2, 1, 3, 5)
+    pixels = in_pixels(cells, 16)
+    assert pixels.shape == (2, 1, 24, 40)
+    assert torch.equal(pool(pixels, (2, 4, 3, 5)), cells)
+    assert torch.equal(pixels[..., 8:16, 16:24], cells[..., 1:2, 2:3].expand(2, 1, 8, 8))
+
+
+def test_in_pixels_leaves_masks_of_videos_and_of_models_on_pixels():
+    for cells, ratio in ((torch.rand(1, 1, 2, 3, 5), 8), (torch.rand(1, 1, 3, 5), 1)):
+        assert torch.equal(in_pixels(cells, ratio), cells)
