@@ -35,7 +35,7 @@ from devtools.models.model_shapes import (
 from inpaint.model_families.family import Family
 from inpaint.model_families.table import family_of
 
-Settings = Mapping[str, Any]
+Settings = dict[str, Any]
 WORDS = 5
 
 

@@ -21,6 +21,7 @@ class VAE:
     latent_dim: int
     # Pixels to a latent cell; for a video VAE a function of the frames, and two of these.
     downscale_ratio: Any
+    upscale_ratio: Any
     patcher: ModelPatcher
     # Bytes, by shape and dtype.
     memory_used_encode: Callable[[Sequence[int], torch.dtype], float]

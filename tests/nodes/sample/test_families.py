@@ -299,6 +299,7 @@ def _video(name):
 def test_small_masks_leave_the_noise_level_of_frames_alone(recorded, name):
     """The host would give each frame a noise level of its own, and show what is kept without noise."""
     import comfy.sample
+    import comfy.samplers
 
     model, prompt, video = make_tiny(name), make_prompt(name), _video(name)
     mask = torch.zeros(1, 1, 3, 6, 8)
