@@ -473,7 +473,7 @@ def test_with_encode_and_the_masked_sampler(general_model, removing, run):
     (plain,) = run("MendMaskedSampler", model=general_model.model, **sampling).outputs
     (result,) = run("MendMaskedSampler", model=removing(general_model.model, mask), **sampling).outputs
     assert result["samples"].isfinite().all()
-    kept = latent["noise_mask"].expand_as(latent["samples"]) == 0
+    kept = latent["noise_mask"][..., ::8, ::8].expand_as(latent["samples"]) == 0
     torch.testing.assert_close(result["samples"][kept], latent["samples"][kept], rtol=0, atol=1e-4)
     assert not torch.allclose(result["samples"][~kept], plain["samples"][~kept], atol=0.1)
 
