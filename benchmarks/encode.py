@@ -148,7 +148,7 @@ def _bleed(report: Report, host: HostWithPack, vae: Vae, model: Any) -> None:
     original, neutral = (_encode(host, vae, model, side, content)[2] for content in ("original", "neutral"))
     spread = original["samples"].std()
     change = ((neutral["samples"] - original["samples"]).abs() / spread)[0].amax(dim=0).numpy()
-    distance = distance_transform_cdt((original["noise_mask"][0, 0] == 0).numpy(), metric="chessboard")
+    distance = distance_transform_cdt((original["noise_mask"][0, 0, ::8, ::8] == 0).numpy(), metric="chessboard")
     for cells in range(1, NEAREST + 1):
         _row(report, str(cells), change[distance == cells])
     _row(report, f"over {NEAREST}", change[distance > NEAREST])

@@ -266,7 +266,7 @@ def encoded(run, image, mask):
 
 def encode(run, odd):
     positive, latent = encoded(run, odd.picture, odd.mask)
-    noise_mask, (_, values) = latent["noise_mask"], positive[0]
+    noise_mask, (_, values) = latent["noise_mask"][..., ::8, ::8], positive[0]
     cells = torch.nn.functional.max_pool2d(
         torch.nn.functional.pad(odd.means.float(), (0, -WIDTH % 8, 0, -HEIGHT % 8))[:, None], 8
     )
