@@ -344,7 +344,8 @@ LATENT_NODES = ["MendMaskedSampler", "MendDecodeComposite", "MendSoftCompositeMa
 def test_every_node_is_in_the_table(host_nodes):
     ours = [node for node in host_nodes.NODE_CLASS_MAPPINGS if node.startswith("Mend")]
     assert {node for node in ours if kinds(host_nodes, node, "IMAGE")} == set(IMAGE_NODES)
-    assert {node for node in ours if kinds(host_nodes, node, "LATENT")} == set(LATENT_NODES)
+    # Sound is for other models: test_families.py has what does not fit.
+    assert {node for node in ours if set(kinds(host_nodes, node, "LATENT")) - {"sound"}} == set(LATENT_NODES)
     assert {node for node in ours if kinds(host_nodes, node, "MASK")} == set(MASK_NODES)
     assert {node for node in ours if kinds(host_nodes, node, *TYPES)} == NODES.keys()
 
@@ -465,7 +466,7 @@ def test_a_picture_with_the_noise_of_several_has_their_masks(parts):
         odd = {**plain["latent"], "batch_index": [2, 0, 1], "noise_mask": mask}
         (sampled,) = parts.run("MendMaskedSampler", **{**plain, "latent": odd}).outputs
         assert sampled["samples"].shape[0] == sampled["noise_mask"].shape[0] == 3
-        kept = (sampled["noise_mask"] == 0).expand_as(sampled["samples"])
+        kept = (sampled["noise_mask"][..., ::8, ::8] == 0).expand_as(sampled["samples"])
         assert torch.equal(sampled["samples"][kept], plain["latent"]["samples"].expand(3, -1, -1, -1)[kept])
 
 
