@@ -72,7 +72,7 @@ def coherent(
             returns it for step i; what it sets free starts from the reference with new noise.
         noise: returns new standard normal noise of x's shape at each call.
         renew: draw all noise anew after every step, as LCM's sampler does, for models distilled to a few steps: where
-            true fills are known it is nearer to them with 4 to 8 steps of such a model, and farther with others.
+            true fills are known it is mostly nearer to them with 4 to 8 steps of such a model, and farther with others.
         on_step: called once per step with i, x and the predicted picture with the known part pasted in.
 
     Returns:
