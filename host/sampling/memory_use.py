@@ -10,6 +10,8 @@ from typing import Any
 import comfy.sampler_helpers
 from torch import Tensor, nn
 
+from ...inpaint.core.latents import is_nested, streams_of
+
 # Key of a conditioning's references.
 KEY = "reference_latents"
 
@@ -80,9 +82,9 @@ def weights_on_card(model: Any) -> int:
 
 def packed_shape(latents: Any) -> Sequence[int]:
     """Return the shape of latents as the host samples them: nested ones are packed into one row."""
-    if not getattr(latents, "is_nested", False):
+    if not is_nested(latents):
         return tuple(latents.shape)
-    streams = latents.unbind()
+    streams = streams_of(latents)
     return len(streams[0]), 1, sum(math.prod(stream.shape[1:]) for stream in streams)
 
 

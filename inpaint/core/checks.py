@@ -43,6 +43,11 @@ def check_image(image: Tensor, name: str = "image") -> None:
         )
 
 
+def is_finite(values: Tensor) -> bool:
+    """Whether no value is NaN or infinite. Several times faster than to look at each."""
+    return all(bool(end.isfinite()) for end in values.aminmax())
+
+
 def note_unusable(values: Tensor, name: str, unit: str) -> None:
     """Leave a note of pixels, or other values, that are NaN or infinite.
 
@@ -52,7 +57,7 @@ def note_unusable(values: Tensor, name: str, unit: str) -> None:
         unit: "pixel" or "value".
     """
     values = unexpand(values)
-    if all(end.isfinite() for end in values.aminmax()):  # several times faster than to look at each value
+    if is_finite(values):
         return
     usable = values.isfinite()
     usable = usable.all(dim=-1) if unit == "pixel" else usable
@@ -225,7 +230,7 @@ def unusable_values(mask: Tensor) -> tuple[str, str]:
     if not mask.is_floating_point():
         return "", ""
     values = mask.float() if mask.itemsize == 1 else mask
-    if all(end.isfinite() for end in values.aminmax()):
+    if is_finite(values):
         return "", ""
     count = count_nonzero(~values.isfinite())
     problem = "1 value is NaN or infinite." if count == 1 else f"{count:,} values are NaN or infinite."

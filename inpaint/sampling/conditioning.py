@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..core.checks import match
+from ..core.checks import is_finite, match
 from ..core.errors import InpaintError
 from ..core.geometry import Size
 from ..core.notes import note
@@ -111,8 +111,7 @@ def _finite(pixels: Tensor) -> Tensor:
 
     A VAE would spread one of them over the whole latent.
     """
-    low, high = pixels.aminmax()
-    if low.isfinite() and high.isfinite():
+    if is_finite(pixels):
         return pixels
     usable = pixels.isfinite().all(dim=-1, keepdim=True)
     note("image: pixels that are NaN or infinite are encoded as grey.")

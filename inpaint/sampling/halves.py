@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..core.latents import is_nested
+
 
 def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any], list[list]]]:
     """Split a batch of two or more into two, to be sampled one after the other.
@@ -22,7 +24,7 @@ def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any],
         nested, or a ControlNet is connected, whose pictures are out of reach here.
     """
     samples = latent["samples"]
-    if getattr(samples, "is_nested", False):
+    if is_nested(samples):
         return []
     batch = len(samples)
     controlled = any("control" in entry for prompt in prompts for _, entry in prompt)

@@ -8,6 +8,7 @@ from torch import Tensor
 from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.latents import is_nested, streams_of
 from ...inpaint.masks import in_pixels
 from ...inpaint.sampling.soft import Soft
 from ...inpaint.sampling.stages import Part
@@ -160,7 +161,7 @@ class MaskedSampler(io.ComfyNode):
         if start_at_step >= end:
             return io.NodeOutput(latent, ui={"text": (f"Nothing was sampled: no step from {start_at_step} to {end}.",)})
         original = latent.get(host.ORIGINAL, samples if add_noise else None)
-        if getattr(samples, "is_nested", False):
+        if is_nested(samples):
             # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
                 raise InpaintError(
@@ -191,7 +192,7 @@ class MaskedSampler(io.ComfyNode):
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
                 shape = (*shape[:-2], window.height, window.width)
-        cells = samples.unbind()[0].shape[-2:] if getattr(samples, "is_nested", False) else shape[-2:]
+        cells = streams_of(samples)[0].shape[-2:] if is_nested(samples) else shape[-2:]
         messages.insert(0, sampling_report(model, shape, positive, negative))
         stage = {"disable_noise": not add_noise, "start_step": start_at_step, "last_step": end_at_step}
         stage |= {"force_full_denoise": not return_with_leftover_noise}
