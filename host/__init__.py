@@ -53,6 +53,7 @@ from .sampling.window import window_of, with_window
 from .server import add_get_route
 from .unmasked_files import unmasked_files
 from .vae import VaeResult, decodable, decode, encode, vae_latents, vae_ratio
+from .vae_window import decode_window, decodes_window, encode_window
 
 __all__ = [
     "COHERENT",
@@ -69,11 +70,14 @@ __all__ = [
     "coherent_sampler",
     "decodable",
     "decode",
+    "decode_window",
+    "decodes_window",
     "detect_model",
     "diffusion_model_names",
     "dtypes_here",
     "dynamic_vram",
     "encode",
+    "encode_window",
     "facts_of",
     "fitted",
     "flash_attention",

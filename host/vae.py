@@ -97,6 +97,12 @@ def encode(vae: Any, pixels: Tensor, budget: int | None = None) -> VaeResult:
     return _whole_or_tiled(vae, work, need, pixels.shape[1], pixels.shape[2], budget, "encoding")
 
 
+def would_tile(vae: Any, samples: Tensor, budget: int | None = None) -> bool:
+    """Return whether `decode` would work in tiles. Arguments: as there."""
+    height, width = (length * vae_ratio(vae) for length in samples.shape[-2:])
+    return _planned_tile(vae, _decoding_need(vae, samples), height, width, budget) is not None
+
+
 def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
     """Decode a batch of latents.
 
@@ -115,9 +121,7 @@ def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
     ratio = vae_ratio(vae)
     height, width = (length * ratio for length in samples.shape[-2:])
 
-    def need(height: int, width: int) -> float:
-        shape = (*samples.shape[:-2], max(1, height // ratio), max(1, width // ratio))
-        return vae.memory_used_decode(shape, vae.vae_dtype)
+    need = _decoding_need(vae, samples)
 
     def work(tile: int | None) -> Tensor:
         if tile is None:
@@ -128,6 +132,17 @@ def decode(vae: Any, samples: Tensor, budget: int | None = None) -> VaeResult:
 
     worked = _whole_or_tiled(vae, work, need, height, width, budget, "decoding")
     return replace(worked, result=worked.result.flatten(0, 1)) if worked.result.ndim == 5 else worked
+
+
+def _decoding_need(vae: Any, samples: Tensor) -> Callable[[int, int], float]:
+    """Return the bytes that decoding takes, by the height and width in pixels of a picture or tile."""
+    ratio = vae_ratio(vae)
+
+    def need(height: int, width: int) -> float:
+        shape = (*samples.shape[:-2], max(1, height // ratio), max(1, width // ratio))
+        return vae.memory_used_decode(shape, vae.vae_dtype)
+
+    return need
 
 
 def _check(vae: Any) -> None:

@@ -145,6 +145,14 @@ class Box:
         """Return the box moved by so many pixels to the right and down."""
         return Box(self.x + right, self.y + down, self.width, self.height)
 
+    def times(self, factor: int) -> Box:
+        """Return the same box in a picture `factor` times as large: of latent cells, that of their pixels."""
+        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
+
+    def contains(self, other: Box) -> bool:
+        """Return whether another box lies within this one."""
+        return self.join(other) == self
+
     def widened(self, horizontally: int, vertically: int) -> Box:
         """Return the box with so many pixels added on the left and right, and at the top and bottom."""
         return Box(

@@ -32,6 +32,11 @@ def encoded_multiple(family: Family, vae_ratio: int) -> int:
     return family.grid if family.whole_patches else vae_ratio
 
 
+def patch_cells(family: Family) -> int:
+    """Return the latent cells, along each side, that the sides of a latent have to be a multiple of for a model."""
+    return family.grid // family.latents.ratio
+
+
 def side_multiple(family: Family | None, vae_ratio: int | None = None) -> int:
     """Return the number of pixels that the sides of a picture have to be a multiple of.
 

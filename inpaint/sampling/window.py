@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..core.geometry import Box, ceil_to_multiple
+from ..core.geometry import Box, Size, ceil_to_multiple, join
+from ..masks.boxes import boxes_of
 
 # Models halve a latent up to three times, or split it into patches. On this grid they divide a window as they divide
 # the whole latent.
@@ -15,6 +17,19 @@ GRID = 8
 # Context in latent cells that follows the mask's size: enough to see what is around a small hole, and no more around a
 # large one than a model makes use of.
 LEAST_CONTEXT, MOST_CONTEXT = 8, 32
+
+
+# Key of a LATENT with an `EncodedWindow`.
+ENCODED_WINDOW = "mend_encoded_window"
+
+
+class EncodedWindow(NamedTuple):
+    """The window in which a picture was encoded in full. Outside, its latent is rough."""
+
+    box: Box
+    """In latent cells."""
+    whole: tuple[int, ...]
+    """Height and width of the whole latent."""
 
 
 def plan_window(mask: Tensor, context: int | None = None, patch: int = 1) -> Box | None:
@@ -44,6 +59,36 @@ def plan_window(mask: Tensor, context: int | None = None, patch: int = 1) -> Box
     return None if window == Box(0, 0, width, height) else window
 
 
+def window_of_pixels(weight: Tensor, ratio: int) -> Box | None:
+    """Return the latent cells that hold the pixels which a mask pastes.
+
+    Args:
+        weight: [B, H, W] float; above 0 = pasted.
+        ratio: pixels per latent cell, along each side.
+
+    Returns:
+        A box in latent cells; None if nothing is pasted.
+    """
+    box = join(boxes_of(weight))
+    if box is None:
+        return None
+    return Box.between(box.x // ratio, box.y // ratio, -(-box.right // ratio), -(-box.bottom // ratio))
+
+
+def framed(part: Tensor, window: Box, ratio: int, whole: Size) -> Tensor:
+    """Return pictures [B, H, W, C] that are black around a decoded part.
+
+    Args:
+        part: [B, window.height * ratio, window.width * ratio, C].
+        window: in latent cells.
+        ratio: pixels per latent cell, along each side.
+        whole: of the pictures, in pixels.
+    """
+    pictures = part.new_zeros(len(part), whole.height, whole.width, part.shape[-1])
+    pictures[(slice(None), *window.times(ratio).slices)] = part
+    return pictures
+
+
 def _length(masked: Tensor) -> int:
     """Return the number of cells along one axis, from the first that is masked to the last."""
     where = torch.nonzero(masked)
@@ -70,7 +115,7 @@ def cut(values: Tensor, window: Box, whole: Sequence[int]) -> Tensor:
         [..., k * window.height, k * window.width], a view.
     """
     times = values.shape[-1] // whole[1]
-    rows, columns = Box(*(times * side for side in (window.x, window.y, window.width, window.height))).slices
+    rows, columns = window.times(times).slices
     return values[..., rows, columns]
 
 

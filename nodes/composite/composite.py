@@ -12,7 +12,10 @@ from ...inpaint.core.checks import check_image, match
 from ...inpaint.core.geometry import Size
 from ...inpaint.model_families.table import encoded_multiples
 from ...inpaint.sampling.conditioning import check_decoded
-from ..shared.widgets import pixels
+from ...inpaint.sampling.window import ENCODED_WINDOW, framed, window_of_pixels
+from ..shared.areas import AROUND, AUTO, WHOLE
+from ..shared.choices import check_choices
+from ..shared.widgets import advanced, pixels
 
 
 def _paste_inputs() -> list[io.Input]:
@@ -36,9 +39,7 @@ def _paste_outputs() -> list[io.Output]:
     ]
 
 
-def _paste(image: Tensor, repainted: Tensor, mask: Tensor, feather: float, *notes: str) -> io.NodeOutput:
-    image, mask = match(image, mask)
-    weight = composite_mask(mask, feather)
+def _paste(image: Tensor, repainted: Tensor, weight: Tensor, *notes: str) -> io.NodeOutput:
     pasted = paste(image, repainted, weight)
     share = float((weight > 0).float().mean())
     messages = [f"Pasted over {share:.1%} of the picture. Largest change outside: {pasted.max_change_outside:g}."]
@@ -64,18 +65,55 @@ class DecodeComposite(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The VAE that encoded the picture."),
                 io.Latent.Input("latent", tooltip="From the sampler."),
                 *_paste_inputs(),
+                advanced(
+                    io.Combo.Input(
+                        "decode_area",
+                        options=[AUTO, WHOLE, AROUND],
+                        default=AUTO,
+                        tooltip="What is decoded. around the mask: only what is pasted, in a time that follows the "
+                        "mask's size. auto: that, if the picture was encoded around the mask, if the VAE makes the "
+                        "same of it, or if the whole would be decoded in tiles.",
+                    )
+                ),
             ],
             outputs=_paste_outputs(),
         )
 
     @classmethod
-    def execute(cls, vae: Any, latent: dict[str, Any], image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
-        check_image(image)
+    def validate_inputs(cls, decode_area: str | None = None) -> bool | str:
+        return check_choices(cls, decode_area=decode_area)
+
+    @classmethod
+    def execute(
+        cls,
+        vae: Any,
+        latent: dict[str, Any],
+        image: Tensor,
+        mask: Tensor,
+        feather: float,
+        decode_area: str = AUTO,
+    ) -> io.NodeOutput:
+        samples, ratio = host.decodable(vae, latent), host.vae_ratio(vae)
+        image, mask = match(image, mask)
         height, width = image.shape[1:3]
-        decoded = host.decode(vae, host.decodable(vae, latent), budget_of(vae))
-        got = Size(decoded.result.shape[2], decoded.result.shape[1])
-        check_decoded(got, Size(width, height), encoded_multiples(host.vae_ratio(vae)))
-        return _paste(image, decoded.result[:, :height, :width], mask, feather, *tiled("decoded", decoded))
+        got = Size(samples.shape[-1] * ratio, samples.shape[-2] * ratio)
+        check_decoded(got, Size(width, height), encoded_multiples(ratio))
+        weight = composite_mask(mask, feather)
+        if decode_area == AUTO:
+            around = ENCODED_WINDOW in latent or host.decodes_window(vae, samples, budget_of(vae))
+            decode_area = AROUND if around else WHOLE
+        window = window_of_pixels(weight, ratio) if decode_area == AROUND else None
+        if window is None:
+            decoded, messages = host.decode(vae, samples, budget_of(vae)), []
+            repainted = decoded.result
+        else:
+            decoded = host.decode_window(vae, samples, window, budget_of(vae))
+            repainted = framed(decoded.result, window, ratio, got)
+            messages = [
+                f"Decoded {window.width}x{window.height} of {samples.shape[-1]}x{samples.shape[-2]} latent cells."
+            ]
+        messages += tiled("decoded", decoded)
+        return _paste(image, repainted[:, :height, :width], weight, *messages)
 
 
 class Composite(io.ComfyNode):
@@ -96,6 +134,6 @@ class Composite(io.ComfyNode):
 
     @classmethod
     def execute(cls, repainted: Tensor, image: Tensor, mask: Tensor, feather: float) -> io.NodeOutput:
-        check_image(image)
         check_image(repainted, "repainted")
-        return _paste(image, repainted, mask, feather)
+        image, mask = match(image, mask)
+        return _paste(image, repainted, composite_mask(mask, feather))

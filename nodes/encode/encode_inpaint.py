@@ -10,11 +10,15 @@ from torch import Tensor
 from ... import host
 from ...host.planning import budget_of, tiled
 from ...inpaint.core.checks import match
+from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.geometry import Box
 from ...inpaint.masks import grow_cells, in_pixels, pool
 from ...inpaint.model_families.latents import LatentShape
-from ...inpaint.model_families.sizes import encoded_multiple
+from ...inpaint.model_families.sizes import encoded_multiple, patch_cells
 from ...inpaint.model_families.vae_check import check_vae
 from ...inpaint.sampling import conditioning
+from ...inpaint.sampling.window import ENCODED_WINDOW, EncodedWindow, plan_window
+from ..shared.areas import AROUND, WHOLE
 from ..shared.choices import check_choices
 from ..shared.lost_pixels import brought_back, unmasked_input
 from ..shared.widgets import all_advanced, count
@@ -92,6 +96,14 @@ class EncodeInpaint(io.ComfyNode):
                         tooltip="For models that sample a video with its sound (LTX-2, MiniMax H3): the sound, which "
                         "is kept. Without it, MiniMax H3 makes the sound.",
                     ),
+                    io.Combo.Input(
+                        "encode_area",
+                        options=[WHOLE, AROUND],
+                        default=WHOLE,
+                        tooltip="around the mask: only the mask and its surroundings are encoded in full, the rest "
+                        "roughly. Masked Sampler and Decode and Composite then work there too: the time follows the "
+                        "mask's size, not the picture's.",
+                    ),
                 ),
             ],
             outputs=[
@@ -107,8 +119,8 @@ class EncodeInpaint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, masked_content: str | None) -> bool | str:
-        return check_choices(cls, masked_content=masked_content)
+    def validate_inputs(cls, masked_content: str | None, encode_area: str | None = None) -> bool | str:
+        return check_choices(cls, masked_content=masked_content, encode_area=encode_area)
 
     @classmethod
     def execute(
@@ -124,6 +136,7 @@ class EncodeInpaint(io.ComfyNode):
         widen_by_cells: int = 1,
         unmasked_image: Tensor | None = None,
         sound: dict[str, Any] | None = None,
+        encode_area: str = WHOLE,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
         if inputs.latents is not None:
@@ -144,7 +157,15 @@ class EncodeInpaint(io.ComfyNode):
         # A model with inpaint inputs also needs the hidden picture encoded. Neutral content is the same encoding.
         pictures = [] if neutral else [prepared.pixels]
         pictures += [prepared.hidden] if neutral or inputs.inpaint or inputs.shown_latent else []
-        encoded = host.encode(vae, torch.cat(pictures) if len(pictures) > 1 else pictures[0], budget_of(vae))
+        pixels = torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+        window = None
+        if encode_area == AROUND:
+            _check_around(inputs, noise_mask, nested=sound is not None or host.needs_sound(model))
+            window = _window(prepared.soft, host.vae_ratio(vae), widen_by_cells * neutral, patch_cells(inputs.family))
+        if window is None:
+            encoded = host.encode(vae, pixels, budget_of(vae))
+        else:
+            encoded = host.encode_window(vae, pixels, window, budget_of(vae))
         latents = encoded.result.split([len(picture) for picture in pictures])
         samples = conditioning.repeat_to(latents[0], batch)
         cells, hidden_cells = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
@@ -175,6 +196,8 @@ class EncodeInpaint(io.ComfyNode):
             heard = "The sound is made." if sound is None or held is None else "The sound is kept."
         elif held is not None:
             latent["noise_mask"] = in_pixels(held, host.vae_ratio(vae))
+        if window is not None:
+            latent[ENCODED_WINDOW] = EncodedWindow(window, tuple(samples.shape[-2:]))
         messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
         if not noise_mask:
             messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
@@ -186,8 +209,45 @@ class EncodeInpaint(io.ComfyNode):
                 f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
             ]
             messages += [MASK_TIMES] if inputs.mask_times else []
+            messages += [] if window is None else [_around(window, samples)]
         messages += [heard, lost, *tiled("encoded", encoded)]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
+
+
+def _check_around(inputs: host.ModelInputs, noise_mask: bool, nested: bool) -> None:
+    """Check that Masked Sampler will be able to sample around the mask."""
+    if not noise_mask:
+        raise InpaintError(
+            'noise_mask: expected it on for encode_area "around the mask", got it off, which repaints the whole '
+            'picture. Switch it on, or choose "whole picture".'
+        )
+    if nested or inputs.own_pictures:
+        raise InpaintError(
+            f"encode_area: expected a model that can be sampled in a window, got {inputs.label}, which has "
+            f'{"sound" if nested else "picture inputs of its own"}. Choose "whole picture".'
+        )
+
+
+def _window(mask: Tensor, ratio: int, widen: int, patch: int) -> Box | None:
+    """Return the window that Masked Sampler will choose; None for the whole picture.
+
+    Args:
+        mask: [B, H, W] at the size that is encoded.
+        ratio: pixels per latent cell.
+        widen: cells by which the noise mask is widened.
+        patch: the model's, in cells.
+    """
+    height, width = mask.shape[1:]
+    cells = pool(mask, (len(mask), 1, height // ratio, width // ratio))
+    return plan_window(grow_cells(cells, widen), patch=patch)
+
+
+def _around(window: Box, samples: Tensor) -> str:
+    height, width = samples.shape[-2:]
+    return (
+        f"Encoded around the mask: {window.width}x{window.height} of {width}x{height} latent cells. Sample with Masked "
+        "Sampler, and decode with Decode and Composite."
+    )
 
 
 def _shown(inputs: host.ModelInputs, hidden: Tensor, mask: Tensor) -> dict[str, Tensor]:

@@ -8,16 +8,18 @@ from torch import Tensor
 from ... import host
 from ...host.planning import sampling_report
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.core.geometry import Box
 from ...inpaint.core.latents import is_nested, streams_of
 from ...inpaint.masks import in_pixels
+from ...inpaint.model_families.sizes import patch_cells
 from ...inpaint.sampling.soft import Soft
 from ...inpaint.sampling.stages import Part
-from ...inpaint.sampling.window import plan_window
+from ...inpaint.sampling.window import ENCODED_WINDOW, EncodedWindow, plan_window
+from ..shared.areas import AROUND, AUTO, WHOLE
 from ..shared.choices import check_choices
 from ..shared.widgets import all_advanced, count
 
 SCHEDULE, BLEND = "schedule", "blend"
-WHOLE, AROUND = "whole picture", "around the mask"
 # Context that follows the mask's size.
 BY_SIZE = -1
 # As KSampler (Advanced) has it.
@@ -85,10 +87,11 @@ class MaskedSampler(io.ComfyNode):
                     ),
                     io.Combo.Input(
                         "sample_area",
-                        options=[WHOLE, AROUND],
-                        default=WHOLE,
+                        options=[AUTO, WHOLE, AROUND],
+                        default=AUTO,
                         tooltip="around the mask: only the mask and its surroundings are sampled, at full resolution; "
-                        "time and memory follow their size, not the picture's.",
+                        "time and memory follow their size, not the picture's. auto: that, if the picture was encoded "
+                        "around the mask.",
                     ),
                     count(
                         "context_cells",
@@ -145,7 +148,7 @@ class MaskedSampler(io.ComfyNode):
         negative: list,
         latent: dict[str, Any],
         soft_mask: str = SCHEDULE,
-        sample_area: str = WHOLE,
+        sample_area: str = AUTO,
         context_cells: int = BY_SIZE,
         add_noise: bool = True,
         start_at_step: int = 0,
@@ -173,12 +176,7 @@ class MaskedSampler(io.ComfyNode):
             latent = {**latent, "noise_mask": noise_mask}
             if not noise_mask.any():
                 return io.NodeOutput(latent, ui={"text": ("The mask is empty: nothing was sampled.",)})
-            blends = soft_mask == BLEND
-            if host.reads_soft_masks(model) or (blends and settings["sampler_name"] not in host.COHERENT):
-                model = host.with_latent_preserved_outside_mask(model)
-            else:
-                # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
-                model = host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+            model = _with_mask(model, soft_mask == BLEND, settings["sampler_name"])
             inputs = host.model_inputs(model)
             if inputs.mask_times and not host.in_whole_frames(noise_mask):
                 model = host.with_even_times(model)
@@ -186,8 +184,8 @@ class MaskedSampler(io.ComfyNode):
             if host.ORIGINAL in latent:
                 positive = host.with_original(positive, latent[host.ORIGINAL])
             context = None if context_cells == BY_SIZE else context_cells
-            patch = inputs.family.grid // inputs.family.latents.ratio
-            window = plan_window(noise_mask, context, patch) if sample_area == AROUND else None
+            planned = plan_window(noise_mask, context, patch_cells(inputs.family))
+            window = _window(sample_area, planned, latent.get(ENCODED_WINDOW), tuple(shape[-2:]))
             if window is not None:
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
@@ -208,3 +206,32 @@ class MaskedSampler(io.ComfyNode):
         if isinstance(noise_mask, Tensor):
             result["noise_mask"] = in_pixels(noise_mask, host.latent_ratio(model))
         return io.NodeOutput(result, ui={"text": ("\n".join(messages),)})
+
+
+def _with_mask(model: Any, blends: bool, sampler_name: str) -> Any:
+    """Return a MODEL that keeps what a mask keeps, and reads its soft parts as a blend or as a schedule."""
+    if host.reads_soft_masks(model) or (blends and sampler_name not in host.COHERENT):
+        return host.with_latent_preserved_outside_mask(model)
+    # The coherent samplers, which the host does not mix for, read a strength of 0 as its mixing.
+    return host.with_soft_mask(model, Soft(strength=0.0 if blends else 1.0))
+
+
+def _window(area: str, planned: Box | None, encoded: EncodedWindow | None, whole: tuple[int, ...]) -> Box | None:
+    """Return the window to sample; None for the whole latent.
+
+    Args:
+        area: the option chosen.
+        planned: the window around the mask; None if that is the whole latent.
+        encoded: the window in which the picture was encoded in full; None if that was the whole picture.
+        whole: height and width of the latent.
+    """
+    if encoded is None:
+        return planned if area == AROUND else None
+    fits = planned is not None and encoded.whole == whole and encoded.box.contains(planned)
+    if area == WHOLE or not fits:
+        raise InpaintError(
+            "latent: expected one of the whole picture, got one that was encoded only around its mask. Choose "
+            'sample_area "auto" and context_cells -1, and keep the mask and its size; or choose encode_area "whole '
+            'picture" in Encode for Inpainting.'
+        )
+    return planned
