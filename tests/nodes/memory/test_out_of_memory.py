@@ -67,7 +67,8 @@ def chain(run, general_model, picture, mask):
         return run("MendMaskedSampler", model=loaded.model, steps=1, seed=3, latent=latent, **both)
 
     def decode():
-        return run("MendDecodeComposite", vae=loaded.vae, latent=latent, image=picture, mask=mask)
+        given = {"vae": loaded.vae, "latent": latent, "image": picture, "mask": mask}
+        return run("MendDecodeComposite", **given, decode_area="whole picture")
 
     return {"encode": encode, "sample": sample, "decode": decode}
 
@@ -236,7 +237,8 @@ def test_tiles_where_the_whole_would_not_fit(run, pack, general_model, mask, pic
 
     def go(which):
         if phase == "decode":
-            return run("MendDecodeComposite", vae=which, latent=latent, image=large, mask=large_mask)
+            given = {"vae": which, "latent": latent, "image": large, "mask": large_mask}
+            return run("MendDecodeComposite", **given, decode_area="whole picture")
         both = {"positive": general_model.positive, "negative": general_model.negative}
         return run("MendEncodeInpaint", model=model, vae=which, image=large, mask=large_mask, **both)
 
