@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import cv2
@@ -13,7 +14,8 @@ from torch import Tensor
 from devtools.pictures.photographs import photographs
 from inpaint.compositing import composite_mask
 
-# Constants of the score were chosen on the first four. The others only judge.
+# Constants of the score were chosen on the first four (even places among the sorted names of all). The others only
+# judge.
 TUNED = ("summer_1am", "GreenMeadow", "Wine_by_Jakkub_Mede", "Path")
 JUDGED = ("aitzgorri_by_Aitzol_Berasategi", "TwoWings", "BytheWater", "Garden")
 # Width in pixels at which the pictures are seen, and half axes of the pasted ellipse.
@@ -24,7 +26,14 @@ Paste = Callable[[np.ndarray], np.ndarray]
 
 def _shifted(*lab: float) -> Paste:
     """Add to lightness, a and b."""
-    return lambda picture: color.lab2rgb(color.rgb2lab(picture) + np.array(lab))
+    return lambda picture: _rgb(color.rgb2lab(picture) + np.array(lab))
+
+
+def _rgb(lab: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        # Colors outside sRGB are clipped.
+        warnings.simplefilter("ignore", UserWarning)
+        return np.asarray(color.lab2rgb(lab))
 
 
 def _blurred(sigma: float) -> Paste:
@@ -50,7 +59,7 @@ def _ramp(picture: np.ndarray) -> np.ndarray:
     """Add -8 to 8 to lightness, from left to right."""
     lab = color.rgb2lab(picture)
     lab[..., 0] += np.linspace(-8 * WIDTH / 2 / RADII[0], 8 * WIDTH / 2 / RADII[0], WIDTH)
-    return color.lab2rgb(lab)
+    return _rgb(lab)
 
 
 # Name -> what was done to the pasted picture, and the width of the soft edge in pixels.
