@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,6 +56,8 @@ class EdgeLines:
         Returns:
             None if nothing is inside.
         """
+        import cv2
+
         outlines, _ = cv2.findContours(inside.view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         if not outlines:
             return None

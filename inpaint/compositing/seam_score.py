@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from ..core.checks import check_fits
@@ -202,6 +201,8 @@ class _Steps:
             sizes: [G] lines of each group.
             gap: width of the edge in pixels.
         """
+        from scipy import ndimage
+
         channels = bands.shape[-1]
         steps = np.diff(bands, axis=1)
         own = np.delete(steps, SEAM, axis=1)
