@@ -116,7 +116,7 @@ def write_sheets(folder: Path) -> None:
         tiles = []
         for number, case in enumerate(order, 1):
             image, _ = seam_cases.case(picture, mask, case)
-            tile = np.ascontiguousarray((image[0].numpy() * 255).round().astype(np.uint8)[..., ::-1])
+            tile: np.ndarray = np.ascontiguousarray((image[0].numpy() * 255).round().astype(np.uint8)[..., ::-1])
             tile = cv2.copyMakeBorder(tile, 18, 4, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
             cv2.putText(tile, str(number), (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
             tiles.append(tile)
@@ -141,10 +141,10 @@ def _scores(name: str) -> dict[str, Seam]:
 
 
 def _small(path: Path) -> torch.Tensor:
-    picture = cv2.imread(str(path))[..., ::-1]
+    picture = seam_cases.read(path)
     factor = SIDE / max(picture.shape[:2])
     small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(np.ascontiguousarray(small)).float()[None] / 255
+    return torch.from_numpy(small).float()[None]
 
 
 def _untouched(picture: torch.Tensor, edge: float, right: float, down: float, radius: float) -> float:

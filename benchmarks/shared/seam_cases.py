@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -87,9 +88,17 @@ CASES: dict[str, tuple[Paste, float]] = {
 }
 
 
+def read(path: Path) -> np.ndarray:
+    """Return a picture, [H, W, 3] in 0..1."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise FileNotFoundError(path)
+    return picture[..., ::-1].astype(np.float64) / 255
+
+
 def photograph(name: str) -> np.ndarray:
     """Return a photograph of `devtools.pictures`, WIDTH pixels wide: [H, W, 3] in 0..1."""
-    picture = cv2.imread(str(photographs()[name]))[..., ::-1].astype(np.float64) / 255
+    picture = read(photographs()[name])
     height = round(picture.shape[0] * WIDTH / picture.shape[1])
     return cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
 

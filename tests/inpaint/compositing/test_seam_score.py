@@ -253,15 +253,17 @@ def test_some_of_a_long_edge_stands_for_all_of_it(monkeypatch):
     assert part.score == pytest.approx(whole.score, rel=0.2)
     row = torch.zeros(1, 30, 2000)
     row[:, 10:20, 100:1900] = 1
-    places = EdgeLines.around(row[0].numpy() > 0, 0, 0, (30, 2000)).places
-    assert places[:, 1].min() < 300
-    assert places[:, 1].max() > 1400
+    lines = EdgeLines.around(row[0].numpy() > 0, 0, 0, (30, 2000))
+    assert lines is not None
+    assert lines.places[:, 1].min() < 300
+    assert lines.places[:, 1].max() > 1400
 
 
 def test_lines_point_inside_all_around_areas_and_their_holes():
     area = disc(80, 90, 30)[0].numpy() > 0
     area[32:48, 37:53] = False
     lines = EdgeLines.around(area, 5, 7, (100, 100))
+    assert lines is not None
     row, column = (lines.places - (5, 7)).T
     assert area[row, column].all()
     inner, outer = (np.rint(lines.places + sign * 2 * lines.inward).astype(int) - (5, 7) for sign in (1, -1))
