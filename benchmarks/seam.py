@@ -61,7 +61,7 @@ def graded(report: Report) -> None:
         f"Each photograph is {seam_cases.WIDTH} pixels wide. An ellipse was pasted with an error: a step in lightness "
         "(L) or color (a, b), a blur of a standard deviation in pixels, noise of 0.03, weak detail removed, 1.5 pixels "
         "to the right, or a ramp of lightness from -8 to 8; with a hard edge or one of f pixels. Cells are the score "
-        "and in brackets the grade from 0, nothing to be seen, to 10. Grades were given by one person, who saw the "
+        "and in brackets the grade from 0, nothing to be seen, to 10. Grades were given by eye, once: the "
         "twenty pictures of a photograph at full size, without names and in random order, before any was scored. "
         f"Up to {HIDDEN} the score says not visible, up to {FAINT} faint."
     )
