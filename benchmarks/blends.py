@@ -153,13 +153,13 @@ class Result:
 
     image: Tensor
     """[1, H, W, 3]."""
-    jump: float
+    score: float
     """Seam score."""
     psnr: float
     """PSNR inside the mask in dB."""
 
     def __str__(self) -> str:
-        return f"{self.jump:.2f} / {self.psnr:.1f}"
+        return f"{self.score:.2f} / {self.psnr:.1f}"
 
 
 def run(case: Case, method: str, matched: str, registered: bool, edge: float) -> Result:
@@ -170,7 +170,7 @@ def run(case: Case, method: str, matched: str, registered: bool, edge: float) ->
     image = blend(case.original, repainted, mask, method)
     inside = mask > 0
     error = float((image - case.truth)[inside].pow(2).mean())
-    return Result(image, seam(image, mask)[0].jump, -10 * float(np.log10(error)))
+    return Result(image, seam(image, mask)[0].score, -10 * float(np.log10(error)))
 
 
 def quality(report: Report, count: int, folder: Path | None) -> None:
@@ -179,8 +179,8 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
         "In each photograph a hole was filled with a piece of another one: what is to be removed. The repainted "
         "picture is the photograph itself, a little softer and noisier, and wrong in one of these ways. color: 7 % "
         "less contrast, +0.05, +0.01, -0.03 in red, green and blue, and brighter to one side. drift: 1.6 pixels to the "
-        "right, 1.1 up and 0.6 % larger. both: both. Each figure is seam score / PSNR inside the mask in dB. A seam "
-        "score of 1 is that of the picture's own steps; the first rows are what is reached where nothing is wrong. "
+        "right, 1.1 up and 0.6 % larger. both: both. Each figure is seam score / PSNR inside the mask in dB. At a seam "
+        "score of 1 nothing is seen, up to 1.2 hardly; the first rows are what is reached where nothing is wrong. "
         "blends.jpg shows five of them side by side, with both wrong; all steps are drift undone, color by mean and "
         "spread, and multiband."
     )
@@ -204,8 +204,8 @@ def quality(report: Report, count: int, folder: Path | None) -> None:
         cells = []
         for method in METHODS:
             results = [run(case, method, matched, registered, FEATHER) for case in chosen]
-            jumps, worths = [result.jump for result in results], [result.psnr for result in results]
-            cells.append(f"{statistics.median(jumps):.2f} ({max(jumps):.2f}) / {statistics.mean(worths):.1f}")
+            scores, worths = [result.score for result in results], [result.psnr for result in results]
+            cells.append(f"{statistics.median(scores):.2f} ({max(scores):.2f}) / {statistics.mean(worths):.1f}")
         report.row(name, "on" if registered else "off", matched, *cells)
     if folder is not None:
         keep_pictures(made, folder)

@@ -42,11 +42,11 @@ ITSELF = "the photograph itself"
 FROM_NOTHING, OVER_FILL = "this model", f"this model over harmonic, denoise {DENOISE}"
 
 NOTES = """\
-Seam score: how much larger steps are at the hole's edge than beside it; up to 1.2 it is not to be seen. Texture: how
-differently cosines of blocks are distributed from the photograph's (benchmarks/fills); 0 is the same. Unevenness: how
-differently gradients are distributed from those within 32 pixels of the hole, in steps of 1/255 a pixel. What is filled
-is all within the hole, and the seam is that of its own edge; soft is the seam where the same fill, of the hole grown by
-8 pixels, has the soft edge of Decode and Composite.""".replace("\n", " ")
+Seam score: how visible the hole's edge is; up to 1.2 it is not to be seen. Texture: how differently cosines of blocks
+are distributed from the photograph's (benchmarks/fills); 0 is the same. Unevenness: how differently gradients are
+distributed from those within 32 pixels of the hole, in steps of 1/255 a pixel. What is filled is all within the hole,
+and the seam is that of its own edge; soft is the seam where the same fill, of the hole grown by 8 pixels, has the soft
+edge of Decode and Composite.""".replace("\n", " ")
 
 # image, mask -> the whole picture with its hole filled.
 Fill = Callable[[Tensor, Tensor], Tensor]
@@ -126,8 +126,8 @@ def judge(truth: Tensor, result: Tensor, soft: Tensor, mask: Tensor) -> tuple[fl
     return (
         psnr(result, truth, mask),
         ssim(result, truth, mask),
-        seam(result, mask)[0].jump,
-        seam(soft, composite_mask(mask, FEATHER))[0].jump,
+        seam(result, mask)[0].score,
+        seam(soft, composite_mask(mask, FEATHER))[0].score,
         texture(result, truth, mask),
         rough,
     )

@@ -89,7 +89,7 @@ def _between_amplitudes(planes: Tensor, whole: Tensor) -> Tensor:
 
 
 def seam_score(filled: Tensor, mask: Tensor) -> float:
-    return seam(filled, mask)[0].jump
+    return seam(filled, mask)[0].score
 
 
 def detail(truth: Tensor, mask: Tensor) -> float:

@@ -10,6 +10,7 @@ color            fits the repainted picture's colors on the known ring
 registration     measures how far the repainted picture has drifted, and moves it back
 finish           registers a repainted crop, fits its color and blends it
 soft_composite   computes the paste mask after soft inpainting from what changed
+edge_lines       reads a picture along short lines across a mask's edge
 seam_score       scores how visible the edge is
 """
 

@@ -1,4 +1,4 @@
-"""The seam score: how much the edge of a paste stands out from the picture's own texture there."""
+"""The seam score: how much a pasted area stands out along its edge from the picture around it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_fits
-from ..core.geometry import Box
-from ..imaging.pyramid import halve
+from ..core.threads import one_thread
 from ..masks.boxes import boxes_of
+from .edge_lines import GROUP, Bands, EdgeLines
 
-# Length of each line across the edge, in pixels to either side.
-SIDE = 8
-# Fewer lines across a soft edge are not enough for a score. More lines across any edge are subsampled to this number.
-FEWEST, MOST = 16, 2**15
-# Standard errors subtracted from the score of a soft edge, because it has few lines.
-DOUBT = 2.0
-# An invisible Delta E, added to both sides of the ratio: in a flat picture the jumps beside the edge are 0.
-UNSEEN = 0.25
-# Largest score of an edge that is not visible, and of one that is faint. See benchmarks/blends.md.
+# Width in pixels of the bands that are compared.
+BAND = 3
+# The first bands lie just inside and just outside the soft edge. The others follow at the same distance from each
+# other: three on each side, so that the picture's own steps are measured on both sides without the seam.
+BANDS = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
+SEAM = 2  # the step between bands 2 and 3
+# Fewest of the picture's own steps by which a place can be judged.
+FEWEST = 2
+# The mask's values between these shares of its largest count as the soft edge.
+SOFT = (0.02, 0.98)
+# A step this large counts 1 where the picture has no steps of its own. Lightness L*, and a* and b*: eyes see less of a
+# tint than of a step in lightness.
+LEAST = np.array([2.0, 4.0, 4.0])
+# The same for detail inside divided by detail outside, as a natural logarithm, and the detail in L* that is not seen.
+LEAST_DETAIL, UNSEEN_DETAIL = 0.3, 0.35
+# Grain is seen between neighbours; what is soft already shows a blur only over a larger spacing.
+SPACINGS = (1, 2)
+# Largest score of an edge that is not visible, and of one that is faint. See benchmarks/seam.md.
 HIDDEN, FAINT = 1.2, 1.6
 
 
@@ -31,15 +40,20 @@ HIDDEN, FAINT = 1.2, 1.6
 class Seam:
     """The score of a mask's edge in a picture."""
 
-    jump: float = 1.0
-    """Ratio of the jumps across the edge to those beside it; about 1 if the edge is invisible.
-
-    A jump is the color step between two neighbours, minus the mean of the steps before and after it.
-    """
+    score: float = 1.0
+    """1 or more: sqrt(1 + lightness^2 + tint^2 + detail^2). 1 if nothing is seen."""
+    lightness: float = 0.0
+    """How visible the step in lightness is: about 1 if it is as large as what the picture has there anyway."""
+    tint: float = 0.0
+    """How visible the step in a* and b* is."""
+    detail: float = 0.0
+    """How visible the difference in sharpness and grain is."""
     delta_e: float = 0.0
-    """Mean color difference of neighbours across the edge (CIE 1976, Lab under D65)."""
-    own_delta_e: float = 0.0
-    """Mean color difference of neighbours beside the edge, in the same direction."""
+    """Root mean square color step across the whole edge, soft or hard (CIE 1976, Lab under D65)."""
+    lighter: float = 0.0
+    """Mean step in L* alone; below 0 if the pasted area is darker."""
+    sharpness: float = 1.0
+    """Detail inside divided by detail outside: below 1 blurred or without grain, above 1 grainy."""
     lines: int = 0
     """Number of lines across the edge that were measured; 0 if there is no edge."""
 
@@ -47,20 +61,48 @@ class Seam:
         """Return one line for the user."""
         if not self.lines:
             return "No seam to measure: the mask has no edge inside the picture, or no usable pixels lie beside it."
-        verdict = "not visible" if self.jump <= HIDDEN else "faint" if self.jump <= FAINT else "visible"
+        if self.score <= HIDDEN:
+            return f"Seam not visible: score {self.score:.2f}, and up to {HIDDEN} is not seen."
+        parts = [(self.lightness, self._step()), (self.tint, self._tint()), (self.detail, self._detail())]
+        parts.sort(reverse=True)
+        # The strongest, and what would be visible alone.
+        causes = [what for index, (amount, what) in enumerate(parts) if not index or math.hypot(1, amount) > HIDDEN]
+        verdict = "faint" if self.score <= FAINT else "visible"
+        return f"Seam {verdict}: score {self.score:.2f}, Delta E {self.delta_e:.1f} across the edge. {' '.join(causes)}"
+
+    def _step(self) -> str:
+        what = f"{abs(self.lighter):.1f} L* {'lighter' if self.lighter > 0 else 'darker'}"
+        if self.lightness > self.tint and abs(self.lighter) < self.delta_e / 2:
+            what = "lighter on one side and darker on the other"
         return (
-            f"Seam {verdict}: steps at the mask's edge are {self.jump:.2f} times the picture's own "
-            f"(Delta E {self.delta_e:.1f} across it, {self.own_delta_e:.1f} beside it)."
+            f"A step: the pasted area is {what}. Set color to auto or field where it is pasted, or raise the feather."
+        )
+
+    def _tint(self) -> str:
+        return "A tint: the pasted area has another color cast. Set color to auto or field where it is pasted."
+
+    def _detail(self) -> str:
+        if self.sharpness < 1:
+            return (
+                f"A blur: the pasted area has {100 * self.sharpness:.0f} % of the detail beside it. "
+                "Sample with more steps or at full denoise, or at a larger size."
+            )
+        return (
+            f"Grain: the pasted area has {self.sharpness:.1f} times the detail beside it. "
+            "Sample with more steps, and to the last one."
         )
 
 
 def seam(image: Tensor, mask: Tensor) -> tuple[Seam, ...]:
-    """Score the edge along which a picture was pasted into another.
+    """Score how visible a pasted area is along its edge.
 
-    The edge is where the mask crosses half of its largest value. Each place of it is measured along a line across it.
-    The jump at the edge is compared with the jumps elsewhere on the lines: texture hides a seam, a clear sky does not.
-    Both means are means of square roots, so that a few strong edges of the picture itself do not dominate. A soft edge
-    is measured a second time on pixels as large as it is wide, less DOUBT standard errors; the higher score counts.
+    The edge is where the mask crosses half of its largest value. Lines across it are read in bands: just inside and
+    just outside the soft edge, and further away at the same distances. Between two bands the mean color changes by a
+    step. What a paste adds to the steps at the edge varies slowly along it; so a plane over the picture is fitted to
+    them, with weights by how much the picture's own steps vary at that place. The plane, in units of what the picture
+    does there anyway, is what is seen, less what the same fit finds between the other bands. Texture hides a seam, and
+    a clear sky does not. A soft edge is measured a second time as if it were hard, in case there is a step within it.
+    Sharpness and grain are compared likewise.
 
     If the mask follows an outline of the picture, that outline counts as a seam.
 
@@ -80,105 +122,117 @@ def seam(image: Tensor, mask: Tensor) -> tuple[Seam, ...]:
 
 def worst(seams: Iterable[Seam]) -> Seam:
     """Return the most visible of the seams; one that was not measured counts as the least visible."""
-    return max(seams, key=lambda each: (each.lines > 0, each.jump))
+    return max(seams, key=lambda each: (each.lines > 0, each.score))
 
 
+@one_thread()
 def _seam(image: Tensor, mask: Tensor) -> Seam:
     (around,) = boxes_of(mask[None])
     if around is None:
         return Seam()
     part = mask[around.slices]
-    full = part.max()
-    fine = _steps(image, mask, around, full)
-    if fine is None:
+    full = float(part.max())
+    lines = EdgeLines.around((part > full / 2).cpu().numpy(), around.y, around.x, (mask.shape[0], mask.shape[1]))
+    if lines is None:
         return Seam()
-    jump = fine.jump()
-    soft = int(((part > 0) & (part < full)).sum()) / fine.lines
-    halvings = round(math.log2(max(soft, 1)))
-    coarse = _steps(image, mask, around, full, halvings) if halvings else None
-    if coarse is not None and coarse.lines >= FEWEST:
-        jump = max(jump, coarse.jump(doubt=DOUBT))
-    return Seam(jump, float(fine.at_edge.mean()), float(fine.beside.mean()), fine.lines)
+    soft = int(((part > SOFT[0] * full) & (part < SOFT[1] * full)).sum()) / max(lines.length, 1)
+    across = lines.read(image, mask, full / 2, BANDS * (soft + BAND), BAND, SPACINGS)
+    color = _color(across, lines, soft)
+    if soft > 1:
+        within = _color(lines.read(image, mask, full / 2, BANDS * BAND, BAND), lines, 0)
+        color = max(color, within, key=lambda steps: (steps.visible.sum(), steps.measured))
+    if not color.measured:
+        return Seam()
+    detail = _detail(across, lines, soft)
+    spacing = int(detail.visible.argmax())
+    lightness, tint = color.visible[0], color.visible[1:].sum()
+    return Seam(
+        score=math.sqrt(1 + lightness + tint + detail.visible[spacing]),
+        lightness=math.sqrt(lightness),
+        tint=math.sqrt(tint),
+        detail=math.sqrt(detail.visible[spacing]),
+        delta_e=float(color.size),
+        lighter=float(color.mean[0]),
+        sharpness=math.exp(detail.mean[spacing]),
+        lines=color.measured,
+    )
 
 
-def _steps(image: Tensor, mask: Tensor, around: Box, full: Tensor, halvings: int = 0) -> _Steps | None:
-    """Measure the steps across a mask's edge, on pixels 2 ** halvings times as large.
+def _color(bands: Bands, lines: EdgeLines, gap: float) -> _Steps:
+    """Measure the steps in L*, a* and b*, `gap` pixels wide."""
+    from kornia.color import rgb_to_lab
 
-    Args:
-        image: [H, W, C] float.
-        mask: [H, W] float.
-        around: the smallest box around the mask; only it and a margin are read.
-        full: the mask's largest value; the edge is where the mask crosses half of it.
-        halvings: how often the pictures are halved.
+    lab = rgb_to_lab(torch.from_numpy(bands.color).movedim(-1, 0)[None])[0].movedim(0, -1).numpy()
+    return _Steps.of(lab, LEAST, lines.middles, lines.sizes, gap)
 
-    Returns:
-        None if there is no edge, or no usable pixels beside it.
-    """
-    cell = 2**halvings
-    # The window holds the whole lines, and begins at a multiple of the cell.
-    margin = (SIDE + 2) * cell
-    top, left = (max(first - margin, 0) // cell * cell for first in (around.y, around.x))
-    window = np.s_[top : around.bottom + margin, left : around.right + margin]
-    planes, weight = image[window][..., :3].movedim(-1, 0).float(), mask[window][None].float()
-    for _ in range(halvings):
-        planes, weight = halve(planes), halve(weight)
-    return _Steps.across(planes, weight[0] > full / 2)
+
+def _detail(bands: Bands, lines: EdgeLines, gap: float) -> _Steps:
+    """Measure the steps in the logarithm of detail, for each spacing."""
+    amount = np.log(bands.detail + UNSEEN_DETAIL**2) / 2
+    pairs = lines.sizes.reshape(-1, 2).sum(axis=1)
+    return _Steps.of(amount, np.full(amount.shape[-1], LEAST_DETAIL), None, pairs, gap / 2)
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """Color steps (Delta E) at an edge and beside it, and their jumps, as defined in `Seam`."""
+    """What the steps at the edge have in common."""
 
-    at_edge: Tensor
-    """[N] steps across the edge."""
-    beside: Tensor
-    """[M] steps beside the edge."""
-    jumps_at_edge: Tensor
-    """[N] jumps across the edge."""
-    jumps_beside: Tensor
-    """[M] jumps beside the edge."""
+    visible: np.ndarray
+    """[C] mean square of the common step, in units of the picture's own steps at the same place, less the largest that
+    is found at outlines beside the edge."""
+    mean: np.ndarray
+    """[C] mean common step."""
+    size: float
+    """Root mean square of the common step, over all channels."""
+    measured: int
+    """Number of lines used."""
 
     @classmethod
-    def across(cls, planes: Tensor, inside: Tensor) -> _Steps | None:
-        """Measure planes [3, H, W] at the edges of `inside` [H, W] bool. None without usable steps there or beside."""
-        found = [_across_columns(planes, inside), _across_columns(planes.mT, inside.mT)]
-        at_edge, beside, jumps_at_edge, jumps_beside = (torch.cat(parts) for parts in zip(*found, strict=True))
-        if not len(at_edge) or not len(beside):
-            return None
-        return cls(at_edge, beside, jumps_at_edge, jumps_beside)
+    def of(
+        cls, bands: np.ndarray, least: np.ndarray, middles: np.ndarray | None, sizes: np.ndarray, gap: float
+    ) -> _Steps:
+        """Fit the common step.
 
-    @property
-    def lines(self) -> int:
-        return len(self.at_edge)
+        Args:
+            bands: [G, K, C] values in each band; NaN is unknown.
+            least: [C] step that counts 1 where the picture has none.
+            middles: [G, 2] places: the common step may change linearly over the picture, and a slope that goes on
+                across the edge is no step. None: the step is the same all along the edge, and a slope counts.
+            sizes: [G] lines of each group.
+            gap: width of the edge in pixels.
+        """
+        from scipy import ndimage
 
-    def jump(self, doubt: float = 0.0) -> float:
-        """Return the ratio of the jumps at the edge to those beside it, less `doubt` standard errors of the first."""
-        at_edge, beside = self.jumps_at_edge.sqrt(), self.jumps_beside.sqrt().mean()
-        mean = at_edge.mean() - (doubt * at_edge.std() / len(at_edge) ** 0.5 if doubt else 0)
-        return float((mean.clamp(min=0) ** 2 + UNSEEN) / (beside**2 + UNSEEN))
-
-
-def _across_columns(planes: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Measure edges between one column and the next. Returns the four fields of `_Steps`."""
-    from kornia.color import rgb_to_lab
-
-    width = inside.shape[1]
-    rows, columns = (inside[:, 1:] != inside[:, :-1]).nonzero(as_tuple=True)
-    every = max(-(-len(rows) // MOST), 1)
-    rows, columns = rows[::every, None], columns[::every, None]
-    along = columns + torch.arange(-SIDE, SIDE + 2, device=inside.device)
-    usable = (along >= 0) & (along < width)
-    along = along.clamp(0, width - 1)
-    # [3, N, 2 SIDE + 2], the edge in the middle.
-    colors = rgb_to_lab(planes[:, rows, along].clamp(0, 1)[None])[0]
-    usable &= colors.isfinite().all(dim=0)
-
-    steps = colors.diff(dim=2)
-    size = steps.norm(dim=0)[:, 1:-1]
-    jumps = (steps[..., 1:-1] - (steps[..., :-2] + steps[..., 2:]) / 2).norm(dim=0)
-    # A jump is computed from four pixels; all of them must be usable.
-    usable = usable.unfold(1, 4, 1).all(dim=2)
-    crossed = inside[rows, along].diff(dim=1).unfold(1, 3, 1).any(dim=2)
-    at_edge = usable & (torch.arange(usable.shape[1], device=usable.device) == SIDE - 1)
-    beside = usable & ~crossed
-    return size[at_edge], size[beside], jumps[at_edge], jumps[beside]
+        channels = bands.shape[-1]
+        steps = np.diff(bands, axis=1)
+        own = np.delete(steps, SEAM, axis=1)
+        known = np.isfinite(own).sum(axis=1)
+        usable = (np.isfinite(steps[:, SEAM]) & (known >= FEWEST)).all(axis=1)
+        if not usable.any():
+            return cls(np.zeros(channels), np.zeros(channels), 0.0, 0)
+        steps, own, known, share = steps[usable], own[usable], known[usable], sizes[usable].astype(np.float64)
+        terms = np.ones((len(share), 1))
+        free = known
+        if middles is not None:
+            slope = np.nansum(own, axis=1) / known
+            steps, own, free = steps - slope[:, None], own - slope[:, None], known - 1
+            places = middles[usable] - middles[usable].mean(axis=0)
+            terms = np.concatenate([terms, places / max(np.abs(places).max(), 1)], axis=1)
+        spread = np.nansum(own**2, axis=1) / free
+        # Each group shows few steps of its own. Those of its neighbours, as far as the edge is wide, count too.
+        spread = ndimage.uniform_filter1d(spread, 2 * max(round(gap / GROUP), 1) + 1, axis=0, mode="wrap")
+        weight = 1 / (least**2 + spread)
+        # The same is fitted at the displaced outlines, where nothing was pasted.
+        fitted = np.empty_like(steps)
+        for channel in range(channels):
+            # The square of the weight: smooth places, where a step is seen best, decide what the step is.
+            root = (weight[:, channel] * np.sqrt(share))[:, None]
+            solution, *_ = np.linalg.lstsq(terms * root, np.nan_to_num(steps[..., channel]) * root, rcond=None)
+            fitted[..., channel] = terms @ solution
+        amounts = np.average(fitted**2 * weight[:, None], axis=0, weights=share)
+        visible = (amounts[SEAM] - np.delete(amounts, SEAM, axis=0).max(axis=0)).clip(min=0)
+        common = fitted[:, SEAM]
+        # Between strong steps of the picture's own the fit says little about this one.
+        sure = weight * share[:, None]
+        mean, square = (np.average(value, axis=0, weights=sure) for value in (common, common**2))
+        return cls(visible, mean, math.sqrt(square.sum()), int(share.sum()))

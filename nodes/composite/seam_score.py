@@ -14,8 +14,9 @@ class SeamScore(io.ComfyNode):
             node_id="MendSeamScore",
             display_name="Seam Score",
             category="Mend/Composite",
-            description="Measures how far the edge of what was pasted stands out from what the picture has there "
-            "anyway. To compare settings, models and packs, or to try again where a seam shows.",
+            description="Measures how visible what was pasted is along its edge: a step, a tint, a blur or grain that "
+            "the picture does not have there anyway. To compare settings, models and packs, or to try again where a "
+            "seam shows.",
             inputs=[
                 io.Image.Input("image", tooltip="The picture after pasting."),
                 io.Mask.Input("mask", tooltip="What was pasted: a composite mask, or the mask that was painted."),
@@ -23,11 +24,12 @@ class SeamScore(io.ComfyNode):
             outputs=[
                 io.Float.Output(
                     display_name="score",
-                    tooltip="How many times larger steps across the edge are than those beside it. About 1 where the "
-                    "edge is invisible; above 1.6 it shows. The worst picture of a batch.",
+                    tooltip="1 where nothing is seen; up to 1.2 you will not see it, above 1.6 it shows. The worst "
+                    "picture of a batch.",
                 ),
                 io.Float.Output(
-                    display_name="delta_e", tooltip="Mean color difference of neighbours across that edge, in Lab."
+                    display_name="delta_e",
+                    tooltip="Color step from outside to inside across the whole edge, hard or soft (CIE 1976, Lab).",
                 ),
             ],
             is_output_node=True,
@@ -36,4 +38,4 @@ class SeamScore(io.ComfyNode):
     @classmethod
     def execute(cls, image: Tensor, mask: Tensor) -> io.NodeOutput:
         found = worst(seam(*match(image, mask)))
-        return io.NodeOutput(found.jump, found.delta_e, ui={"text": (found.report(),)})
+        return io.NodeOutput(found.score, found.delta_e, ui={"text": (found.report(),)})

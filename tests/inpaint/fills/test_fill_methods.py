@@ -175,7 +175,7 @@ def test_noise_meets_what_is_around_it():
     """Where grain is several pixels wide, noise that did not would have a hard edge (a score of 4 to 5)."""
     grain = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((128, 128, 3)), (2, 2, 0))
     image, mask = torch.from_numpy(0.5 + 0.03 * grain / grain.std()).float()[None], disc(128, 40)
-    noise, smooth = (seam(fill(image, mask), mask)[0].jump for fill in (fill_noise, fill_harmonic))
+    noise, smooth = (seam(fill(image, mask), mask)[0].score for fill in (fill_noise, fill_harmonic))
     assert noise < 3
     assert noise < 0.75 * smooth
 
