@@ -141,7 +141,7 @@ def _prompt(report: Report, host: HostWithPack, model: Any, clip: Any, vae: Any)
         parts = [after - before for before, after in itertools.pairwise(times)]
         totals.append(sum(parts))
         (score,) = seam(image, composite(mask, 8))
-        report.row(area, *(f"{part:.1f}" for part in [*parts, totals[-1]]), f"{score.jump:.2f}")
+        report.row(area, *(f"{part:.1f}" for part in [*parts, totals[-1]]), f"{score.score:.2f}")
     report.say()
     report.point(totals[0] >= REACH * totals[1], f"{totals[0] / totals[1]:.1f} times as fast, {REACH:.0f} wanted")
 
