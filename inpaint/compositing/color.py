@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from ..core.checks import check_amount, check_choice
 from ..core.errors import InpaintError
@@ -32,6 +33,8 @@ FLAT, NOISE = 0.02, 30.0
 BLOCK = 1 / 4
 # "auto" foretells each of this number of sectors of the ring from the others.
 SECTORS = 8
+# It does so on a grid of at most this number of blocks: coarser ones in a large picture.
+MOST_BLOCKS = 2**12
 # How many standard errors a correction has to be better than a simpler one.
 SURE = 2.0
 
@@ -174,7 +177,7 @@ class _Blocks:
             return None
         seen, had = (picture[rows, columns][:, :3].float() for picture in (original, repainted))
         ordinary = Ordinary.of(seen - had)
-        counts = ordinary.holds(seen - had)
+        counts = ordinary.holds((seen - had).T)
         halvings = round(math.log2(max(side, 1)))
         height, width = ((length + 2**halvings - 1) >> halvings for length in known.shape)
         place = ((rows >> halvings) * width + (columns >> halvings))[counts].cpu()
@@ -198,6 +201,13 @@ class _Blocks:
     def reliable(self) -> Tensor:
         """[h, w] bool: blocks that hold enough of the ring for their mean to be trusted."""
         return (self.count > 0) & (self.count >= self.count.max() / 4)
+
+    def coarser(self) -> _Blocks:
+        """Return blocks of twice the side."""
+        sums = torch.cat([self.had * self.count, self.seen * self.count, self.count[None]])
+        sums = avg_pool2d(sums, 2, ceil_mode=True, divisor_override=1)
+        means = sums[:6] / sums[6].clamp(min=1)
+        return _Blocks(means[:3], means[3:], sums[6], self.halvings + 1, self.alike)
 
     def left(self, gain: Tensor, offset: Tensor) -> Tensor:
         """[..., 3, h, w]: the difference that gain and offset [..., 3] leave."""
@@ -243,6 +253,8 @@ def _field(left: Tensor, known: Tensor) -> Tensor:
 
 def _chosen(blocks: _Blocks) -> str:
     """Return the simplest method that foretells each sector of the ring from the others; see `match_color`."""
+    while blocks.count.numel() > MOST_BLOCKS:
+        blocks = blocks.coarser()
     sector = _sectors(blocks)
     present = [number for number in range(SECTORS) if bool((sector == number).any())]
     if not blocks.alike or blocks.pixels < FEWEST or len(present) < 3:

@@ -54,5 +54,9 @@ class Ordinary:
         return self.spread <= UNLIKE
 
     def holds(self, differences: Tensor) -> Tensor:
-        """Return which differences [..., 3] are ordinary, [...] bool."""
-        return (differences - self.median).norm(dim=-1) < ORDINARY * self.spread + SLACK
+        """Return which differences [3, ...] are ordinary, [...] bool."""
+        distance = torch.zeros_like(differences[0])
+        for plane, median in zip(differences, self.median.tolist(), strict=True):
+            off = plane - median
+            distance.addcmul_(off, off)
+        return distance < (ORDINARY * self.spread + SLACK) ** 2

@@ -95,7 +95,7 @@ class Pair:
         """
         kept = 1 - self.weight[rows]
         if self.ordinary is not None:
-            kept.mul_(self.ordinary.holds(difference.movedim(0, -1)))
+            kept.mul_(self.ordinary.holds(difference))
         return kept if self.sound is None else kept.mul_(self.sound[rows])
 
     def bands(self) -> Iterator[slice]:
@@ -104,10 +104,10 @@ class Pair:
 
     def difference(self, rows: slice) -> Tensor:
         """Return original - repainted, [3, rows, w] float32."""
-        planes = [
-            self.original[rows, :, channel].float() - self.repainted[rows, :, channel].float() for channel in range(3)
-        ]
-        return torch.stack(planes)
+        planes = self.weight.new_empty(3, *self.weight[rows].shape)
+        for channel, plane in enumerate(planes):
+            torch.sub(self.original[rows, :, channel].float(), self.repainted[rows, :, channel].float(), out=plane)
+        return planes
 
 
 def bands(height: int, width: int) -> Iterator[slice]:

@@ -116,7 +116,11 @@ def auto_cases() -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     return {
         "none, equal": (original, original, mask),
         "none, noise": (original, original + noise, mask),
-        "none, something else": (original, torch.rand(original.shape, generator=torch.Generator().manual_seed(2)), mask),
+        "none, something else": (
+            original,
+            torch.rand(original.shape, generator=torch.Generator().manual_seed(2)),
+            mask,
+        ),
         "none, few pixels": (original, original + SHIFT, few),
         "mean-std, shift": (original, original + SHIFT + noise, mask),
         "mean-std, contrast": (original, (original - 0.5) * 0.85 + 0.5 + noise, mask),

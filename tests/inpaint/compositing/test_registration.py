@@ -113,7 +113,7 @@ def softer(picture: np.ndarray) -> np.ndarray:
 
 def redder(picture: np.ndarray) -> np.ndarray:
     lab = rgb2lab(picture)
-    return lab2rgb(lab + [3, 5, -5])
+    return lab2rgb(lab + np.array([3, 5, -5]))
 
 
 def as_jpeg(picture: np.ndarray) -> np.ndarray:
