@@ -67,7 +67,7 @@ class Finish:
 
     @property
     def messages(self) -> list[str]:
-        """What was done: a line for drift and one for color if it was asked for, and one if a blend was not possible."""
+        """What was done: a line each for drift and color if asked for, and one if a blend was not possible."""
         messages = []
         if len(self.drifts) == 1:
             messages.append(self.drifts[0].report())

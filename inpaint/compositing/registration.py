@@ -22,8 +22,8 @@ from .pair import all_finite
 SMALLEST, LARGEST = 0.05, 32.0
 # An estimate is reliable from this correlation of the known pixels on, and up to this expected error in pixels.
 SURE, EXACT = 0.7, 0.3
-# A drift has to be this number of times as large as its expected error. A tint, a change of brightness and JPEG pass for
-# motion: along the ring's rims they change the fit as a motion would. On photographs that were changed so and not
+# A drift has to be this number of times as large as its expected error. A tint, a change of brightness and JPEG pass
+# for motion: along the ring's rims they change the fit as a motion would. On photographs that were changed so and not
 # moved, the ratio is 10 at most.
 KNOWN = 12.0
 # What passes for motion is alike over a wide stretch of the ring. So the expected error is that of sums over blocks, as
@@ -97,8 +97,8 @@ class Registered:
 def register(original: Tensor, repainted: Tensor, mask: Tensor, ring: float = 64) -> Registered:
     """Undo a shift and a change of scale that the model applied to the whole picture.
 
-    Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast, of sharpness and of
-    brightness, including a linear brightness gradient. Known pixels that show different content get little weight.
+    Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast, of sharpness and
+    of brightness, including a linear brightness gradient. Known pixels that show different content get little weight.
 
     Args:
         original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.

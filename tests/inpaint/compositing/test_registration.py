@@ -1,11 +1,12 @@
 """Drift found and undone, against photographs moved by a spline of the fifth order, which is not what is used here.
 
-Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how exact
-and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what leads
-nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in full;
-the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite fitted on; no
-change of brightness, or none that grows, none of sharpness; a negative taken for the picture; scale or shift the wrong way; a picture
-moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good; the input changed in place; pixels or small blocks taken as independent in the error.
+Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how
+exact and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what
+leads nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in
+full; the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite
+fitted on; no change of brightness, or none that grows, none of sharpness; a negative taken for the picture; scale or
+shift the wrong way; a picture moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good;
+the input changed in place; pixels or small blocks taken as independent in the error.
 """
 
 import math
