@@ -12,6 +12,7 @@ import skimage.data
 import skimage.io
 import torch
 from scipy import ndimage
+from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "motorcycle_left", "ihc")
@@ -64,6 +65,72 @@ def drifted(truth: np.ndarray) -> np.ndarray:
 def both(truth: np.ndarray) -> np.ndarray:
     """Apply both errors: drift, then color shift."""
     return color_shift(drifted(truth))
+
+
+def softer(truth: np.ndarray) -> np.ndarray:
+    """Blur by 1.2 pixels."""
+    return ndimage.gaussian_filter(truth, (1.2, 1.2, 0))
+
+
+def noisier(truth: np.ndarray) -> np.ndarray:
+    """Add noise of standard deviation 0.01."""
+    return truth + 0.01 * np.random.default_rng(0).standard_normal(truth.shape)
+
+
+def as_jpeg(truth: np.ndarray) -> np.ndarray:
+    """Compress as JPEG of quality 30."""
+    pixels = (truth.clip(0, 1) * 255).round().astype(np.uint8)
+    data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+    return cv2.imdecode(data, cv2.IMREAD_COLOR) / 255
+
+
+def as_small_vae(truth: np.ndarray) -> np.ndarray:
+    """Take 65 % of a copy reduced to a third and enlarged again."""
+    height, width = truth.shape[:2]
+    small = cv2.resize(truth, (width // 3, height // 3), interpolation=cv2.INTER_AREA)
+    return 0.35 * truth + 0.65 * cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def brighter(truth: np.ndarray) -> np.ndarray:
+    """Apply gamma 0.85."""
+    return truth.clip(0, 1) ** 0.85
+
+
+def tinted(truth: np.ndarray) -> np.ndarray:
+    """Add 5 to a and subtract 5 from b in Lab."""
+    return lab2rgb(rgb2lab(truth.clip(0, 1)) + np.array([0, 5, -5]))
+
+
+def with_object(case: Case, radius: int = 40, ring: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a photograph with a strange disc in its flattest place, the disc, and the hole around it."""
+    truth = case.truth[0].numpy().astype(np.float64)
+    height, width = truth.shape[:2]
+    far = radius + ring + 8
+    grey = truth.mean(axis=-1)
+    centres = [(y, x) for y in range(far, height - far, 16) for x in range(far, width - far, 16)]
+    y, x = min(centres, key=lambda at: grey[at[0] - far : at[0] + far, at[1] - far : at[1] + far].std())
+    rows, columns = np.mgrid[:height, :width]
+    away = np.hypot(rows - y, columns - x)
+    disc, hole = away < radius, away < radius + 8
+    # Strong colors in both directions: a change of contrast or hue shows.
+    strange = np.where(((rows // 10 + columns // 10) % 2 == 0)[..., None], [0.75, 0.12, 0.1], [0.1, 0.15, 0.5])
+    return np.where(disc[..., None], strange, truth), disc, hole
+
+
+def with_block(case: Case, side: str) -> np.ndarray:
+    """Return a photograph with a dark red block that reaches 16 pixels over one edge of the hole; or a soft shadow."""
+    truth = case.truth[0].numpy().astype(np.float64)
+    height, width = truth.shape[:2]
+    rows, columns = np.nonzero(case.hole[0].numpy())
+    first = columns.min() if side != "right" else columns.max()
+    at = int(rows[columns == first].mean())
+    inner = first + 16 if side != "right" else first - 16
+    across = slice(max(inner - width // 5, 0), inner) if side != "right" else slice(inner, inner + width // 5)
+    covered = np.zeros((height, width))
+    covered[max(at - height // 7, 0) : at + height // 7, across] = 1
+    if side == "shadow":
+        return truth * (1 - 0.5 * ndimage.gaussian_filter(covered, 10)[..., None])
+    return np.where(covered[..., None] > 0, [0.35, 0.03, 0.04], truth)
 
 
 def sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], path: Path, quality: int = 82) -> None:

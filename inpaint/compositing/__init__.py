@@ -5,6 +5,7 @@ feather          blend method: mixes by the mask's weight alone
 multiband        blend method: low frequencies fade over a wide edge, high ones over a narrow edge
 poisson          blend method: gradients of the repainted picture, values of the original around it
 pair             the two pictures, cropped to the window where they are blended
+outliers         tells which known pixels differ for a reason: neither color nor blend believes them
 paste            blends, and measures the largest change outside the mask
 color            fits the repainted picture's colors on the known ring
 registration     measures how far the repainted picture has drifted, and moves it back

@@ -44,8 +44,10 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
     - "multiband": the difference along the edge, in frequency bands. The lower the band, the further in it reaches.
     - "poisson": the difference along the edge, spread inside by Laplace's equation.
 
-    If the two pictures agree around the mask, the correction is 0 and all three give the same result. Corrected values
-    are clamped to 0..1, or to the range of the two pictures if that is wider.
+    If the two pictures agree around the mask, the correction is 0 and all three give the same result. Kept pixels where
+    they differ quite otherwise than at most others do not count: something painted there reaches over the mask's edge.
+    Where the two pictures show different things all around, nothing is corrected. Corrected values are clamped to 0..1,
+    or to the range of the two pictures if that is wider.
 
     Args:
         original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.
@@ -65,18 +67,34 @@ def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feat
     check_choice("method", method, METHODS)
     batch = check_pair(original, repainted, mask)
     original, repainted = original.expand(batch, -1, -1, -1), repainted.expand(batch, -1, -1, -1)
-    return blended(original, repainted, mask.expand(batch, -1, -1), method)
+    return blended(original, repainted, mask.expand(batch, -1, -1), method).image
 
 
-def blended(original: Tensor, repainted: Tensor, mask: Tensor, method: str) -> Tensor:
+@dataclass(frozen=True)
+class Blended:
+    """Blended pictures."""
+
+    image: Tensor
+    """[B, H, W, C], dtype, device and alpha of the original."""
+    uncorrected: int
+    """Number of pictures that were mixed without the method's correction: the two show different things all around."""
+
+
+def blended(original: Tensor, repainted: Tensor, mask: Tensor, method: str) -> Blended:
     """`blend` without checks, for batches of equal length."""
-    result = allocate_like(original).copy_(original)
+    result, uncorrected = allocate_like(original).copy_(original), 0
     chosen = _METHODS[method]
     for index in range(len(original)):
         pair = Pair.around(original[index], repainted[index], mask[index], chosen.reach)
-        if pair is not None:
-            feather.mix(result[index][pair.window], pair, chosen.correction(pair))
-    return result
+        if pair is None:
+            continue
+        correction = None
+        if chosen.reach and not pair.alike:
+            uncorrected += 1
+        else:
+            correction = chosen.correction(pair)
+        feather.mix(result[index][pair.window], pair, correction)
+    return Blended(result, uncorrected)
 
 
 def check_pair(original: Tensor, repainted: Tensor, mask: Tensor) -> int:

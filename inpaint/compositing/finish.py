@@ -37,6 +37,12 @@ class Finish:
     """The number of known pixels in each color fit so far."""
     shifts: list[Tensor] = field(default_factory=list)
     """The color shift [B, 3] of each call so far."""
+    colors: list[str] = field(default_factory=list)
+    """The color correction used for each crop so far."""
+    uncorrected: int = 0
+    """Number of crops so far that were mixed by feather alone."""
+    blends: int = 0
+    """Number of crops so far."""
 
     def __post_init__(self) -> None:
         check_color_settings(self.color, self.strength, self.ring)
@@ -50,14 +56,18 @@ class Finish:
             repainted = aligned.image
             self.drifts += aligned.drifts
         colored = matched(original, repainted, unknown, self.color, self.strength, self.ring)
-        if colored.asked:
+        if colored.asked != "none":
             self.pixels += colored.pixels
+            self.colors += colored.methods
             self.shifts.append(colored.shift)
-        return blended(original, colored.image, weight, self.method)
+        result = blended(original, colored.image, weight, self.method)
+        self.uncorrected += result.uncorrected
+        self.blends += len(repainted)
+        return result.image
 
     @property
     def messages(self) -> list[str]:
-        """What was done: one line for drift and one for color, each if it was asked for."""
+        """What was done: a line each for drift and color if asked for, and one if a blend was not possible."""
         messages = []
         if len(self.drifts) == 1:
             messages.append(self.drifts[0].report())
@@ -69,5 +79,10 @@ class Finish:
                 f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; estimate unreliable in {unsure}."
             )
         if self.shifts:
-            messages.append(color_report(self.pixels, torch.cat(self.shifts)))
+            messages.append(color_report(self.color, self.colors, self.pixels, torch.cat(self.shifts)))
+        if self.uncorrected:
+            where = f"in {self.uncorrected} of {self.blends} crops: there" if self.blends > 1 else "alone:"
+            messages.append(
+                f"Blended by feather {where} the crop shows something else than the picture all around the mask."
+            )
         return messages

@@ -36,8 +36,8 @@ def correction(pair: Pair) -> Tensor:
     mean, known = pair.weight.new_empty(3, *size), pair.weight.new_empty(1, *size)
     for rows in pair.bands():
         half = slice(rows.start // 2, (rows.stop + 1) // 2)
-        trust = pair.trust(rows)
+        difference = pair.difference(rows)
+        trust = pair.trust(rows, difference)
         known[0, half] = halve(trust)
-        for channel in range(3):
-            mean[channel, half] = halve(pair.difference(rows, channel).mul_(trust))
+        mean[:, half] = halve(difference.mul_(trust))
     return pull_push(mean.div_(known.clamp(min=torch.finfo(known.dtype).tiny)), known)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..core.geometry import Size
 from ..masks.boxes import boxes_of
+from .outliers import ENOUGH, Ordinary
 
 # Pixels processed at once. A band fits in the CPU's cache, and its temporaries are small beside the result.
 BAND = 2**17
@@ -65,21 +67,47 @@ class Pair:
         low, high = min(float(ends.min()), 0.0), max(float(ends.max()), 1.0)
         return cls(window, kept[:, window[1]], painted[:, window[1]], weight, sound, low, high)
 
-    def trust(self, rows: slice) -> Tensor:
-        """Return the weight of the original, [rows, w] float32; 0 where either picture was not finite.
+    @cached_property
+    def ordinary(self) -> Ordinary | None:
+        """How the two pictures differ at most kept pixels; None if the mask leaves none."""
+        step = 1 + int((self.weight.numel() / (4 * ENOUGH)) ** 0.5)
+        kept = self.weight[::step, ::step] == 0
+        if self.sound is not None:
+            kept &= self.sound[::step, ::step]
+        differences = [picture[::step, ::step][kept].float() for picture in (self.original, self.repainted)]
+        return Ordinary.of(differences[0] - differences[1]) if len(differences[0]) else None
 
-        It weights the difference of the two pictures: only kept pixels should be equal in both.
+    @property
+    def alike(self) -> bool:
+        """Whether the two pictures show the same around the mask, but for an ordinary difference."""
+        return self.ordinary is None or self.ordinary.alike
+
+    def trust(self, rows: slice, difference: Tensor) -> Tensor:
+        """Return how much the difference of the two pictures is to be believed, [rows, w] float32.
+
+        It is the weight of the original: only kept pixels should be equal in both. It is 0 where either picture was
+        not finite, and where they differ otherwise than most kept pixels do: there the model painted something that
+        reaches over the mask's edge, and its difference must not be carried into the mask.
+
+        Args:
+            rows: rows of the window.
+            difference: [3, rows, w], from `difference`.
         """
         kept = 1 - self.weight[rows]
+        if self.ordinary is not None:
+            kept.mul_(self.ordinary.holds(difference))
         return kept if self.sound is None else kept.mul_(self.sound[rows])
 
     def bands(self) -> Iterator[slice]:
         """Yield the rows to process at once."""
         return bands(*self.weight.shape)
 
-    def difference(self, rows: slice, channel: int) -> Tensor:
-        """Return original - repainted of one channel, [rows, w] float32."""
-        return self.original[rows, :, channel].float() - self.repainted[rows, :, channel].float()
+    def difference(self, rows: slice) -> Tensor:
+        """Return original - repainted, [3, rows, w] float32."""
+        planes = self.weight.new_empty(3, *self.weight[rows].shape)
+        for channel, plane in enumerate(planes):
+            torch.sub(self.original[rows, :, channel].float(), self.repainted[rows, :, channel].float(), out=plane)
+        return planes
 
 
 def bands(height: int, width: int) -> Iterator[slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..imaging.harmonic import harmonic
@@ -26,8 +25,8 @@ def correction(pair: Pair) -> Tensor:
     Source: Perez, Gangnet and Blake 2003, Poisson Image Editing, equations 1 and 5, doi:10.1145/882262.882269.
     """
     everything = slice(None)
-    difference = torch.stack([pair.difference(everything, channel) for channel in range(3)])
-    known = pair.trust(everything) == 1
+    difference = pair.difference(everything)
+    known = pair.trust(everything, difference) == 1
     # The mean difference is added at the end, so the solver only has to find the deviation from it.
     shift = (difference * known).sum(dim=(1, 2), keepdim=True) / known.sum().clamp(min=1)
     return harmonic((difference - shift)[None], known[None, None], TOLERANCE)[0].add_(shift)

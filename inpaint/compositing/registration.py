@@ -21,9 +21,14 @@ from .pair import all_finite
 # one is a wrong estimate.
 SMALLEST, LARGEST = 0.05, 32.0
 # An estimate is reliable from this correlation of the known pixels on, and up to this expected error in pixels.
-SURE, EXACT = 0.7, 0.1
-# Factor on the variance: errors of neighbouring pixels are correlated, so they count for fewer independent pixels.
-ALIKE = 4.0
+SURE, EXACT = 0.7, 0.3
+# A drift has to be this number of times as large as its expected error. A tint, a change of brightness and JPEG pass
+# for motion: along the ring's rims they change the fit as a motion would. On photographs that were changed so and not
+# moved, the ratio is 10 at most.
+KNOWN = 12.0
+# What passes for motion is alike over a wide stretch of the ring. So the expected error is that of sums over blocks, as
+# if only blocks were independent: of this side in pixels, or of this share of the ring's area where that is less.
+BLOCK, BLOCK_SHARE = 64.0, 1 / 9
 # Number of pyramid levels, and the most iterations on each. The coarsest has pixels 2 ** (LEVELS - 1) times as large.
 LEVELS, STEPS = 5, 12
 # Pictures with more pixels skip the finest levels: coarser ones locate the drift well enough.
@@ -72,8 +77,10 @@ class Drift:
         quality = f"correlation of known pixels {self.confidence:.0%}, expected error {self.error:.2f} px"
         if self.undone:
             return f"Drift undone: {drift} ({quality})."
-        if self.sure and self.displacement <= LARGEST:
+        if self.sure and self.displacement <= SMALLEST:
             return f"No drift to undo: {drift} ({quality})."
+        if self.sure and self.displacement <= LARGEST:
+            return f"Drift not undone, a tint or JPEG can pass for one as small: {drift} ({quality})."
         return f"Drift not undone, the estimate is unreliable: {drift} ({quality})."
 
 
@@ -90,8 +97,8 @@ class Registered:
 def register(original: Tensor, repainted: Tensor, mask: Tensor, ring: float = 64) -> Registered:
     """Undo a shift and a change of scale that the model applied to the whole picture.
 
-    Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast and of brightness,
-    including a linear brightness gradient. Known pixels that show different content get little weight.
+    Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast, of sharpness and
+    of brightness, including a linear brightness gradient. Known pixels that show different content get little weight.
 
     Args:
         original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.
@@ -164,7 +171,7 @@ def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
 
     dx, dy, growth = estimate.motion.tolist()
     drift = Drift(dx, dy, 1 + growth / corner, estimate.confidence, estimate.error, estimate.displacement)
-    worth_it = max(SMALLEST, 3 * estimate.error) < estimate.displacement <= LARGEST
+    worth_it = max(SMALLEST, KNOWN * estimate.error) < estimate.displacement <= LARGEST
     return dataclasses.replace(drift, undone=drift.sure and worth_it)
 
 
@@ -200,6 +207,9 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
     # [2, 3, N]: derivative of each place's x and y by each motion parameter.
     jacobian = torch.stack([torch.stack([one, zero, across]), torch.stack([zero, one, down])])
     sampled = torch.cat([source, *_gradients(source, cell)])
+    curvature = _curvature(target)[0, rows, columns].double()
+    side = max(min(BLOCK / cell, math.sqrt(len(rows) * every * BLOCK_SHARE)), 1)
+    block = (rows / side).long() * width + (columns / side).long()
     target_change = _change(jacobian, torch.cat(_gradients(target, cell))[:, rows, columns].double())
 
     result, near = coarser, False
@@ -211,24 +221,24 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
         usable = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         usable &= known[row.clamp(0, height - 1), column.clamp(0, width - 1)]
         regressors, instruments = (
-            torch.stack([*change, value, one, across, down])
+            torch.stack([*change, value, curvature, one, across, down])
             for change in (_change(jacobian, torch.stack(gradients)), target_change)
         )
-        fit = _robust_fit(regressors, instruments if near else regressors, values, usable)
+        fit = _robust_fit(regressors, instruments if near else regressors, values, usable, block)
         if fit is None:
             return coarser
         gain = fit.coefficients[3]
         step = fit.coefficients[:3] / gain
         motion = result.motion + step
         variance = torch.einsum("acn,cd,adn->n", jacobian, fit.covariance[:3, :3], jacobian) / gain**2
-        error = math.sqrt(ALIKE * float(variance.mean()))
+        error = math.sqrt(float(variance.mean()))
         displacement = float(_displacement(jacobian, motion).norm(dim=0).max())
         result = _Estimate(motion, fit.correlation, error, displacement)
         if near and step.abs().max() < ENOUGH * cell:
             break
         # Until the pictures are nearly aligned, their gradients are hardly related.
         near = near or bool(step.abs().max() < NEAR * cell)
-    if result.confidence >= SURE and result.error < cell / 4:
+    if result.confidence >= SURE and result.error < cell / 2:
         return result
     # A wrong motion of this level must not mislead the finer ones.
     return _Estimate(coarser.motion, result.confidence, result.error, coarser.displacement)
@@ -251,12 +261,12 @@ class _Fit:
     coefficients: Tensor
     """[P] float64, one for each regressor."""
     covariance: Tensor
-    """[P, P] float64, of the coefficients, as if all pixels were independent."""
+    """[P, P] float64, of the coefficients, as if all blocks were independent."""
     correlation: float
     """Correlation of fitted and true values, 0..1."""
 
 
-def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable: Tensor) -> _Fit | None:
+def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable: Tensor, block: Tensor) -> _Fit | None:
     """Fit `coefficients @ regressors` to the values; pixels with large residuals get small weights.
 
     The repainted picture's gradients are noisy. Least squares would take the noise for structure: it would bias the
@@ -264,11 +274,12 @@ def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable:
     orthogonal to the original's gradients instead, because their noise is independent (instrumental variables).
 
     Args:
-        regressors: [P, N] float64: the repainted picture's change by three motion parameters, its values, and a
-            constant and linear brightness.
+        regressors: [P, N] float64: the repainted picture's change by three motion parameters, its values, the
+            original's curvature (as blur changes it), and a constant and linear brightness.
         instruments: [P, N] float64, the same with the original's change.
         values: [N] float64, the original's values.
         usable: [N] bool, the pixels to fit.
+        block: [N] long, the block that each pixel lies in.
 
     Returns:
         the fit; None if there are too few pixels or they do not determine it.
@@ -287,7 +298,8 @@ def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable:
     # A negative gain would be the picture's negative, which is a wrong fit.
     if not coefficients[3] > 0:
         return None
-    scattered = weighted * residual
+    blocks, place = block.unique(return_inverse=True)
+    scattered = torch.zeros(len(regressors), len(blocks)).double().index_add_(1, place, weighted * residual)
     covariance = inverse @ (scattered @ scattered.T) @ inverse.T
     # Weighted by the squared gradient: flat areas say nothing about alignment.
     structure = usable * (instruments[0] ** 2 + instruments[1] ** 2)
@@ -309,6 +321,12 @@ def _gradients(plane: Tensor, cell: int) -> list[Tensor]:
     """Return the plane's derivatives to the right and down, [1, H, W] each, per pixel of the picture."""
     neighbours = (_neighbours(plane, dim) for dim in (2, 1))
     return [(after - before) / (2 * cell) for before, after in neighbours]
+
+
+def _curvature(plane: Tensor) -> Tensor:
+    """Return the plane's Laplacian, [1, H, W], per pixel of the level."""
+    (left, right), (above, below) = (_neighbours(plane, dim) for dim in (2, 1))
+    return left + right + above + below - 4 * plane
 
 
 def _neighbours(plane: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -139,9 +139,10 @@ def finish_inputs() -> list[io.Input]:
         io.Combo.Input(
             "color_match",
             options=list(color.METHODS),
-            default="mean-std",
+            default="auto",
             tooltip="Corrects the crop's color by what is known around the mask. mean-std: one shift and contrast for "
-            "all. field: a smooth field, different on every side. none leaves it.",
+            "all. field: besides, a smooth field, different on every side. none leaves it. auto: the simplest of these "
+            "that is sure to help.",
         ),
         *all_advanced(
             share("color_strength", 1.0, "How much of the correction is made."),

@@ -6,7 +6,8 @@ finite mixed in, or its pixels or the repainted picture's believed; bands that b
 margin, at the top or all round; the hole believed by the pyramid, a level believed only where all of it is kept, or
 where it is not; the top of the pyramid not 0 where nothing is kept; another spline; 0 beyond an odd side; Poisson's
 edge where the mask is half, or everywhere; its shift the wrong way, or one for all channels; a coarse tolerance; one
-original for all frames; the original changed in place; one channel for all; `paste` without its method.
+original for all frames; the original changed in place; one channel for all; `paste` without its method; all kept
+pixels believed; pictures of different things believed; half as many deviations, or a mean instead of a median.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from inpaint.compositing import METHODS, blend, pair, paste
+from inpaint.compositing import METHODS, Finish, blend, composite_mask, pair, paste
 from inpaint.core.errors import InpaintError
 
 CORRECTING = ["multiband", "poisson"]
@@ -27,6 +28,11 @@ HALF_STEP = 0.5 / 255
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def repainted_of(original: torch.Tensor, seed: int = 1) -> torch.Tensor:
+    """The same picture in other colors, and each pixel a little different."""
+    return original - torch.tensor([0.12, -0.08, 0.05]) + 0.04 * random(*original.shape, seed=seed)
 
 
 def blobs(shape: tuple[int, int], seed: int, share: float = 0.4) -> np.ndarray:
@@ -263,6 +269,58 @@ def test_a_slow_drift_of_colors_leaves_no_step_at_the_edge(method):
     assert steps["feather"] > 0.1
 
 
+def across_the_edge(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two pictures that agree but for something that reaches over the left edge of the mask of `edge_mask`."""
+    original = random(1, 96, 96, 3) * 0.2 + 0.4
+    repainted = original.clone()
+    if kind == "dark block":
+        repainted[:, 36:60, 8:34] = torch.tensor([0.3, 0.05, 0.05])
+    elif kind == "bright block":
+        repainted[:, 36:60, 8:34] = 0.95
+    else:
+        shadow = ndimage.gaussian_filter(np.pad(np.ones((16, 8)), ((40, 40), (20, 68))), 4)
+        repainted *= 1 - 0.6 * torch.from_numpy(shadow).float()[..., None]
+    return original, repainted
+
+
+def edge_mask(feather: float) -> torch.Tensor:
+    mask = torch.zeros(1, 96, 96)
+    mask[:, 28:68, 28:68] = 1
+    return composite_mask(mask, feather)
+
+
+@pytest.mark.parametrize("method", CORRECTING)
+@pytest.mark.parametrize(("kind", "within"), [("dark block", 1e-6), ("bright block", 1e-6), ("soft shadow", 0.04)])
+@pytest.mark.parametrize("feather", [0, 12])
+def test_what_reaches_over_the_edge_gives_no_glow_inside(method, kind, within, feather):
+    original, repainted = across_the_edge(kind)
+    mask = edge_mask(feather)
+    inside = mask == 1
+    image = blend(original, repainted, mask, method)
+    assert float((image - repainted)[inside].abs().max()) <= within
+    # What is alike everywhere is still undone.
+    tint = torch.tensor([0.06, -0.04, 0.02])
+    tinted = blend(original, repainted + tint, mask, method)
+    assert float((tinted - repainted)[inside].abs().max()) <= max(within, 1e-5)
+
+
+@pytest.mark.parametrize("method", CORRECTING)
+def test_where_all_around_is_something_else_the_blend_is_a_feather_and_it_is_said(method):
+    original, repainted, mask = random(1, 60, 60, 3), random(1, 60, 60, 3, seed=1), torch.zeros(1, 60, 60)
+    mask[:, 20:40, 20:40] = 1
+    finish = Finish(method)
+    image = finish(original, repainted, mask, hole=mask)
+    assert torch.equal(image, blend(original, repainted, mask, "feather"))
+    assert finish.messages == [
+        "Blended by feather alone: the crop shows something else than the picture all around the mask."
+    ]
+    finish(original, original, mask, hole=mask)
+    assert finish.messages[0].startswith("Blended by feather in 1 of 2 crops: ")
+    feather = Finish("feather")
+    feather(original, repainted, mask, hole=mask)
+    assert feather.messages == []
+
+
 # Multiband
 
 
@@ -316,7 +374,8 @@ def looped_multiband(original: np.ndarray, repainted: np.ndarray, weight: np.nda
 )
 def test_multiband_is_the_pyramid_blend_of_plain_loops(name, soft):
     hole = HOLES[name]
-    original, repainted = random(1, *hole.shape, 3) * 0.4 + 0.3, random(1, *hole.shape, 3, seed=1) * 0.4 + 0.2
+    original = random(1, *hole.shape, 3) * 0.4 + 0.3
+    repainted = repainted_of(original)
     mask = torch.from_numpy(hole)[None] * (random(1, *hole.shape, seed=2) if soft else torch.ones(1, 1, 1))
     blended = blend(original, repainted, mask.float(), "multiband")
     for channel in range(3):
@@ -331,7 +390,7 @@ def test_multiband_is_the_pyramid_blend_of_plain_loops(name, soft):
 def test_multiband_carries_a_detail_of_the_edge_less_deep_than_poisson():
     """A difference at a single place of the edge: how much of it is left, eight pixels further in."""
     original, repainted = torch.full((1, 64, 64, 3), 0.5), torch.full((1, 64, 64, 3), 0.5)
-    repainted[:, 14:16, 30:32] = 0.9
+    repainted[:, 14:16, 30:32] = 0.54
     mask = torch.zeros(1, 64, 64)
     mask[:, 16:48, 16:48] = 1
     left = {
@@ -377,17 +436,18 @@ def assert_poisson(original: torch.Tensor, repainted: torch.Tensor, hole: np.nda
 
 @pytest.mark.parametrize("hole", [*HOLES.values(), blobs((150, 170), 10)], ids=[*HOLES, "larger"])
 def test_poisson_has_the_gradients_of_the_repainted_picture(hole):
-    assert_poisson(random(1, *hole.shape, 3) * 0.4 + 0.3, random(1, *hole.shape, 3, seed=1) * 0.4 + 0.2, hole)
+    original = random(1, *hole.shape, 3) * 0.4 + 0.3
+    assert_poisson(original, repainted_of(original), hole)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.tuples(st.integers(2, 24), st.integers(2, 24)), st.sampled_from([0.2, 0.6, 0.95]), st.integers(0, 2**32 - 1))
 def test_poisson_is_solved_for_random_holes(shape, density, seed):
     generator = torch.Generator().manual_seed(seed)
-    original, repainted = (torch.rand(1, *shape, 3, generator=generator) * 0.5 + 0.2 for _ in range(2))
+    original = torch.rand(1, *shape, 3, generator=generator) * 0.5 + 0.2
     hole = (torch.rand(shape, generator=generator) < density).numpy()
     hole[shape[0] // 2, shape[1] // 3] = False
-    assert_poisson(original, repainted, hole)
+    assert_poisson(original, repainted_of(original, seed), hole)
 
 
 def test_poisson_mixes_by_the_weight_where_the_mask_is_soft():

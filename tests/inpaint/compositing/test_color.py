@@ -5,7 +5,8 @@ pixels or the hole itself fitted on; pixels that are not finite fitted on; stren
 out of 0..1, or cut to it where they were outside; infinity made another number; alpha changed; the input changed in
 place; contrast taken from the wrong picture, from a flat ring, from few pixels, or without bounds; the shift the wrong
 way, of all frames, of the whole picture; a field that is not extended, not a mean, not smooth, that follows stray
-pixels of the ring, or without its mean.
+pixels of the ring, or without its mean; a ratio of spreads instead of a slope, no prior, a slope of single pixels;
+outliers fitted on; "auto" that takes what is better by chance, by its own blocks, or of pictures of other things.
 """
 
 import numpy as np
@@ -60,7 +61,88 @@ def test_a_change_of_contrast_is_undone_by_mean_std():
     original, mask = scene(), hole_in()
     painted = (original - 0.5) * torch.tensor([0.8, 1.1, 1.3]) + 0.45
     matched = match_color(original, painted, mask, "mean-std")
-    torch.testing.assert_close(matched.image, original, rtol=0, atol=1e-5)
+    torch.testing.assert_close(matched.image, original, rtol=0, atol=0.01)
+
+
+def test_grain_does_not_hide_a_change_of_contrast():
+    """Of a textured ring; a regression on single pixels would find it too small."""
+    original, mask = scene(), hole_in()
+    grain = 0.03 * torch.randn(original.shape, generator=torch.Generator().manual_seed(1))
+    matched = match_color(original, (original - 0.5) * 0.8 + 0.5 + grain, mask, "mean-std").image
+    found = (matched[mask > 0] - matched[mask > 0].mean(dim=0)) / (0.8 * (original - 0.5) + grain)[mask > 0].sub(
+        (0.8 * (original - 0.5) + grain)[mask > 0].mean(dim=0)
+    )
+    assert found.median() == pytest.approx(1.25, abs=0.07)
+
+
+@pytest.mark.parametrize("method", ["auto", *FITTED])
+@pytest.mark.parametrize("grain", ["softer", "noisier", "quantized"])
+def test_what_a_model_does_to_a_flat_ring_does_not_change_an_object(method, grain):
+    random = np.random.default_rng(0)
+    original = torch.from_numpy(0.6 + 0.008 * random.standard_normal((1, 120, 120, 3))).float()
+    mask = torch.zeros(1, 120, 120)
+    mask[:, 40:80, 40:80] = 1
+    painted = original.clone()
+    if grain == "softer":
+        painted = torch.from_numpy(gaussian_filter(original.numpy(), (0, 2, 2, 0)))
+    elif grain == "noisier":
+        painted = painted + torch.from_numpy(0.03 * random.standard_normal(painted.shape)).float()
+    else:
+        painted = (painted * 20).round() / 20
+    painted[:, 50:70, 50:70] = torch.tensor([0.9, 0.1, 0.15])
+    change = match_color(original, painted, mask, method).image - painted
+    assert float(change[mask > 0].abs().max()) < 0.012
+
+
+@pytest.mark.parametrize("method", ["auto", *FITTED])
+def test_what_is_painted_across_the_edge_plays_no_part(method):
+    original, mask = scene(), hole_in()
+    painted = original + SHIFT
+    across = painted.clone()
+    across[:, 35:60, 5:30] = torch.tensor([0.9, 0.05, 0.05])
+    same = (across == painted).all(dim=-1)
+    clean, matched = (match_color(original, each, mask, method) for each in (painted, across))
+    assert matched.pixels[0] < clean.pixels[0]
+    torch.testing.assert_close(matched.image[same], clean.image[same], rtol=0, atol=0.002)
+
+
+def auto_cases() -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    original, mask = scene(160, 150), torch.zeros(1, 160, 150)
+    mask[:, 45:115, 40:110] = 1
+    noise = 0.01 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0))
+    ramp = torch.linspace(-0.06, 0.06, 150)[None, None, :, None]
+    few = torch.ones_like(mask)
+    few[:, :7, :7] = 0
+    return {
+        "none, equal": (original, original, mask),
+        "none, noise": (original, original + noise, mask),
+        "none, something else": (
+            original,
+            torch.rand(original.shape, generator=torch.Generator().manual_seed(2)),
+            mask,
+        ),
+        "none, few pixels": (original, original + SHIFT, few),
+        "mean-std, shift": (original, original + SHIFT + noise, mask),
+        "mean-std, contrast": (original, (original - 0.5) * 0.85 + 0.5 + noise, mask),
+        "field, ramp": (original, original + ramp + noise, mask),
+    }
+
+
+@pytest.mark.parametrize("case", auto_cases())
+def test_auto_takes_the_simplest_that_helps(case):
+    matched = match_color(*auto_cases()[case])
+    expected = case.split(",")[0]
+    assert matched.methods == (expected,)
+    assert matched.report().startswith(f"Color: auto chose {expected}: ")
+    original, painted, mask = auto_cases()[case]
+    assert torch.equal(matched.image, match_color(original, painted, mask, expected).image)
+
+
+def test_auto_chooses_for_each_picture_and_counts():
+    one, other = (auto_cases()[name] for name in ("mean-std, shift", "field, ramp"))
+    matched = match_color(*(torch.cat([first, second, first]) for first, second in zip(one, other, strict=True)))
+    assert matched.methods == ("mean-std", "field", "mean-std")
+    assert matched.report().startswith("Color: auto chose mean-std in 2, field in 1: red ")
 
 
 def test_a_shift_that_differs_from_side_to_side_is_undone_by_the_field():
@@ -81,7 +163,7 @@ def test_the_field_does_not_follow_single_pixels():
     change = match_color(original, original + noise, mask, "field").image - (original + noise)
     assert float(change[mask > 0].abs().max()) < 0.02
     steps = max(float(change.diff(dim=dim).abs().max()) for dim in (1, 2))
-    assert steps < 0.005
+    assert steps < 0.01
 
 
 @pytest.mark.parametrize("method", FITTED)
@@ -97,15 +179,6 @@ def test_only_the_ring_is_looked_at(method):
     other_change = match_color(other, other_painted, mask, method, ring=ring).image - other_painted
     same = (other_painted == painted).all(dim=-1)
     torch.testing.assert_close(other_change[same], change[same], rtol=0, atol=1e-6)
-
-
-def test_mean_std_gives_the_ring_the_mean_and_spread_of_the_original():
-    original, painted, mask = scene(), scene() * 0.8 + scene(seed=1) * 0.2, hole_in()
-    matched = match_color(original, painted, mask, "mean-std", ring=9)
-    ring = ring_around(mask, 9)
-    assert matched.pixels == (int(ring.sum()),)
-    torch.testing.assert_close(matched.image[ring].mean(dim=0), original[ring].mean(dim=0))
-    torch.testing.assert_close(matched.image[ring].std(dim=0), original[ring].std(dim=0))
 
 
 @pytest.mark.parametrize("method", FITTED)
@@ -233,7 +306,7 @@ def test_settings_out_of_range_are_refused():
     one = scene(), scene(), hole_in()
     with pytest.raises(InpaintError) as error:
         match_color(*one, method="mkl")
-    assert str(error.value) == "method: expected one of none, mean-std, field, got mkl. Choose one of these."
+    assert str(error.value) == "method: expected one of auto, none, mean-std, field, got mkl. Choose one of these."
     with pytest.raises(InpaintError) as error:
         match_color(*one, strength=1.5)
     assert str(error.value) == "strength: expected 0 to 1, got 1.5. Use 0 to leave colors as they are."

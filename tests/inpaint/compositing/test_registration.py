@@ -1,20 +1,23 @@
 """Drift found and undone, against photographs moved by a spline of the fifth order, which is not what is used here.
 
-Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how exact
-and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what leads
-nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in full;
-the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite fitted on; no
-change of brightness, or none that grows; a negative taken for the picture; scale or shift the wrong way; a picture
-moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good; the input changed in place.
+Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how
+exact and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what
+leads nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in
+full; the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite
+fitted on; no change of brightness, or none that grows, none of sharpness; a negative taken for the picture; scale or
+shift the wrong way; a picture moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good;
+the input changed in place; pixels or small blocks taken as independent in the error.
 """
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 import torch
 from scipy import ndimage
+from skimage.color import lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
 from inpaint.compositing import registration
@@ -73,9 +76,9 @@ def test_a_drift_is_found_to_a_few_hundredths_of_a_pixel(name, drift):
     mask = hole_in(picture)
     painted[mask[0] > 0] = 0.7
     found = register(tensor(picture), tensor(painted), mask).drifts[0]
-    assert found.error < 0.03
+    assert found.error < 0.1
     dx, dy, scale = drift
-    assert_found(found, dx, dy, scale, within=0.01 + 2 * found.error)
+    assert_found(found, dx, dy, scale, within=0.06)
     assert found.undone
     assert found.confidence > 0.95
 
@@ -105,6 +108,30 @@ def test_less_than_a_twentieth_of_a_pixel_is_left_alone(drift):
     assert registered.drifts[0].report().startswith("No drift to undo: ")
 
 
+def softer(picture: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter(picture, (1.2, 1.2, 0))
+
+
+def redder(picture: np.ndarray) -> np.ndarray:
+    lab = rgb2lab(picture)
+    return lab2rgb(lab + np.array([3, 5, -5]))
+
+
+def as_jpeg(picture: np.ndarray) -> np.ndarray:
+    data = cv2.imencode(".jpg", (picture * 255).round().astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+    return cv2.imdecode(data, cv2.IMREAD_COLOR) / 255
+
+
+@pytest.mark.parametrize("change", [softer, redder, as_jpeg, lambda picture: picture**0.85, as_a_model_gives_it])
+@pytest.mark.parametrize("name", ["rocket", pytest.param("chelsea", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("ring", [32, 64])
+def test_what_was_changed_and_not_moved_is_not_moved(name, change, ring):
+    picture = photo(name)
+    registered = register(tensor(picture), tensor(change(picture)), hole_in(picture), ring)
+    assert not registered.drifts[0].undone
+    assert torch.equal(registered.image, tensor(change(picture)))
+
+
 def unsure() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     random = np.random.default_rng(0)
     stripes = np.tile(np.sin(np.arange(300) / 4)[None, :, None] * 0.3 + 0.5, (300, 1, 3))
@@ -131,7 +158,7 @@ def test_nothing_is_done_where_it_is_not_sure(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "limits",
-    [{"LARGEST": 0.1}, {"SURE": 1.01}, {"EXACT": 1e-6}, {"ALIKE": 1.2e6, "EXACT": 100.0}],
+    [{"LARGEST": 0.1}, {"SURE": 1.01}, {"EXACT": 1e-6}, {"KNOWN": 1e5}],
     ids=lambda limits: next(iter(limits)),
 )
 def test_each_limit_counts(monkeypatch, limits):
@@ -299,6 +326,9 @@ def test_reports_say_what_was_found_and_done():
         "expected error 0.01 px)."
     )
     assert Drift(1.234, -0.5, 1.0, 0.3, 0.5, 1.4).report().startswith("Drift not undone, the estimate is unreliable: ")
+    small = Drift(0.2, 0.0, 1.0, 0.9, 0.05, 0.2).report()
+    assert small.startswith("Drift not undone, a tint or JPEG can pass for one as small: +0.20 px right")
+    assert Drift(0.02, 0.0, 1.0, 0.9, 0.05, 0.02).report().startswith("No drift to undo: ")
     assert Drift(confidence=0.5, error=0.01).report().startswith("Drift not undone, the estimate is unreliable: ")
     assert math.isinf(Drift().error)
 

@@ -146,7 +146,7 @@ def test_a_wrong_setting_of_a_clean_up_is_refused(settings, message):
     ("settings", "message"),
     [
         ({"method": "mix"}, "method: expected one of feather, multiband, poisson, got mix. Choose one of these."),
-        ({"color": "mkl"}, "method: expected one of none, mean-std, field, got mkl. Choose one of these."),
+        ({"color": "mkl"}, "method: expected one of auto, none, mean-std, field, got mkl. Choose one of these."),
         ({"strength": 1.5}, "strength: expected 0 to 1, got 1.5. Use 0 to leave colors as they are."),
         ({"ring": -1}, "ring: expected 0 or more, got -1. Use 0 for none."),
     ],

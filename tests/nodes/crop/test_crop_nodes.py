@@ -75,7 +75,7 @@ def test_the_context_mask_is_shown_too(run, photo):
 
 
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
-@pytest.mark.parametrize("color", ["none", "mean-std", "field"])
+@pytest.mark.parametrize("color", ["auto", "none", "mean-std", "field"])
 def test_an_untouched_crop_changes_nothing(run, photo, blend, color):
     rgba = torch.cat([photo, torch.rand(*photo.shape[:3], 1)], dim=-1)
     crop, _, stitch, *_ = run("MendCropForInpaint", image=rgba, mask=_mask(photo), size="keep").outputs
@@ -91,18 +91,18 @@ def test_a_shift_of_color_is_undone_and_only_if_asked(run, photo):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     inside = _mask(photo) > 0
     errors = {}
-    for color in ("none", "mean-std", "field"):
+    for color in ("none", "mean-std", "field", "auto"):
         whole = run("MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", color_match=color).outputs[0]
         errors[color] = float((whole - photo)[inside].abs().mean())
     assert errors["none"] > 0.08
-    assert max(errors["mean-std"], errors["field"]) < 0.01
+    assert max(errors["mean-std"], errors["field"], errors["auto"]) < 0.01
     half = run(
         "MendStitchCrop", stitch=stitch, image=crop + 0.1, blend="feather", color_match="mean-std", color_strength=0.5
     ).outputs[0]
     assert float((half - photo)[inside].abs().mean()) == pytest.approx(errors["none"] / 2, rel=0.1)
 
 
-@pytest.mark.parametrize("color", ["mean-std", "field"])
+@pytest.mark.parametrize("color", ["mean-std", "field", "auto"])
 def test_color_is_not_fitted_on_what_was_repainted_and_is_not_taken(run, photo, color):
     crop, mask, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo), size="keep").outputs
     red = torch.where(mask[..., None] > 0, torch.tensor([1.0, 0.0, 0.0]), crop)
@@ -375,7 +375,7 @@ def test_the_report_of_a_video(run, photo):
     drifted[2] = crops[2].roll((2, 3), (0, 1))
     messages = run("MendStitchCrop", stitch=stitch, image=drifted, align=True, ring_width=64).text.splitlines()
     assert messages[1] == "Drift undone in 1 of 2 crops, by at most 3.61 px; estimate unreliable in 0."
-    assert messages[2].startswith("Color fitted on ")
+    assert messages[2].startswith("Color: auto chose none: ")
     assert messages[3].startswith("Seam ")
     assert len(messages) == 4
 
@@ -413,7 +413,7 @@ def test_where_the_picture_lies_and_what_is_around_it(run, photo):
     assert image.shape[1:3] == (450, 451 + 45 + 90)
 
 
-@pytest.mark.parametrize("color", ["mean-std", "field"])
+@pytest.mark.parametrize("color", ["mean-std", "field", "auto"])
 @pytest.mark.parametrize("blend", ["feather", "multiband", "poisson"])
 @pytest.mark.parametrize("where", ["crop", "picture"])
 def test_what_is_no_number_around_the_mask_is_not_fitted_on(run, photo, blend, color, where):
