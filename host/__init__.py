@@ -29,7 +29,7 @@ from .models.held_network import HeldNetwork, hold_network, runner
 from .models.kept import kept_models
 from .models.vae_kinds import vae_here
 from .previews import save_previews
-from .progress import progress_bar
+from .progress import progress_bar, stop_if_cancelled
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
 from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
@@ -120,6 +120,7 @@ __all__ = [
     "scheduler_names",
     "set_conditioning",
     "share_inpaint_folder",
+    "stop_if_cancelled",
     "text_encoder_names",
     "this_computer",
     "unmasked_files",

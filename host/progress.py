@@ -19,7 +19,12 @@ def progress_bar() -> Callable[[float, float], None]:
     bar = comfy.utils.ProgressBar(STEPS)
 
     def report(done: float, total: float) -> None:
-        comfy.model_management.throw_exception_if_processing_interrupted()
+        stop_if_cancelled()
         bar.update_absolute(round(STEPS * done / total), STEPS)
 
     return report
+
+
+def stop_if_cancelled() -> None:
+    """Raise the host's interrupt exception if the user has cancelled."""
+    comfy.model_management.throw_exception_if_processing_interrupted()

@@ -34,6 +34,7 @@ from .sample.remove_object import RemoveObject
 from .sample.soft_inpaint import SoftInpaint
 from .shared.inputs import checking_inputs
 from .shared.notes import reporting_notes
+from .shared.progress import reporting_progress
 
 NODES: list[type[io.ComfyNode]] = [
     CleanMask,
@@ -73,7 +74,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintWithNetwork,
 ]
 for node in NODES:
-    reporting_notes(checking_inputs(node))
+    reporting_progress(reporting_notes(checking_inputs(node)))
 
 
 class MendExtension(ComfyExtension):

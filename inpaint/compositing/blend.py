@@ -32,6 +32,8 @@ _METHODS = {
     "poisson": _Method(poisson.correction, poisson.REACH),
 }
 METHODS = tuple(_METHODS)
+# How far beyond the mask each method reads pixels, in pixels.
+REACH = {name: method.reach for name, method in _METHODS.items()}
 
 
 def blend(original: Tensor, repainted: Tensor, mask: Tensor, method: str = "feather") -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..core.checks import check_choice
-from .blend import METHODS, blended
+from .blend import METHODS, REACH, blended
 from .color import check_color_settings, color_report, matched
 from .registration import Drift, registered
 
@@ -47,6 +48,11 @@ class Finish:
     def __post_init__(self) -> None:
         check_color_settings(self.color, self.strength, self.ring)
         check_choice("method", self.method, METHODS)
+
+    @property
+    def reach(self) -> int | None:
+        """How far around the mask pixels are read, in pixels; None for all, since a drift moves the whole crop."""
+        return None if self.align else max(math.ceil(self.ring), REACH[self.method])
 
     def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor:
         # Pixels that were repainted but are not pasted are not known either.

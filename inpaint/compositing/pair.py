@@ -70,12 +70,16 @@ class Pair:
     @cached_property
     def ordinary(self) -> Ordinary | None:
         """How the two pictures differ at most kept pixels; None if the mask leaves none."""
-        step = 1 + int((self.weight.numel() / (4 * ENOUGH)) ** 0.5)
+        # Of a grid of places: a median needs no more.
+        step = max(round((self.weight.numel() / ENOUGH) ** 0.5), 1)
         kept = self.weight[::step, ::step] == 0
         if self.sound is not None:
             kept &= self.sound[::step, ::step]
-        differences = [picture[::step, ::step][kept].float() for picture in (self.original, self.repainted)]
-        return Ordinary.of(differences[0] - differences[1]) if len(differences[0]) else None
+        rows, columns = (step * places for places in kept.nonzero(as_tuple=True))
+        if not len(rows):
+            return None
+        seen, had = (picture[rows, columns].float() for picture in (self.original, self.repainted))
+        return Ordinary.of(seen - had)
 
     @property
     def alike(self) -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_amount
+from ..core.progress import pulse
 from ..imaging.pyramid import halve, pull_push
 from ..masks.ring import ring_of
 from .blend import check_pair
@@ -214,6 +215,7 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
 
     result, near = coarser, False
     for _ in range(STEPS):
+        pulse()
         at = (places + _displacement(jacobian, result.motion)) / cell
         value, *gradients = _at(sampled, at)
         # The place that a pixel has drifted to must be known as well: it may lie in the hole.

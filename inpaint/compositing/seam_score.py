@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_fits
+from ..core.progress import pulse
 from ..core.threads import one_thread
 from ..masks.boxes import boxes_of
 from .edge_lines import GROUP, Bands, EdgeLines
@@ -127,6 +128,7 @@ def worst(seams: Iterable[Seam]) -> Seam:
 
 @one_thread()
 def _seam(image: Tensor, mask: Tensor) -> Seam:
+    pulse()
     (around,) = boxes_of(mask[None])
     if around is None:
         return Seam()

@@ -10,7 +10,7 @@ alloc       allocation of results, and batches made of one repeated frame
 counting    counts of pixels
 cache       caches of bounded size
 threads     the number of CPU threads that torch uses
-progress    the callback by which long work reports its progress
+progress    how long work reports its progress, and how it is cancelled
 units       bytes and dtypes as readable text
 """
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .progress import steps
 from .threads import one_thread
 
 
@@ -48,6 +49,6 @@ def stacked(count: int, make: Callable[[int], Tensor]) -> Tensor:
     batch = allocate((count, *first.shape[1:]), first)
     batch[0] = first[0]
     del first
-    for index in range(1, count):
+    for index in steps(range(1, count)):
         batch[index] = make(index)[0]
     return batch

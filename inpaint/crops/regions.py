@@ -16,10 +16,11 @@ from ..core.alloc import repeated, stacked, unexpand
 from ..core.checks import check_choice, check_fits, check_image
 from ..core.errors import InpaintError
 from ..core.geometry import Box, Size
+from ..core.progress import steps
 from ..imaging.padding import BORDERS
 from .crop import check_whole, common_count, pick, scaled, scaled_mask
 from .crop_plan import TIGHT, Context, Plan, Target, box_size, place, target_size
-from .stitch import Finishing, blend_of, check_aspect, check_feather, paste_crop, weights_of
+from .stitch import Finishing, check_aspect, check_feather, paste_crop, weights_of
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,10 @@ def stitch_regions(
     image = repeated(record.image, record.count)
     taken = record.masks[0].new_zeros(image.shape[:3])
     unusable = 0
-    for number, (plan, frame, weight) in enumerate(zip(record.plans, record.frames, weights, strict=True)):
+    found = list(zip(record.plans, record.frames, weights, strict=True))
+    for number, (plan, frame, weight) in enumerate(steps(found)):
         place, original, crop = image[frame : frame + 1], pick(record.image, frame), crops[number : number + 1]
-        own = blend_of(blend, record.masks[number])
-        unusable += paste_crop(place, original, crop, weight, plan, record.linear, own)
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, blend, record.masks[number])
         rows, columns = plan.inside.slices
         part = taken[frame : frame + 1, rows, columns]
         torch.maximum(part, weight, out=part)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -14,7 +13,8 @@ from ..compositing.paste import with_soft_edge
 from ..core.alloc import repeated
 from ..core.checks import as_bhw, check_amount, check_image, clear_near_zero, match_mask
 from ..core.errors import InpaintError
-from ..core.geometry import Box, Size
+from ..core.geometry import Box, Size, join
+from ..core.progress import steps
 from ..core.threads import one_thread
 from ..imaging.kernels import Span
 from ..imaging.padding import cut_mask
@@ -23,17 +23,27 @@ from ..masks.boxes import boxes_of
 from .crop import Stitch, common_count, pick, size_of
 from .crop_plan import Plan
 
-# (original [1, h, w, 3], repainted [1, h, w, 3], weight [1, h, w] in 0..1) -> blended [1, h, w, 3].
-# All cover the part of the plan's box inside the picture, at the picture's scale. The inputs are float32 or wider, may
-# hold NaN or infinity, and must not be modified. The result is used only where the weight is above 0 and the repainted
-# pixel is finite.
-Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
-
 
 class Finishing(Protocol):
-    """A `Blend` that also gets the hole: [1, h, w], above 0 where pixels were to be repainted, pasted or not."""
+    """Blends a crop with its original: what happens to a repainted crop before it is pasted."""
 
-    def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor: ...
+    @property
+    def reach(self) -> int | None:
+        """How far around the weight and the hole it reads pixels, in pixels; None: all of the crop."""
+
+    def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor:
+        """Blend.
+
+        Args:
+            original, repainted: [1, h, w, 3], float32 or wider, at the picture's scale: the part of the plan's box
+                inside the picture, or what lies within `reach`. They may hold NaN or infinity, and must not be
+                modified.
+            weight: [1, h, w] in 0..1, of the repainted crop.
+            hole: [1, h, w], above 0 where pixels were to be repainted, pasted or not.
+
+        Returns:
+            [1, h, w, 3]. Only used where the weight is above 0 and the repainted pixel is finite.
+        """
 
 
 # Smallest difference in aspect that is reported. Rounding to whole pixels causes smaller ones.
@@ -84,17 +94,12 @@ def stitch(
 
     image = repeated(record.image, count)
     unusable = 0
-    for index, place in enumerate(image.split(1)):
+    for index, place in enumerate(steps(image.split(1))):
         original, plan = pick(record.image, index), pick(record.plans, index)
         crop, weight = pick(crops, index), pick(weights, index)
-        own = blend_of(blend, pick(record.mask, index))
-        unusable += paste_crop(place, original, crop, weight, plan, record.linear, own)
+        hole = pick(record.mask, index)
+        unusable += paste_crop(place, original, crop, weight, plan, record.linear, blend, hole)
     return Stitched(image, weights, unusable)
-
-
-def blend_of(blend: Finishing | None, hole: Tensor) -> Blend | None:
-    """Bind the hole of one crop to `blend`."""
-    return None if blend is None else partial(blend, hole=hole)
 
 
 @one_thread()
@@ -170,7 +175,14 @@ def stretch_report(crops: Tensor, target: Size) -> list[str]:
 
 @torch.no_grad()
 def paste_crop(
-    place: Tensor, original: Tensor, crop: Tensor, weight: Tensor, plan: Plan, linear: bool, blend: Blend | None
+    place: Tensor,
+    original: Tensor,
+    crop: Tensor,
+    weight: Tensor,
+    plan: Plan,
+    linear: bool,
+    blend: Finishing | None = None,
+    hole: Tensor | None = None,
 ) -> int:
     """Paste one crop back.
 
@@ -180,7 +192,8 @@ def paste_crop(
         crop: [1, h, w, C] float, at any size of the target's aspect.
         weight: [1, h, w] in 0..1, over the part of the plan's box inside the picture.
         plan, linear: as in `Stitch`.
-        blend: see `Blend`; None mixes by the weight.
+        blend: None mixes by the weight.
+        hole: [1, h, w], for `blend`: the mask over the same part as the weight.
 
     Returns:
         the number of masked pixels left unchanged because the crop is not finite there.
@@ -188,10 +201,11 @@ def paste_crop(
     inside, around = plan.inside, boxes_of(weight)[0]
     if around is None:
         return 0
-    if blend is None:
-        # A mix needs no pixels around the mask, so the work shrinks to the mask's box.
-        rows, columns = around.slices
-        weight, inside = weight[:, rows, columns], around.moved(inside.x, inside.y)
+    # What is around the mask is worked on only as far as it is read.
+    read = _read(around, hole, inside.size, 0 if blend is None else blend.reach)
+    rows, columns = read.slices
+    weight, hole = weight[:, rows, columns], None if hole is None else hole[:, rows, columns]
+    inside = read.moved(inside.x, inside.y)
     rows, columns = inside.slices
     place, original = place[:, rows, columns, :3], original[:, rows, columns, :3]
     with one_thread():
@@ -211,11 +225,30 @@ def paste_crop(
             weights = weight.to(base)[..., None].expand(base.shape).contiguous()
             blended = torch.lerp(base, repainted, weights, out=weights)
     if blend is not None:
-        blended = blend(base, repainted, weight)
+        assert hole is not None
+        blended = blend(base, repainted, weight, hole=hole)
     with one_thread():
         # `where`, not arithmetic: x + 0 * y is not always bit-identical to x.
         torch.where(taken, blended.to(place.dtype), place, out=place)
     return unusable
+
+
+def _read(around: Box, hole: Tensor | None, size: Size, reach: int | None) -> Box:
+    """Return the part of a crop that is read to paste it.
+
+    Args:
+        around: box of the weight.
+        hole: [1, h, w]; it is read as far as the weight.
+        size: of the crop's part inside the picture.
+        reach: as in `Finishing`.
+    """
+    if reach is None:
+        return Box(0, 0, size.width, size.height)
+    if not reach or hole is None:
+        return around
+    both = join([around, *boxes_of(hole)])
+    assert both is not None
+    return both.widened(reach, reach).within(size)
 
 
 def _at_picture_scale(crop: Tensor, plan: Plan, part: Box, linear: bool) -> Tensor:

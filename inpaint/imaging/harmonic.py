@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.progress import pulse
 from .pyramid import pull_push
 
 # The solver stops when the estimated error of every pixel is below this, for values in 0..1. The true error can be a
@@ -58,6 +59,7 @@ def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) 
     direction = torch.zeros_like(residual)
     energy = torch.ones_like(residual[..., :1, :1])
     for _ in range(MOST_STEPS):
+        pulse()
         correction = _cycle(grids, residual)
         low, high = correction.aminmax()
         if max(-low, high) < tolerance:

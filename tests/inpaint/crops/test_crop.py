@@ -356,6 +356,27 @@ def test_a_control_image_of_another_size_shows_the_same_part():
     assert torch.equal(crop_like(picture, [keeps]), crop(picture, torch.zeros(1, 64, 80), keeps).image)
 
 
+def test_a_blend_is_given_as_much_as_it_reads():
+    image, mask = random(1, 80, 90, 3), patch(80, 90, Box(40, 30, 10, 12))
+    plan = plan_box(Box(40, 30, 10, 12), Size(90, 80), Context(pixels=20))
+    record = crop(image, mask, plan).stitch
+    sizes, made = [], []
+    for reach in (None, 3, 100):
+
+        def blend(original, repainted, weight, *, hole):
+            assert original.shape == repainted.shape == (*weight.shape, 3)
+            assert torch.equal(hole > 0, weight >= 1)
+            sizes.append(tuple(weight.shape[1:]))
+            return original / 2
+
+        blend.reach = reach
+        made.append(stitch(record, random(1, 56, 56, 3), feather=4, blend=blend).image)
+    # The mask, 4 pixels of feather and 3 of reach on every side.
+    assert sizes == [(56, 56), (12 + 2 * 7, 10 + 2 * 7), (56, 56)]
+    assert torch.equal(made[0], made[1])
+    assert torch.equal(made[0], made[2])
+
+
 def test_a_blend_of_ones_own():
     image, mask = random(1, 40, 40, 4), patch(40, 40, Box(12, 12, 16, 16))
     image[0, 14, 14], image[0, 9, 9] = torch.nan, torch.nan
@@ -369,6 +390,7 @@ def test_a_blend_of_ones_own():
         seen.append((original, repainted, weight))
         return torch.full_like(original, 0.25)
 
+    blend.reach = None
     back = stitch(crop(image, mask, plan).stitch, returned, feather=2, blend=blend)
     ((original, repainted, weight),) = seen
     assert original.shape == repainted.shape == (1, 24, 24, 3)
