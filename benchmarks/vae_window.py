@@ -27,7 +27,7 @@ from devtools.models.demo_model import write_demo_model
 from devtools.models.model_shapes import make_vae
 from devtools.setup.environment import ROOT
 
-MARGINS = (0, 2, 4, 6, 8, 12)
+MARGINS = (0, 2, 4, 6, 8)
 SIDE, HOLE = 512, 160
 LARGE, STEPS, SHARE = 2048, 4, 0.05
 REACH = 4.0
