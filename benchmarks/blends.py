@@ -248,8 +248,8 @@ def objects(report: Report, count: int) -> None:
             moved = []
             for painted, disc, hole in scenes:
                 original, repainted = painted, change(painted)
-                tensors = [torch.from_numpy(each).float()[None] for each in (original, repainted, hole)]
-                image = match_color(*tensors, method).image[0].double().numpy()
+                seen, had, mask = (torch.from_numpy(each).float()[None] for each in (original, repainted, hole))
+                image = match_color(seen, had, mask, method).image[0].double().numpy()
                 before, after = (rgb2lab(each[disc].clip(0, 1)) for each in (repainted, image))
                 moved.append(float(deltaE_ciede2000(before, after).mean()))
             cells.append(f"{statistics.mean(moved):.2f} ({max(moved):.2f})")

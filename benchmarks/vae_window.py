@@ -82,7 +82,8 @@ def _errors(report: Report, host: HostWithPack, vaes: dict[str, Any]) -> None:
         "spread. Alone: group norms measure the window."
     )
     report.table(VAE=20, margin=6, decoded=14, decoded_alone=14, encoded=14, encoded_alone=14)
-    module, norms = host.pack("host.vae_window"), host.pack("inpaint.networks.group_norms").GroupNorms
+    module: Any = host.pack("host.vae_window")
+    norms = host.pack("inpaint.networks.group_norms").GroupNorms
     replaying, small = norms.replaying, module.SMALL
     first, cells = (SIDE - HOLE) // 16, HOLE // 8
     box = host.pack("inpaint.core.geometry").Box(first, first, cells, cells)

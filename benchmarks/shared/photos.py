@@ -81,7 +81,9 @@ def as_jpeg(truth: np.ndarray) -> np.ndarray:
     """Compress as JPEG of quality 30."""
     pixels = (truth.clip(0, 1) * 255).round().astype(np.uint8)
     data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
-    return cv2.imdecode(data, cv2.IMREAD_COLOR) / 255
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded.astype(np.float64) / 255
 
 
 def as_small_vae(truth: np.ndarray) -> np.ndarray:

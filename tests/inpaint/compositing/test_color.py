@@ -140,7 +140,8 @@ def test_auto_takes_the_simplest_that_helps(case):
 
 def test_auto_chooses_for_each_picture_and_counts():
     one, other = (auto_cases()[name] for name in ("mean-std, shift", "field, ramp"))
-    matched = match_color(*(torch.cat([first, second, first]) for first, second in zip(one, other, strict=True)))
+    original, painted, mask = (torch.cat([first, second, first]) for first, second in zip(one, other, strict=True))
+    matched = match_color(original, painted, mask)
     assert matched.methods == ("mean-std", "field", "mean-std")
     assert matched.report().startswith("Color: auto chose mean-std in 2, field in 1: red ")
 

@@ -119,7 +119,9 @@ def redder(picture: np.ndarray) -> np.ndarray:
 
 def as_jpeg(picture: np.ndarray) -> np.ndarray:
     data = cv2.imencode(".jpg", (picture * 255).round().astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
-    return cv2.imdecode(data, cv2.IMREAD_COLOR) / 255
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded.astype(np.float64) / 255
 
 
 @pytest.mark.parametrize("change", [softer, redder, as_jpeg, lambda picture: picture**0.85, as_a_model_gives_it])

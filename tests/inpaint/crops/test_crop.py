@@ -30,6 +30,7 @@ from inpaint.crops.crop import crop, crop_like
 from inpaint.crops.crop_plan import Context, Plan, plan_box
 from inpaint.crops.stitch import on_picture, stitch
 from inpaint.masks.boxes import mask_boxes
+from tests.inpaint.crops.finishing import Own
 
 FEATHERS = st.one_of(st.just(0.0), st.floats(0.1, 9))
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -363,14 +364,13 @@ def test_a_blend_is_given_as_much_as_it_reads():
     sizes, made = [], []
     for reach in (None, 3, 100):
 
-        def blend(original, repainted, weight, *, hole):
+        def blend(original, repainted, weight, hole):
             assert original.shape == repainted.shape == (*weight.shape, 3)
             assert torch.equal(hole > 0, weight >= 1)
             sizes.append(tuple(weight.shape[1:]))
             return original / 2
 
-        blend.reach = reach
-        made.append(stitch(record, random(1, 56, 56, 3), feather=4, blend=blend).image)
+        made.append(stitch(record, random(1, 56, 56, 3), feather=4, blend=Own(blend, reach)).image)
     # The mask, 4 pixels of feather and 3 of reach on every side.
     assert sizes == [(56, 56), (12 + 2 * 7, 10 + 2 * 7), (56, 56)]
     assert torch.equal(made[0], made[1])
@@ -385,13 +385,12 @@ def test_a_blend_of_ones_own():
     returned[0, 8, 8], returned[0, 1, 1] = torch.nan, torch.nan
     seen = []
 
-    def blend(original, repainted, weight, *, hole):
+    def blend(original, repainted, weight, hole):
         assert torch.equal(hole, mask[:, 8:32, 8:32])
         seen.append((original, repainted, weight))
         return torch.full_like(original, 0.25)
 
-    blend.reach = None
-    back = stitch(crop(image, mask, plan).stitch, returned, feather=2, blend=blend)
+    back = stitch(crop(image, mask, plan).stitch, returned, feather=2, blend=Own(blend))
     ((original, repainted, weight),) = seen
     assert original.shape == repainted.shape == (1, 24, 24, 3)
     # What is no number is left for the blend to see, so that it takes nothing from there.
@@ -490,7 +489,7 @@ def test_an_empty_mask_crops_all_and_pastes_nothing():
     assert mask_boxes(mask) == [None]
     cropped = crop(image, mask, plan_box(None, Size(30, 21), target=Area.square(64)))
     assert not cropped.mask.any()
-    for blend in (None, lambda original, repainted, weight, *, hole: repainted):
+    for blend in (None, Own(lambda original, repainted, weight, hole: repainted)):
         back = stitch(cropped.stitch, torch.ones_like(cropped.image), 8, blend)
         assert torch.equal(back.image, image)
         assert not back.weights.any()

@@ -27,6 +27,7 @@ from inpaint.crops.crop_plan import Context
 from inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
 from inpaint.crops.stitch import stitch
 from inpaint.masks.boxes import mask_boxes
+from tests.inpaint.crops.finishing import Own
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -183,12 +184,11 @@ def test_each_pixel_is_the_region_s_whose_weight_is_largest():
     # A blend sees the original, whatever is pasted already.
     seen = []
 
-    def blend(original, repainted, weight, *, hole):
+    def blend(original, repainted, weight, hole):
         seen.append(original.clone())
         return repainted
 
-    blend.reach = None
-    stitch_regions(record, crops, 14, blend)
+    stitch_regions(record, crops, 14, Own(blend))
     assert len(seen) == 3
     assert all(torch.equal(original, image) for original in seen)
     # None paints over another's mask.
@@ -207,12 +207,11 @@ def test_one_region_is_stitched_as_a_crop_is():
     returned = random(2, 2 * alone.image.shape[1], 2 * alone.image.shape[2], 3, seed=4)
     seen = []
 
-    def blend(original, repainted, weight, *, hole):
+    def blend(original, repainted, weight, hole):
         seen.append(weight)
         return repainted
 
-    blend.reach = None
-    for how in (None, blend):
+    for how in (None, Own(blend)):
         expected = stitch(alone.stitch, returned, 5, how)
         assert torch.equal(stitch_regions(cropped.stitch, returned, 5, how).image, expected.image)
     assert len(seen) == 4

@@ -40,7 +40,7 @@ def mask():
 @pytest.fixture
 def seen(inpaint_model, monkeypatch):
     """Sizes that the VAE was given, in cells: "encode" and "decode", call by call."""
-    calls = {"encode": [], "decode": []}
+    calls: dict[str, list[tuple[int, int]]] = {"encode": [], "decode": []}
     for name, own in calls.items():
         work = getattr(inpaint_model.vae, name)
 
