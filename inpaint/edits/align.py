@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .agreement import Agreement, agreement
 from .features import guesses
 from .fit import Fit, fitted
 from .mapping import Mapping, far_apart
+from .repeats import period
 from .warp import warped
 
 # Pixels of the reduced pictures: features are found on the first, points are tracked on the second.
@@ -26,6 +27,8 @@ SMALLEST = 0.07
 # The map is believed if so much of the structure agrees, so many points follow it, and its expected error is at most
 # this many pixels or this share of what it moves.
 SHARE, FEWEST, ERROR, RELATIVE = 0.2, 40, 0.3, 0.15
+# A larger move in pixels is not believed of a picture that repeats itself at such distances.
+LARGE = 3.0
 # From this share on, nothing better is looked for.
 PLAIN = 0.9
 # A larger move must explain so much more of the structure than a smaller one.
@@ -73,6 +76,11 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
         for guess in _guesses(small, small_edited):
             other = _refined(small, small_edited, resize, guess)
             best = _better(best, other)
+    if best.sure and best.moved > LARGE:
+        sample = _reduced(small, ROUGH)
+        repeats = period(_even_light(sample)) * (small.shape[1] / sample.shape[1])
+        if best.moved > repeats / 2:
+            best = replace(best, repeats=True)
     return _full(best, original.shape, edited.shape, small_edited.shape)
 
 
@@ -85,6 +93,8 @@ class _Tried:
     agreement: Agreement
     moved: float
     """Largest displacement from a plain resize, in pixels."""
+    repeats: bool = False
+    """Whether the picture repeats itself and moved by more than half a period, so that any other may be true."""
 
     @property
     def share(self) -> float:
@@ -96,7 +106,7 @@ class _Tried:
 
     @property
     def sure(self) -> bool:
-        if self.fit is None or self.share < SHARE or self.points < FEWEST:
+        if self.fit is None or self.repeats or self.share < SHARE or self.points < FEWEST:
             return False
         return self.fit.error <= max(ERROR, RELATIVE * self.moved)
 
@@ -174,9 +184,7 @@ def _reduced(grey: np.ndarray, most: float) -> np.ndarray:
     return grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
-def _full(
-    best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], reduced: tuple[int, ...]
-) -> Alignment:
+def _full(best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], reduced: tuple[int, ...]) -> Alignment:
     """Return the map between the pictures of full size."""
     factor = edited[1] / reduced[1]
     moved = best.moved * factor

@@ -139,7 +139,10 @@ def _differs(
 
     lab, lab_seen = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB) for each in (expected, seen))
     difference = lab_seen - lab
-    # Differences of hue and chroma show less, the more chroma there is (CIE94).
+    # Differences of hue and chroma show less, the more chroma there is (CIE94), and of lightness less in dark and in
+    # bright colors (CIEDE2000).
+    middle = ((lab[..., 0] + lab_seen[..., 0]) / 2 - 50) ** 2
+    difference[..., 0] /= 1 + 0.015 * middle / np.sqrt(20 + middle)
     chroma = 1 + 0.045 * np.minimum(*(np.hypot(each[..., 1], each[..., 2]) for each in (lab, lab_seen)))
     difference[..., 1:] /= chroma[..., None]
     lab[..., 1:] /= chroma[..., None]
@@ -155,7 +158,7 @@ def _differs(
         here = finer > FINER * distance
         low |= here & (distance > factors * np.maximum(LOW * noise, least))
         high |= here & (distance > factors * np.maximum(HIGH * noise, least_high))
-        finer = distance
+        finer = np.minimum(distance, finer / FINER)
     low = _with_seeds(_closed(low & inside, GAP), high & inside)
     return _trimmed(low, pixels, min(round(reach), FARTHEST))
 

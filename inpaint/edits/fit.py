@@ -126,9 +126,7 @@ def _fit(plain: Mapping, kind: str, here: np.ndarray, there: np.ndarray) -> Fit 
     return _judged(mapping, kind, here, there, weight, basis_of, covariance, scale)
 
 
-def _robust(
-    basis: np.ndarray, target: np.ndarray, scale: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _robust(basis: np.ndarray, target: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Solve basis [K, 2, N] @ numbers = target [N, 2] by reweighted least squares.
 
     Returns:
@@ -211,7 +209,10 @@ def _judged(
 ) -> Fit:
     away = np.linalg.norm(mapping(here) - there, axis=-1)
     used = weight > 0
-    x, y = (each.ravel() for each in np.meshgrid(np.linspace(0, mapping.width - 1, 5), np.linspace(0, mapping.height - 1, 5)))
+    x, y = (
+        each.ravel()
+        for each in np.meshgrid(np.linspace(0, mapping.width - 1, 5), np.linspace(0, mapping.height - 1, 5))
+    )
     everywhere = (np.stack([x, y], axis=-1) - mapping.centre) / mapping.radius
     basis = basis_of(*everywhere.T)
     if kind == "homography":

@@ -132,7 +132,9 @@ def keep_unedited(
         edit = edit_of(_array(source), _array(changed), maps[index], settings.more, settings.match_light, ignored)
         weight = _weight(edit, known, settings)
         placed[index] = torch.from_numpy(edit.picture)
-        pasted = paste(source[None], placed[index : index + 1].to(source.device), weight.to(source.device), settings.blend)
+        pasted = paste(
+            source[None], placed[index : index + 1].to(source.device), weight.to(source.device), settings.blend
+        )
         images[index], masks[index] = pasted.image[0], weight[0]
         accounts.append(" ".join(edit.report(tuple(changed.shape[:2]))))
         confidence, outside = min(confidence, edit.confidence), max(outside, pasted.max_change_outside)

@@ -10,14 +10,14 @@ import torch
 from ..core.threads import one_thread
 
 # Pixels of the longer side that the model is fitted on.
-SIDE = 128
+SIDE = 80
 # The field is a sum of cosines with at most so many half waves across the picture: half the side wide and wider. A
 # narrower light is an edit.
 WAVES = 4
-# Values this near to black or white may be clipped: nothing is fitted on them.
+# Values this near to black or white may be clipped: their channel is not fitted on them.
 CLIPPED = 2.5 / 255
 # Rounds of reweighting, and the residual in standard deviations beyond which a pixel has no weight.
-ROUNDS, CUT = 10, 4.0
+ROUNDS, CUT = 7, 4.0
 # The least standard deviation that counts: about one step of 8 bits.
 FINEST = 0.7 / 255
 # Weight of the wish to change nothing, against that of the pixels: of curves, and of fields.
@@ -63,13 +63,13 @@ class Light:
         result = np.empty_like(picture)
         for channel in range(3):
             own, numbers = picture[..., channel], self.numbers[:, channel].astype(np.float32)
-            change = numbers[0] + own * (own * (numbers[4] + numbers[5] * own)) + numbers[6] * np.sqrt(np.maximum(own, 0))
+            change = (
+                numbers[0] + own * (own * (numbers[4] + numbers[5] * own)) + numbers[6] * np.sqrt(np.maximum(own, 0))
+            )
             for each in range(3):
                 change += numbers[1 + each] * picture[..., each]
             if self.waves:
-                offset, gain = (
-                    _field(part, pairs, down, across) for part in np.split(self.numbers[7:, channel], 2)
-                )
+                offset, gain = (_field(part, pairs, down, across) for part in np.split(self.numbers[7:, channel], 2))
                 change += offset + gain * own
             result[..., channel] = own + change
         return result
@@ -88,22 +88,24 @@ def fit_light(source: np.ndarray, target: np.ndarray, weight: np.ndarray, start:
     factor = min(1.0, SIDE / max(weight.shape))
     size = max(1, round(weight.shape[1] * factor)), max(1, round(weight.shape[0] * factor))
     before, after = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (source, target))
-    counts = cv2.resize(weight.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
-    for each in (before, after):
-        counts &= ((each > CLIPPED) & (each < 1 - CLIPPED)).all(axis=-1)
-    begin = counts
-    if start is not None:
-        begin = counts & (cv2.resize(start.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
-        if begin.sum() < FEWEST:
-            begin = counts
-    number = int(begin.sum())
-    if number < FEWEST:
+    counts = _area(weight, size) > 0.99
+    known = counts if start is None else counts & (_area(start, size) > 0.5)
+    if known.sum() < FEWEST:
+        known = counts
+    if known.sum() < FEWEST:
         return Light(None, 0)
-    first = _fitted(before, after, counts, begin.astype(np.float64), 0)
+    # Without a field first, because a field could follow an edit.
+    first = _fitted(before, after, counts, known.astype(np.float64), 0)
     if first is None or counts.sum() < FEWEST_FIELD:
         return Light(None, 0) if first is None else Light(first[0], 0, first[1])
     second = _fitted(before, after, counts, first[1], WAVES)
     return Light(first[0], 0, first[1]) if second is None else Light(second[0], WAVES, second[1])
+
+
+def _area(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
 
 
 @one_thread()
@@ -127,19 +129,22 @@ def _fitted(
     calm = torch.tensor([0.0] + [CALM] * 6 + [CALM_FIELD] * (2 * field.shape[1])).double()
     trust = torch.from_numpy(weight[rows, columns].astype(np.float64))
     change = torch.from_numpy(target - colors)
+    sound = [(each > CLIPPED) & (each < 1 - CLIPPED) for each in (colors, target)]
+    valid = torch.from_numpy((sound[0] & sound[1]).astype(np.float64))
+    trust *= valid.any(dim=-1)
     numbers, residual = torch.zeros(count, 3).double(), torch.empty_like(change)
     for _ in range(ROUNDS):
         if trust.sum() < FEWEST:
             return None
         for channel, each in enumerate(terms):
-            weighted = (each * trust[:, None]).T
+            weighted = (each * (trust * valid[:, channel])[:, None]).T
             normal = weighted @ each + torch.diag(calm * trust.sum() + 1e-9)
             numbers[:, channel] = torch.linalg.solve(normal, weighted @ change[:, channel])
-            residual[:, channel] = change[:, channel] - each @ numbers[:, channel]
+            residual[:, channel] = valid[:, channel] * (change[:, channel] - each @ numbers[:, channel])
         away = residual.norm(dim=-1)
         # The median length of a residual in three dimensions is 1.54 standard deviations.
         spread = max(_weighted_median(away.numpy(), trust.numpy()) / 1.54, FINEST)
-        trust = (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2
+        trust = (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2 * valid.any(dim=-1)
     left = np.zeros(counts.shape, np.float32)
     left[rows, columns] = trust.numpy()
     return numbers.numpy(), left

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 # Bins of local contrast and of lightness. Each holds about equally many pixels.
@@ -37,7 +39,7 @@ def noise_of(distance: np.ndarray, contrast: np.ndarray, light: np.ndarray, unch
     by_light = np.quantile(bright, np.linspace(0, 1, LIGHTS + 1))
     centres_light, rows = [], []
     edges = np.quantile(rough, np.linspace(0, 1, CONTRASTS + 1))
-    for low, high in zip(by_light, by_light[1:], strict=False):
+    for low, high in pairwise(by_light):
         band = (bright >= low) & (bright <= high)
         centres_light.append(float(np.median(bright[band])) if band.any() else float(low))
         rows.append(_medians(values[band], rough[band], edges))

@@ -1,4 +1,4 @@
-"""The maps of a video's frames, smoothed over time: an editor moves a film evenly, and an error of one frame flickers."""
+"""The maps of a video's frames, smoothed over time: an editor moves a video evenly, and an error would flicker."""
 
 from __future__ import annotations
 

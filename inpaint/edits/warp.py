@@ -23,7 +23,8 @@ def warped(picture: np.ndarray, mapping: Mapping) -> tuple[np.ndarray, np.ndarra
         mapping: from the original's places to the picture's.
 
     Returns:
-        [H, W] or [H, W, C] float32, bicubic, clipped to 0..1; the border is repeated. And [H, W] bool: where the picture has content.
+        [H, W] or [H, W, C] float32, bicubic, clipped to 0..1; the border is repeated. And [H, W] bool: where the
+        picture has content.
     """
     import cv2
 
@@ -37,7 +38,9 @@ def warped(picture: np.ndarray, mapping: Mapping) -> tuple[np.ndarray, np.ndarra
         size = (mapping.width, rows.stop - rows.start)
         result[rows] = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA) if fine > 1 else sampled
         np.clip(result[rows], 0, 1, out=result[rows])
-        inside[rows] = cv2.resize(within.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99 if fine > 1 else within
+        inside[rows] = (
+            cv2.resize(within.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99 if fine > 1 else within
+        )
     return result, inside
 
 

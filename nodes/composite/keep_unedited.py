@@ -54,8 +54,8 @@ class KeepUnedited(io.ComfyNode):
                     io.Boolean.Input(
                         "align",
                         default=True,
-                        tooltip="Find how the edited picture was shifted, zoomed, turned, cropped or bent, and undo it. "
-                        "Off only resizes it to the original.",
+                        tooltip="Find how the edited picture was shifted, zoomed, turned, cropped or bent, and undo "
+                        "it. Off only resizes it to the original.",
                     ),
                     io.Boolean.Input(
                         "match_color",

@@ -30,7 +30,9 @@ class Case:
 
 
 def cases(
-    photos: dict[str, np.ndarray], edits: Sequence[str] = tuple(EDITS), disturbances: Sequence[str] = tuple(DISTURBANCES)
+    photos: dict[str, np.ndarray],
+    edits: Sequence[str] = tuple(EDITS),
+    disturbances: Sequence[str] = tuple(DISTURBANCES),
 ) -> Iterator[Case]:
     """Yield every edit of every photograph with every disturbance.
 

@@ -222,9 +222,7 @@ def _moved(picture: np.ndarray, matrix: np.ndarray) -> Disturbed:
     """Move by a matrix [2, 3] or [3, 3] from places before to places after."""
     full = np.vstack([matrix, [0, 0, 1]]) if len(matrix) == 2 else matrix
     height, width = picture.shape[:2]
-    moved = cv2.warpPerspective(
-        picture, full, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT
-    )
+    moved = cv2.warpPerspective(picture, full, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
 
     def where(places: np.ndarray) -> np.ndarray:
         after = np.concatenate([places, np.ones_like(places[..., :1])], axis=-1) @ full.T

@@ -1,6 +1,6 @@
 """Edits of one area of a photograph, as people make them, with the area that they changed visibly.
 
-Pictures are [H, W, 3] float64 sRGB in 0..1. Sizes are shares of the shorter side, so that a photograph may have any size.
+Pictures are [H, W, 3] float64 sRGB in 0..1. Sizes are shares of the shorter side: a photograph may have any size.
 """
 
 from __future__ import annotations
