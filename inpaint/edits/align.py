@@ -79,7 +79,7 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
     if best.sure and best.moved > LARGE:
         sample = _reduced(small, ROUGH)
         repeats = period(_even_light(sample)) * (small.shape[1] / sample.shape[1])
-        if best.moved > repeats / 2:
+        if best.moved > repeats / 4:
             best = replace(best, repeats=True)
     return _full(best, original.shape, edited.shape, small_edited.shape)
 
@@ -94,7 +94,7 @@ class _Tried:
     moved: float
     """Largest displacement from a plain resize, in pixels."""
     repeats: bool = False
-    """Whether the picture repeats itself and moved by more than half a period, so that any other may be true."""
+    """Whether the picture repeats itself and moved by more than a quarter of a period, so that any other may be true."""
 
     @property
     def share(self) -> float:

@@ -22,8 +22,9 @@ LEAST, LEAST_HIGH = (4.0, 2.2, 1.8, 1.5), (12.0, 5.0, 3.5, 2.8)
 SMALLEST = 24
 # Side in pixels of gaps within an edit that are closed.
 GAP = 3
-# At its outline, an edit that differs by less than this share of what is beside it is only its blur.
-BESIDE = 0.15
+# At its outline, an edit that differs by less than this share of what is beside it is only its blur: the first of a
+# sharp picture, up to the second with a blur of one pixel or more.
+BESIDE = 0.12, 0.35
 # How far beside an edit that is looked for, in pixels: per Delta E of the noise, for JPEG rings, and at most.
 RINGING, FARTHEST = 4.0, 8
 # What a median finds must be there in the next smaller window too, with this share.
@@ -160,7 +161,7 @@ def _differs(
         high |= here & (distance > factors * np.maximum(HIGH * noise, least_high))
         finer = np.minimum(distance, finer / FINER)
     low = _with_seeds(_closed(low & inside, GAP), high & inside)
-    return _trimmed(low, pixels, min(round(reach), FARTHEST))
+    return _trimmed(low, pixels, min(round(reach), FARTHEST), float(np.interp(abs(blur), (0, 1), BESIDE)))
 
 
 def _medians(difference: np.ndarray, side: int) -> np.ndarray:
@@ -231,10 +232,10 @@ def _with_seeds(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return kept[labels]
 
 
-def _trimmed(mask: np.ndarray, distance: np.ndarray, reach: int) -> np.ndarray:
+def _trimmed(mask: np.ndarray, distance: np.ndarray, reach: int, share: float) -> np.ndarray:
     """Take off the outline what is only the blur of an edit: far less different than what is `reach` pixels inside."""
     import cv2
 
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     border = mask & (cv2.erode(mask.astype(np.uint8), around, borderValue=1) == 0)
-    return mask & ~(border & (distance < BESIDE * cv2.dilate(distance, around)))
+    return mask & ~(border & (distance < share * cv2.dilate(distance, around)))

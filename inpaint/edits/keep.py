@@ -11,7 +11,7 @@ from torch import Tensor
 from ..compositing import composite_mask, paste
 from ..compositing.blend import METHODS
 from ..core.alloc import allocate
-from ..core.checks import check_amount, check_choice, check_image, match_mask
+from ..core.checks import as_bhw, check_amount, check_choice, check_image, match_mask
 from ..core.errors import InpaintError
 from ..core.progress import Progress
 from ..core.threads import one_thread
@@ -100,7 +100,8 @@ def keep_unedited(
         original: [B, H, W, C] float sRGB, C = 3 or 4.
         edited: [B, h, w, C'] float, of any size. A batch of 1, of either, is repeated.
         settings: what to find, and how to put it back.
-        mask: any mask that fits the original: added to what is found, or all that may be edited.
+        mask: any mask that fits the original: added to what is found, or all that may be edited. Many masks of one
+            picture give as many results.
         progress: called as the pictures are done.
 
     Returns:
@@ -119,6 +120,8 @@ def keep_unedited(
             "edited picture for each original, or one for all."
         )
     height, width = original.shape[1:3]
+    if mask is not None and batch == 1:
+        batch = len(as_bhw(mask))
     given = None if mask is None else match_mask(mask, height, width, batch)
     maps = _maps(original, edited, batch, settings, progress)
     images = allocate((batch, *original.shape[1:]), original)

@@ -149,7 +149,7 @@ def test_settings_and_batches_are_checked(photo):
 
 def test_more_finds_fainter_edits(photo):
     faint = photo.clone()
-    faint[:, 60:120, 90:150] = (faint[:, 60:120, 90:150] - 0.016).clamp(min=0)
+    faint[:, 60:120, 90:150] = (faint[:, 60:120, 90:150] - 0.024).clamp(min=0)
     found = [float((keep_unedited(photo, faint, Settings(more=more)).mask > 0).float().mean()) for more in (-1, 0, 1)]
     assert found[0] == 0
     assert found[2] > max(found[1], 0.03)
