@@ -269,7 +269,7 @@ def _compared(report: Report, chosen: dict[str, dict[str, np.ndarray]]) -> None:
     report.heading("Beside simpler ways")
     report.say(
         "Mean overlap and mean false area on every third photograph. Mask from Difference gets the edited picture as "
-        "it is. Homography + Reinhard: SIFT, a homography, means and deviations of Lab matched, then Mask from Difference."
+        "it is. Homography + Reinhard: SIFT, a homography, means and deviations of Lab matched, then the same mask."
     )
     report.table(edit=8, disturbance=11, ours=15, Mask_from_Difference=20, Homography_and_Reinhard=23)
     rows = defaultdict(list)

@@ -94,7 +94,7 @@ class _Tried:
     moved: float
     """Largest displacement from a plain resize, in pixels."""
     repeats: bool = False
-    """Whether the picture repeats itself and moved by more than a quarter of a period, so that any other may be true."""
+    """Whether the picture repeats itself and moved by more than a quarter of a period: another move may be true."""
 
     @property
     def share(self) -> float:

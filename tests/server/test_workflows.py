@@ -89,7 +89,7 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, smal
 def test_keep_unedited_puts_back_the_edit_and_nothing_else(client, picture, tmp_path):
     """The edited picture is darker, moved by a pixel, and holds a red square."""
     before = np.asarray(picture)
-    edited = (0.92 * np.roll(before, (1, 1), (0, 1))).astype(np.uint8)
+    edited = (0.92 * np.pad(before, ((1, 0), (1, 0), (0, 0)), mode="edge")[:-1, :-1]).astype(np.uint8)
     edited[40:80, 30:70] = [200, 30, 40]
     prompt = prompts.load(prompts.KEEP_UNEDITED)
     node = prompts.node_of(prompt, "MendKeepUnedited")
