@@ -4,6 +4,7 @@ python dev.py bench edits                                    every photograph, a
 python dev.py bench edits --quick                            four photographs, some minutes
 python dev.py bench edits --markdown benchmarks/edits.md     also writes the figures to a file
 python dev.py bench edits --pictures FOLDER                  also writes the ten worst cases to a folder
+python dev.py bench edits --photos 10                        only so many photographs of each half
 python dev.py bench edits --each 2                           with each edit, only so many of the disturbances, in turn
 
 Constants were chosen on every other photograph by name. The figures of the rest, which no constant was chosen on, stand
@@ -38,6 +39,7 @@ from inpaint.edits import keep_unedited
 from inpaint.edits.align import aligned
 from inpaint.edits.edits import edit_of
 from inpaint.edits.features import guesses
+from inpaint.edits.mapping import Mapping
 from inpaint.masks import above_noise
 
 SIDE = 700
@@ -64,7 +66,10 @@ COMPARED = ("none", "jpeg75", "shift", "all")
 class Result:
     """How well one case was solved."""
 
-    case: Case
+    photo: str
+    edit: str
+    disturbance: str
+    """Names, as in `Case`."""
     overlap: float
     """Intersection over union of mask and truth."""
     false: float
@@ -77,8 +82,8 @@ class Result:
     """Mean Delta E 2000 from the original of what was put back beside the edit. 0 if nothing was."""
     outside: float
     """Largest change outside the mask."""
-    mask: np.ndarray
-    """[H, W] bool."""
+    shown: bytes
+    """A JPEG: the original, the edited picture, and the mask: green right, red false, blue missed."""
 
 
 def main() -> None:
@@ -87,7 +92,7 @@ def main() -> None:
     report.say("# Edits")
     report.say()
     report.say(machine(host_folder()))
-    chosen = dict(zip(("tuned on", "judged on"), _photos(4 if options.quick else None), strict=True))
+    chosen = dict(zip(("tuned on", "judged on"), _photos(4 if options.quick else options.photos), strict=True))
     chosen = {half: photos for half, photos in chosen.items() if options.half in ("both", half.split()[0])}
     results = {half: list(_results(photos, options.each)) for half, photos in chosen.items()}
     for half, found in results.items():
@@ -98,12 +103,11 @@ def main() -> None:
     worst = sorted((each for found in results.values() for each in found), key=_shortfall)[:10]
     report.heading("The ten worst")
     for each in worst:
-        case = each.case
         report.say(
-            f"- {case.photo}, {case.edit}, {case.disturbance}: overlap {each.overlap:.2f}, false area {each.false:.2%}"
+            f"- {each.photo}, {each.edit}, {each.disturbance}: overlap {each.overlap:.2f}, false area {each.false:.2%}"
         )
     if options.pictures is not None:
-        _sheet(worst, options.pictures)
+        _keep(worst, options.pictures)
     if options.markdown is not None:
         report.write(options.markdown)
 
@@ -111,6 +115,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--photos", type=int)
     parser.add_argument("--each", type=int, default=len(ASKED))
     parser.add_argument("--half", choices=("both", "tuned", "judged"), default="both")
     parser.add_argument("--markdown", type=Path)
@@ -125,7 +130,8 @@ def _photos(most: int | None) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
     halves = []
     for first, others in ((0, TUNED), (1, JUDGED)):
         files = {name: paths[name] for name in names[first::2]} | {name: folder / name for name in others}
-        picked = list(files.items())[:: max(1, len(files) // most)][:most] if most else list(files.items())
+        step = max(1, len(files) // most) if most else 1
+        picked = list(files.items())[::step][:most]
         halves.append({name: reduced(cv2.imread(str(path))[..., ::-1], SIDE) for name, path in picked})
     return halves[0], halves[1]
 
@@ -156,16 +162,17 @@ def _solved(case: Case) -> Result:
     after = pasted.image[0].numpy()
     color = float(deltaE_ciede2000(rgb2lab(after[beside]), rgb2lab(original[beside])).mean()) if beside.any() else 0.0
     overlap, false = _agree(found.mask, case.made.truth, found.inside)
-    return Result(
-        case,
-        overlap,
-        false,
-        _misplaced(case, alignment.mapping),
-        alignment.sure,
-        color,
-        pasted.max_change_outside,
-        found.mask,
-    )
+    place, shown = _misplaced(case, alignment.mapping), _shown(case, found.mask)
+    names = case.photo, case.edit, case.disturbance
+    return Result(*names, overlap, false, place, alignment.sure, color, pasted.max_change_outside, shown)
+
+
+def _shown(case: Case, mask: np.ndarray) -> bytes:
+    original, truth = case.made.original, case.made.truth
+    verdict = np.stack([mask & ~truth, mask & truth, ~mask & truth], axis=-1)
+    edited = cv2.resize(case.disturbed.picture, original.shape[1::-1], interpolation=cv2.INTER_AREA)
+    row = (np.hstack([original, edited, verdict]) * 255).clip(0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", row[..., ::-1])[1].tobytes()
 
 
 def _agree(mask: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
@@ -173,7 +180,7 @@ def _agree(mask: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> tuple[flo
     return float((mask & truth).sum() / max((mask | truth).sum(), 1)), float((mask & ~_grown(truth, NEAR)).mean())
 
 
-def _misplaced(case: Case, mapping) -> float:
+def _misplaced(case: Case, mapping: Mapping) -> float:
     height, width = case.made.original.shape[:2]
     high, wide = case.disturbed.picture.shape[:2]
     x, y = (each.ravel() for each in np.meshgrid(np.linspace(0, width - 1, 21), np.linspace(0, height - 1, 21)))
@@ -191,15 +198,15 @@ def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def _shortfall(result: Result) -> float:
-    wanted = WANTED[result.case.edit][result.case.disturbance == "all"]
+    wanted = WANTED[result.edit][result.disturbance == "all"]
     return min(result.overlap - wanted, 0) - result.false
 
 
 def _table(report: Report, half: str, results: Sequence[Result]) -> None:
     by = defaultdict(list)
     for each in results:
-        by[each.case.edit, each.case.disturbance].append(each)
-    count = len({each.case.photo for each in results})
+        by[each.edit, each.disturbance].append(each)
+    count = len({each.photo for each in results})
     report.heading(f"Found, on the {count} photographs that constants were {half}")
     report.say(
         f"Photographs of at most {SIDE} pixels. Each figure is the median overlap (intersection over union) of the "
@@ -221,10 +228,10 @@ def _table(report: Report, half: str, results: Sequence[Result]) -> None:
     report.say()
     for edit, (wanted, wanted_all) in WANTED.items():
         for label, goal, chosen in (
-            ("each alone", wanted, [each for each in results if each.case.disturbance != "all"]),
-            ("all at once", wanted_all, [each for each in results if each.case.disturbance == "all"]),
+            ("each alone", wanted, [each for each in results if each.disturbance != "all"]),
+            ("all at once", wanted_all, [each for each in results if each.disturbance == "all"]),
         ):
-            overlaps = [each.overlap for each in chosen if each.case.edit == edit]
+            overlaps = [each.overlap for each in chosen if each.edit == edit]
             if overlaps:
                 met = statistics.median(overlaps)
                 share = statistics.mean(overlap >= goal for overlap in overlaps)
@@ -328,16 +335,10 @@ def _times(report: Report, quick: bool) -> None:
         report.row(f"{width}x{height}", f"{wall:.2f}", f"{cpu:.2f}", f"{peak / 2**20:,.0f}")
 
 
-def _sheet(worst: Sequence[Result], folder: Path) -> None:
-    """Write original, edited picture, and the mask: green right, red false, blue missed."""
+def _keep(worst: Sequence[Result], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(worst):
-        original, edited, truth = each.case.made.original, each.case.disturbed.picture, each.case.made.truth
-        verdict = np.stack([each.mask & ~truth, each.mask & truth, ~each.mask & truth], axis=-1)
-        edited = cv2.resize(edited, original.shape[1::-1], interpolation=cv2.INTER_AREA)
-        row = (np.hstack([original, edited, verdict]) * 255).clip(0, 255).astype(np.uint8)
-        name = f"{number:02}-{each.case.photo}-{each.case.edit}-{each.case.disturbance}.png"
-        cv2.imwrite(str(folder / name), row[..., ::-1])
+        (folder / f"{number:02}-{each.photo}-{each.edit}-{each.disturbance}.jpg").write_bytes(each.shown)
 
 
 if __name__ == "__main__":

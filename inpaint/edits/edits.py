@@ -33,7 +33,7 @@ class Edit:
     alignment: Alignment
     """The map between the two pictures, and how reliable it is."""
     shift: tuple[float, float, float]
-    """Mean change of red, green and blue that was undone where nothing was edited."""
+    """Mean change of red, green and blue where nothing was edited, which was undone."""
     unlike: bool
     """Whether nearly everything differs, so that the mask is not to be believed."""
 
@@ -51,7 +51,7 @@ class Edit:
         lines = [_account(self.alignment, edited)]
         red, green, blue = (round(255 * each, 1) + 0.0 for each in self.shift)
         if max(map(abs, (red, green, blue))) >= 0.3:
-            lines.append(f"Change of color undone: red {-red:+.1f}, green {-green:+.1f}, blue {-blue:+.1f} of 255.")
+            lines.append(f"Change of color undone: red {red:+.1f}, green {green:+.1f}, blue {blue:+.1f} of 255.")
         if self.unlike:
             lines.append("Nearly everything differs: these may not be two versions of one picture.")
         elif not self.mask.any():
@@ -83,16 +83,15 @@ def edit_of(
     placed, inside = warped(small_edited, mapping)
     measured = inside if ignored is None else inside & (_resized(ignored, small.shape) < 0.01)
     same = agreement(*(_grey(each) for each in (small, placed)), measured).same
-    found = find(small, placed, inside, same & measured, more)
-    unchanged = measured & ~found.mask
-    unlike = bool(found.mask.sum() > NEARLY_ALL * inside.sum())
+    mask = find(small, placed, inside, same & measured, more)
+    unchanged = measured & ~mask
+    unlike = bool(mask.sum() > NEARLY_ALL * inside.sum())
     light = fit_light(placed, small, unchanged) if match_light and not unlike else Light(None, 0)
     lit = light(placed)
     shift = (lit - placed)[unchanged].mean(axis=0) if unchanged.any() else np.zeros(3)
-    mask = found.mask
     if small is not original:
         del placed, lit
-        mask = _resized(found.mask, original.shape) > 0.25
+        mask = _resized(mask, original.shape) > 0.25
         picture, inside = warped(edited, alignment.mapping)
         lit = light(picture)
     return Edit(mask, inside, lit, alignment, tuple(float(-each) for each in shift), unlike)

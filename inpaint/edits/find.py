@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from .light import Light, fit_light
 from .noise import noise_of
+from .softness import equally_soft
 
-# Sides in pixels of the windows whose medians are compared; 1 compares pixels. The smaller find edges
-# and thin strokes, the larger find shadows, in whose medians noise cancels out.
+# Sides in pixels of the windows whose medians are compared; 1 compares pixels. The smaller find edges and thin strokes,
+# the larger find shadows, in whose medians noise cancels out.
 WINDOWS = (1, 5, 11, 25)
 # What differs by so many times the usual difference may be edited, and is if it holds what differs by the second.
 LOW, HIGH = 4.0, 8.0
@@ -36,27 +35,15 @@ BURNT, BURNING, DIMMED, CARE = 0.98, (0.94, 0.97, 1.0, 1.03, np.inf), 0.15, 1.5
 QUARTERS, ALIKE = (0.25, 0.5, 0.75), 0.05
 # Weight in the fit of light from which a pixel followed it, and the share of a picture that is enough to measure on.
 FOLLOWS, LEFT = 0.2, 0.05
-# Blurs in pixels that are tried to make the original as soft as the edited picture, and the other way round.
-BLURS = (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
 # Pixels of the pictures that are searched roughly first.
 ROUGH = 0.2e6
 # Delta E per step of the bytes in which medians are taken.
 STEP = 0.25
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was edited, on the original's grid."""
-
-    mask: np.ndarray
-    """[H, W] bool."""
-    light: Light
-    """The change of light of the whole picture, from the original's to the edited one's."""
-    blur: float
-    """Standard deviation in pixels of the blur that makes the original as soft as the edited picture."""
-
-
-def find(original: np.ndarray, edited: np.ndarray, inside: np.ndarray, same: np.ndarray, more: float = 0.0) -> Found:
+def find(
+    original: np.ndarray, edited: np.ndarray, inside: np.ndarray, same: np.ndarray, more: float = 0.0
+) -> np.ndarray:
     """Find where the edited picture differs from what the original would look like in its light and softness.
 
     Args:
@@ -64,6 +51,9 @@ def find(original: np.ndarray, edited: np.ndarray, inside: np.ndarray, same: np.
         inside: [H, W] bool: where the edited picture has content.
         same: [H, W] bool: where both show the same structure.
         more: -1..1; above 0 finds fainter edits, below 0 only clearer ones.
+
+    Returns:
+        [H, W] bool.
     """
     import cv2
 
@@ -72,15 +62,14 @@ def find(original: np.ndarray, edited: np.ndarray, inside: np.ndarray, same: np.
     small_inside, small_same = (_reduced(each.astype(np.float32)) > 0.99 for each in (inside, same))
     light = fit_light(small, small_edited, small_inside, small_same)
     unchanged = small_inside & _follows(light, small_inside.shape)
-    rough, _ = _found(light, small, small_edited, small_inside, small_same, unchanged, 2.0**-more)
+    rough = _found(light, small, small_edited, small_inside, small_same, unchanged, 2.0**-more)
     around = _grown(rough, 3).astype(np.float32)
     rest = inside & (cv2.resize(around, inside.shape[::-1], interpolation=cv2.INTER_LINEAR) == 0)
     if rest.sum() > LEFT * inside.sum():
         light = fit_light(original, edited, rest, rest)
     else:
         rest = inside & _follows(light, inside.shape)
-    mask, blur = _found(light, original, edited, inside, same, rest, 2.0**-more)
-    return Found(mask, light, blur)
+    return _found(light, original, edited, inside, same, rest, 2.0**-more)
 
 
 def _reduced(picture: np.ndarray) -> np.ndarray:
@@ -101,12 +90,12 @@ def _found(
     same: np.ndarray,
     unchanged: np.ndarray,
     factor: float,
-) -> tuple[np.ndarray, float]:
+) -> np.ndarray:
     expected = light.unclipped(original)
     burnt = (expected > BURNT).any(axis=-1)
-    expected, seen, blur = _equally_soft(_burnt_out(expected, edited, inside), edited, same & unchanged)
+    expected, seen, blur = equally_soft(_burnt_out(expected, edited, inside), edited, same & unchanged)
     factors = factor * np.where(burnt, CARE, 1).astype(np.float32)
-    return _differs(expected, seen, inside, unchanged, factors, blur), blur
+    return _differs(expected, seen, inside, unchanged, factors, blur)
 
 
 def _burnt_out(expected: np.ndarray, edited: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -169,41 +158,6 @@ def _medians(difference: np.ndarray, side: int) -> np.ndarray:
 
     coded = np.clip(np.rint(difference / STEP) + 128, 0, 255).astype(np.uint8)
     return (cv2.medianBlur(coded, side).astype(np.float32) - 128) * STEP
-
-
-def _equally_soft(expected: np.ndarray, edited: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Blur the sharper picture until both are equally soft. Returns both, and the blur of the first, below 0 of the
-    second."""
-    import cv2
-
-    greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (expected, edited)]
-    if same.sum() < 100:
-        return expected, edited, 0.0
-
-    def apart(blur: float) -> float:
-        first, second = (_blurred(grey, amount) for grey, amount in zip(greys, (blur, -blur), strict=True))
-        return float(np.abs(first - second)[same].mean())
-
-    softest = _lowest(apart, BLURS)
-    sharpest = _lowest(apart, tuple(-blur for blur in BLURS)) if softest == 0 else softest
-    return _blurred(expected, sharpest), _blurred(edited, -sharpest), sharpest
-
-
-def _lowest(cost: Callable[[float], float], values: tuple[float, ...]) -> float:
-    """Return the value of the first minimum."""
-    best, least = values[0], cost(values[0])
-    for value in values[1:]:
-        new = cost(value)
-        if new >= least:
-            break
-        best, least = value, new
-    return best
-
-
-def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    import cv2
-
-    return cv2.GaussianBlur(picture, (0, 0), sigma) if sigma > 0 else picture
 
 
 def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..compositing import composite_mask, paste
 from ..compositing.blend import METHODS
+from ..compositing.pair import all_finite
 from ..core.alloc import allocate
 from ..core.checks import as_bhw, check_amount, check_choice, check_image, match_mask
 from ..core.errors import InpaintError
@@ -20,6 +21,7 @@ from . import video
 from .align import Alignment, aligned
 from .edits import Edit, edit_of
 from .mapping import Mapping
+from .warp import warped
 
 # What a mask is for: its area counts as edited too, or only what lies in it.
 MASK_USES = ("add", "only inside")
@@ -65,7 +67,7 @@ class Kept:
     mask: Tensor
     """[B, H, W] float32: how much of the edited picture was put where."""
     aligned: Tensor
-    """[B, H, W, 3] float32: the edited picture on the original's grid, in its light."""
+    """[B, H, W, 3], dtype and device of the edited picture, which this is on the original's grid and in its light."""
     edits: tuple[str, ...]
     """An account of each picture."""
     confidence: float
@@ -126,24 +128,23 @@ def keep_unedited(
     maps = _maps(original, edited, batch, settings, progress)
     images = allocate((batch, *original.shape[1:]), original)
     masks = torch.empty(batch, height, width)
-    placed = torch.empty(batch, height, width, 3)
+    placed = allocate((batch, height, width, 3), edited)
     accounts, confidence, outside = [], 1.0, 0.0
     for index in range(batch):
         source, changed = original[_at(original, index)], edited[_at(edited, index)]
         known = None if given is None else given[index : index + 1].float().cpu()
         ignored = (known[0] > 0).numpy() if known is not None and settings.mask_use == "add" else None
         edit = edit_of(_array(source), _array(changed), maps[index], settings.more, settings.match_light, ignored)
-        weight = _weight(edit, known, settings)
-        placed[index] = torch.from_numpy(edit.picture)
-        pasted = paste(
-            source[None], placed[index : index + 1].to(source.device), weight.to(source.device), settings.blend
-        )
+        weight = _weight(edit, known, settings) * _sound(changed, maps[index].mapping)
+        picture = torch.from_numpy(edit.picture)
+        placed[index] = picture
+        pasted = paste(source[None], picture[None].to(source.device), weight.to(source.device), settings.blend)
         images[index], masks[index] = pasted.image[0], weight[0]
         accounts.append(" ".join(edit.report(tuple(changed.shape[:2]))))
         confidence, outside = min(confidence, edit.confidence), max(outside, pasted.max_change_outside)
         if progress is not None:
             progress(batch + index + 1, 2 * batch)
-    return Kept(images, masks.to(original.device), placed.to(original.device), tuple(accounts), confidence, outside)
+    return Kept(images, masks.to(original.device), placed, tuple(accounts), confidence, outside)
 
 
 def _maps(
@@ -173,6 +174,15 @@ def _weight(edit: Edit, known: Tensor | None, settings: Settings) -> Tensor:
     if known is not None and settings.mask_use == "only inside":
         weight = torch.minimum(weight, feather(known, settings.feather, "inside") if settings.feather else known)
     return weight
+
+
+def _sound(edited: Tensor, mapping: Mapping) -> Tensor:
+    """Return which pixels of the original get only finite values of [h, w, C], [1, H, W]; 1 if all are finite."""
+    sound = all_finite(edited).cpu()
+    if sound.all():
+        return torch.ones(1, 1, 1)
+    share, _ = warped(sound.float().numpy(), mapping)
+    return torch.from_numpy(share > 0.99)[None].float()
 
 
 def _at(batch: Tensor, index: int) -> int:

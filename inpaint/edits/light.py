@@ -21,9 +21,9 @@ ROUNDS, CUT = 7, 4.0
 # The least standard deviation that counts: about one step of 8 bits.
 FINEST = 0.7 / 255
 # Weight of the wish to change nothing, against that of the pixels: of curves, and of fields.
-CALM, CALM_FIELD = 1e-5, 1e-4
+CALM, CALM_FIELD = 1e-4, 1e-4
 # Pixels needed for a fit, and for one with a field.
-FEWEST, FEWEST_FIELD = 50, 1000
+FEWEST, FEWEST_FIELD = 50, 500
 # Pixels of a band.
 BAND = 2**20
 
