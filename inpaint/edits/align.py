@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def _refined(original: np.ndarray, edited: np.ndarray, resize: Mapping, guess: M
     for turn in range(ROUNDS):
         sampled, inside = warped(edited, mapping)
         deep = cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
-        points = cv2.goodFeaturesToTrack(target, POINTS, 0.003, APART, mask=deep)
+        points: np.ndarray | None = cv2.goodFeaturesToTrack(target, POINTS, 0.003, APART, mask=deep)
         if points is None:
             break
         here, moved = _tracked(target, _even_light(sampled), points, levels=4 if turn == 0 else 1)
@@ -154,13 +155,14 @@ def _tracked(target: np.ndarray, source: np.ndarray, points: np.ndarray, levels:
     """Return places [N, 2] of the target, and where they are in the source."""
     import cv2
 
-    options = {
+    options: dict[str, Any] = {
+        "nextPts": None,
         "winSize": (WINDOW, WINDOW),
         "maxLevel": levels,
         "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.003),
     }
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(target, source, points, None, **options)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(source, target, moved, None, **options)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(target, source, points, **options)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(source, target, moved, **options)
     away = np.linalg.norm((back - points)[:, 0], axis=-1)
     good = (found[:, 0] > 0) & (returned[:, 0] > 0) & (away < RETURNS)
     return points[good, 0].astype(np.float64), moved[good, 0].astype(np.float64)
@@ -188,9 +190,9 @@ def _full(best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], redu
     """Return the map between the pictures of full size."""
     factor = edited[1] / reduced[1]
     moved = best.moved * factor
-    error = best.fit.error * factor if best.fit else float("inf")
+    error, kind = (best.fit.error * factor, best.fit.kind) if best.fit else (float("inf"), "resize")
     plain = Mapping.resize(original, edited)
     if not best.sure or moved < max(SMALLEST, 2 * error):
         return Alignment(plain, best.sure, best.share, error, best.points, "resize", moved if best.sure else 0.0)
     mapping = best.mapping.rescaled(original, reduced, edited)
-    return Alignment(mapping, True, best.share, error, best.points, best.fit.kind, moved)
+    return Alignment(mapping, True, best.share, error, best.points, kind, moved)

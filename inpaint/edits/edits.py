@@ -42,7 +42,7 @@ class Edit:
         """Share of the original's structure that the edited picture shows too, 0..1; 0 if the map is not believed."""
         return self.alignment.share if self.alignment.sure and not self.unlike else 0.0
 
-    def report(self, edited: tuple[int, int]) -> list[str]:
+    def report(self, edited: tuple[int, ...]) -> list[str]:
         """Return sentences for the user.
 
         Args:
@@ -82,7 +82,7 @@ def edit_of(
     mapping = alignment.mapping.rescaled(small.shape[:2], edited.shape[:2], small_edited.shape[:2])
     placed, inside = warped(small_edited, mapping)
     measured = inside if ignored is None else inside & (_resized(ignored, small.shape) < 0.01)
-    same = agreement(*(_grey(each) for each in (small, placed)), measured).same
+    same = agreement(_grey(small), _grey(placed), measured).same
     mask = find(small, placed, inside, same & measured, more)
     unchanged = measured & ~mask
     unlike = bool(mask.sum() > NEARLY_ALL * inside.sum())
@@ -94,10 +94,11 @@ def edit_of(
         mask = _resized(mask, original.shape) > 0.25
         picture, inside = warped(edited, alignment.mapping)
         lit = light(picture)
-    return Edit(mask, inside, lit, alignment, tuple(float(-each) for each in shift), unlike)
+    red, green, blue = (float(-each) for each in shift)
+    return Edit(mask, inside, lit, alignment, (red, green, blue), unlike)
 
 
-def _account(alignment: Alignment, edited: tuple[int, int]) -> str:
+def _account(alignment: Alignment, edited: tuple[int, ...]) -> str:
     mapping = alignment.mapping
     if not alignment.sure:
         return (

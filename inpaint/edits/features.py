@@ -30,7 +30,7 @@ def guesses(original: np.ndarray, edited: np.ndarray) -> list[np.ndarray]:
     """
     import cv2
 
-    finder = cv2.SIFT_create(MOST)
+    finder = cv2.SIFT.create(MOST)
     points, descriptors = zip(*(finder.detectAndCompute(each, None) for each in (original, edited)), strict=True)
     if any(found is None or len(found) < FEWEST for found in descriptors):
         return []

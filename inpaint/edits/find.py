@@ -132,10 +132,10 @@ def _differs(
     # Differences of hue and chroma show less, the more chroma there is (CIE94), and of lightness less in dark and in
     # bright colors (CIEDE2000).
     middle = ((lab[..., 0] + lab_seen[..., 0]) / 2 - 50) ** 2
-    difference[..., 0] /= 1 + 0.015 * middle / np.sqrt(20 + middle)
+    difference[..., 0] = difference[..., 0] / (1 + 0.015 * middle / np.sqrt(20 + middle))
     chroma = 1 + 0.045 * np.minimum(*(np.hypot(each[..., 1], each[..., 2]) for each in (lab, lab_seen)))
-    difference[..., 1:] /= chroma[..., None]
-    lab[..., 1:] /= chroma[..., None]
+    difference[..., 1:] = difference[..., 1:] / chroma[..., None]
+    lab[..., 1:] = lab[..., 1:] / chroma[..., None]
     around = np.ones((5, 5), np.uint8)
     contrast = (cv2.dilate(lab, around) - cv2.erode(lab, around)).sum(axis=-1)
     pixels = finer = np.linalg.norm(difference, axis=-1)

@@ -52,24 +52,24 @@ class Light:
         high = max(1, BAND // width)
         for top in range(0, height, high):
             rows = slice(top, min(top + high, height))
-            result[rows] = self._band(picture[rows], rows, height)
+            result[rows] = self._band(self.numbers, picture[rows], rows, height)
         return result
 
-    def _band(self, picture: np.ndarray, rows: slice, height: int) -> np.ndarray:
+    def _band(self, terms: np.ndarray, picture: np.ndarray, rows: slice, height: int) -> np.ndarray:
         width = picture.shape[1]
         down = _cosines(np.arange(rows.start, rows.stop), height, self.waves)
         across = _cosines(np.arange(width), width, self.waves)
         pairs = _pairs(self.waves)
         result = np.empty_like(picture)
         for channel in range(3):
-            own, numbers = picture[..., channel], self.numbers[:, channel].astype(np.float32)
+            own, numbers = picture[..., channel], terms[:, channel].astype(np.float32)
             change = (
                 numbers[0] + own * (own * (numbers[4] + numbers[5] * own)) + numbers[6] * np.sqrt(np.maximum(own, 0))
             )
             for each in range(3):
                 change += numbers[1 + each] * picture[..., each]
             if self.waves:
-                offset, gain = (_field(part, pairs, down, across) for part in np.split(self.numbers[7:, channel], 2))
+                offset, gain = (_field(part, pairs, down, across) for part in np.split(terms[7:, channel], 2))
                 change += offset + gain * own
             result[..., channel] = own + change
         return result

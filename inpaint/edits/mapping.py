@@ -28,7 +28,7 @@ class Mapping:
     the centre in half diagonals. None for none."""
 
     @classmethod
-    def resize(cls, size: tuple[int, int], other: tuple[int, int]) -> Mapping:
+    def resize(cls, size: tuple[int, ...], other: tuple[int, ...]) -> Mapping:
         """Return the map of a plain resize from (height, width) `size` to `other`."""
         return cls(resize_matrix(size, other), size[1], size[0])
 
@@ -63,7 +63,7 @@ class Mapping:
         """Half the diagonal of the original in pixels."""
         return float(np.hypot(self.width, self.height) / 2)
 
-    def rescaled(self, original: tuple[int, int], before: tuple[int, int], after: tuple[int, int]) -> Mapping:
+    def rescaled(self, original: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...]) -> Mapping:
         """Return the same map between pictures of other sizes.
 
         Args:
@@ -90,7 +90,7 @@ class Mapping:
         return float(np.sqrt(abs(across[0] * down[1] - across[1] * down[0])))
 
 
-def resize_matrix(size: tuple[int, int], other: tuple[int, int]) -> np.ndarray:
+def resize_matrix(size: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
     """Return the [3, 3] matrix of a resize from (height, width) `size` to `other`."""
     down, across = other[0] / size[0], other[1] / size[1]
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])

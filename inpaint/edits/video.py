@@ -14,7 +14,7 @@ from .mapping import Mapping, resize_matrix
 NEAR, SIGMA = 2, 2.0
 
 
-def smoothed(alignments: Sequence[Alignment], size: tuple[int, int], edited: tuple[int, int]) -> list[Alignment]:
+def smoothed(alignments: Sequence[Alignment], size: tuple[int, ...], edited: tuple[int, ...]) -> list[Alignment]:
     """Smooth the maps of consecutive frames. A frame without a map of its own gets that of its neighbours.
 
     Args:

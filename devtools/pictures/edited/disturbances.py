@@ -139,7 +139,8 @@ def lens(picture: np.ndarray, seed: int) -> Disturbed:
     source = after
     for _ in range(8):  # the inverse by fixed-point steps
         source = source + after - bent(source, 0.006)
-    sampled = cv2.remap(picture, source.astype(np.float32), None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+    across, down = (each.astype(np.float32) for each in np.moveaxis(source, -1, 0))
+    sampled = cv2.remap(picture, across, down, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
     return Disturbed(_rounded(sampled), lambda places: bent(places, 0.006))
 
 
@@ -193,7 +194,7 @@ def _uneven(picture: np.ndarray, seed: int) -> np.ndarray:
 
 def _jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     coded = cv2.imencode(".jpg", _eight_bits(picture)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1] / 255.0
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1] / 255.0
 
 
 def _as_decoded(picture: np.ndarray, seed: int) -> np.ndarray:
@@ -204,8 +205,8 @@ def _as_decoded(picture: np.ndarray, seed: int) -> np.ndarray:
     color = cv2.GaussianBlur(picture - light, (0, 0), 1.6)
     soft = cv2.GaussianBlur(light, (0, 0), 0.8)[..., None] + color
     cells = random.normal(0, 0.005, (height // 8 + 1, width // 8 + 1, 3))
-    cells = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(soft + cells + random.normal(0, 0.005, picture.shape), 0, 1)
+    spread = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(soft + spread + random.normal(0, 0.005, picture.shape), 0, 1)
 
 
 def _turn(degrees: float) -> np.ndarray:

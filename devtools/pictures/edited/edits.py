@@ -58,7 +58,7 @@ def remove(photo: np.ndarray, other: np.ndarray, random: np.random.Generator) ->
 
 def recolor(photo: np.ndarray, other: np.ndarray, random: np.random.Generator) -> Edit:
     """Give an area another hue; its lightness stays."""
-    shape = blob(*photo.shape[:2], random, 0.17)[..., None]
+    shape = blob(photo.shape[0], photo.shape[1], random, 0.17)[..., None]
     lab, angle = rgb2lab(photo), random.uniform(0, 2 * np.pi)
     lab[..., 1] += 30 * np.cos(angle)
     lab[..., 2] += 30 * np.sin(angle)
@@ -82,7 +82,7 @@ def text(photo: np.ndarray, other: np.ndarray, random: np.random.Generator) -> E
 
 def shadow(photo: np.ndarray, other: np.ndarray, random: np.random.Generator) -> Edit:
     """Lay a soft shadow over an area."""
-    shape = blob(*photo.shape[:2], random, 0.17)
+    shape = blob(photo.shape[0], photo.shape[1], random, 0.17)
     soft = cv2.GaussianBlur(shape, (0, 0), 0.03 * min(photo.shape[:2]))[..., None]
     edited = photo * (1 - 0.4 * soft)
     return Edit(photo, edited, _visible(photo, edited))

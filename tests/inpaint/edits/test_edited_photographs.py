@@ -18,8 +18,10 @@ from inpaint.edits import Settings, keep_unedited
 from inpaint.edits.align import aligned
 from inpaint.edits.mapping import far_apart
 
-PHOTOS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "retina.jpg", "ihc.png")
-PHOTOS = (*PHOTOS, "hubble_deep_field.jpg")
+PHOTOS = (
+    *("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "retina.jpg", "ihc.png"),
+    "hubble_deep_field.jpg",
+)
 # A photograph, an edit, a disturbance, and the least overlap (intersection over union) of the mask with the truth. Each
 # edit and each kind of disturbance once; together they would take minutes, and do in benchmarks/edits.py.
 ROWS = [
@@ -39,7 +41,7 @@ ROWS = [
 
 def photo(name: str) -> np.ndarray:
     folder = Path(skimage.data.__file__).parent
-    return reduced(cv2.imread(str(folder / name))[..., ::-1], 420)
+    return reduced(np.asarray(cv2.imread(str(folder / name)))[..., ::-1], 420)
 
 
 @pytest.mark.parametrize(("name", "edit", "disturbance", "least"), ROWS, ids=lambda value: str(value))

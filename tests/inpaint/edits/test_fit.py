@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inpaint.edits.fit import KINDS, fitted
+from inpaint.edits.fit import KINDS, Fit, fitted
 from inpaint.edits.mapping import Mapping, far_apart
 
 BASE = Mapping.resize((300, 400), (300, 400))
@@ -25,10 +25,16 @@ def pairs(true: Mapping, noise: float, wrong: float = 0.0) -> tuple[np.ndarray, 
     return here, there
 
 
+def fit_of(true: Mapping, noise: float, wrong: float = 0.0) -> Fit:
+    fit = fitted(BASE, *pairs(true, noise, wrong))
+    assert fit is not None
+    return fit
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_is_recovered_through_noise_and_wrong_pairs(kind):
     true = Mapping(np.array(MATRICES[kind], float), 400, 300)
-    fit = fitted(BASE, *pairs(true, 0.1, wrong=0.35))
+    fit = fit_of(true, 0.1, wrong=0.35)
     assert far_apart(fit.mapping, true) < 0.1
     assert 0.6 < fit.used.mean() < 0.75
     assert far_apart(fit.mapping, true) < 4 * fit.error < 1
@@ -37,17 +43,17 @@ def test_every_kind_is_recovered_through_noise_and_wrong_pairs(kind):
 @pytest.mark.parametrize("kind", ["shift", "zoom", "affine", "homography"])
 def test_no_richer_kind_is_taken_than_needed(kind):
     true = Mapping(np.array(MATRICES[kind], float), 400, 300)
-    assert fitted(BASE, *pairs(true, 0.1)).kind == kind
+    assert fit_of(true, 0.1).kind == kind
 
 
 def test_a_bend_is_recovered_and_not_taken_without_need():
     bend = np.zeros((7, 2))
     bend[2], bend[5] = [0, 0], [3.0, -2.0]
     true = Mapping(np.array(MATRICES["zoom"], float), 400, 300, bend)
-    fit = fitted(BASE, *pairs(true, 0.05, wrong=0.2))
+    fit = fit_of(true, 0.05, wrong=0.2)
     assert fit.kind == "bend"
     assert far_apart(fit.mapping, true) < 0.15
-    assert fitted(BASE, *pairs(true.without_bend(), 0.05, wrong=0.2)).kind != "bend"
+    assert fit_of(true.without_bend(), 0.05, wrong=0.2).kind != "bend"
 
 
 def test_too_few_pairs_give_nothing():

@@ -20,7 +20,7 @@ SIZE = (240, 320)
 
 @pytest.fixture(scope="module")
 def photo() -> torch.Tensor:
-    image = cv2.imread(str(Path(skimage.data.__file__).parent / "coffee.png"))[..., ::-1]
+    image = np.asarray(cv2.imread(str(Path(skimage.data.__file__).parent / "coffee.png")))[..., ::-1]
     reduced = cv2.resize(image, SIZE[::-1], interpolation=cv2.INTER_AREA)
     return torch.from_numpy(reduced / np.float32(255))[None]
 
@@ -94,7 +94,7 @@ def test_every_picture_of_a_batch_has_its_own_edit(photo):
 
 def test_frames_of_a_video_share_a_smooth_map(photo):
     """One frame shows nothing but the edit: it gets the map of its neighbours."""
-    moved = np.float32([[1, 0, 2.4], [0, 1, -1.2]])
+    moved = np.array([[1, 0, 2.4], [0, 1, -1.2]])
     frame = cv2.warpAffine(edited(photo)[0].numpy(), moved, SIZE[::-1], flags=cv2.INTER_CUBIC, borderMode=2)
     frames = torch.from_numpy(frame)[None].repeat(3, 1, 1, 1)
     frames[1] = 0.5
@@ -113,7 +113,9 @@ def test_what_lies_beyond_the_edited_picture_is_not_put_back(photo):
 
 
 def test_another_picture_is_not_put_back(photo):
-    other = torch.from_numpy(cv2.imread(str(Path(skimage.data.__file__).parent / "chelsea.png")) / np.float32(255))
+    other = torch.from_numpy(
+        np.asarray(cv2.imread(str(Path(skimage.data.__file__).parent / "chelsea.png"))) / np.float32(255)
+    )
     kept = keep_unedited(photo, other[None])
     assert kept.confidence == 0
     assert "Not sure" in kept.report()
