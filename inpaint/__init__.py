@@ -8,6 +8,7 @@ compositing   blends, color correction, registration, the seam score
 sampling      what sampling with a mask needs, as formulas
 vram          whether a model fits a card
 fills         holes filled without a model
+edits         what was edited in a picture, and the original with nothing but that
 crops         crops around masks and their way back, outpainting
 patchmatch    holes filled with pieces of the picture
 networks      holes filled by LaMa, MI-GAN, MAT
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .crops import plan_box as plan_box
     from .crops import stitch as stitch
     from .crops import stitch_regions as stitch_regions
+    from .edits import keep_unedited as keep_unedited
     from .fills import fill_harmonic as fill_harmonic
     from .masks import CleanUp as CleanUp
     from .masks import clean as clean
@@ -50,6 +52,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "compositing": ("Finish", "paste", "seam"),
     "core": ("Area", "InpaintError", "Size", "join", "match"),
     "crops": ("Context", "crop", "crop_regions", "pad_for_outpaint", "plan_box", "stitch", "stitch_regions"),
+    "edits": ("keep_unedited",),
     "fills": ("fill_harmonic",),
     "imaging": (),
     "masks": ("CleanUp", "clean", "examine", "inpaint_masks", "mask_boxes"),

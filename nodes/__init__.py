@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .. import host
 from .composite.composite import Composite, DecodeComposite
+from .composite.keep_unedited import KeepUnedited
 from .composite.seam_score import SeamScore
 from .composite.soft_composite_mask import SoftCompositeMask
 from .crop.crop_stitch import CropByBox, CropForInpaint, StitchCrop
@@ -68,6 +69,7 @@ NODES: list[type[io.ComfyNode]] = [
     RemoveObject,
     DecodeComposite,
     Composite,
+    KeepUnedited,
     SoftCompositeMask,
     SeamScore,
     FillMasked,

@@ -32,6 +32,7 @@ NODES = [
     "MendRemoveObject",
     "MendDecodeComposite",
     "MendComposite",
+    "MendKeepUnedited",
     "MendSoftCompositeMask",
     "MendSeamScore",
     "MendFillMasked",

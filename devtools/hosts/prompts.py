@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
-COMPOSITES = ("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions", "MendInpaintWithNetwork")
+COMPOSITES = (
+    *("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions", "MendInpaintWithNetwork"),
+    "MendKeepUnedited",
+)
+# The workflow that takes a picture and its edited version, not a picture and a mask.
+KEEP_UNEDITED = "keep-unedited"
 SUPPORT_NODE = "support"
 
 Prompt = dict[str, Any]

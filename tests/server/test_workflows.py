@@ -58,7 +58,7 @@ def test_workflows_hold_a_value_for_each_widget(client):
             assert set(nodes[node["class_type"]].widgets) <= set(node["inputs"]), (name, node["class_type"])
 
 
-@pytest.mark.parametrize("name", prompts.names())
+@pytest.mark.parametrize("name", [name for name in prompts.names() if name != prompts.KEEP_UNEDITED])
 def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, small_models, picture, mask, name):
     prompt = _ready(name, upload, small_models)
     run = client.run(prompt)
@@ -84,6 +84,29 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, smal
     assert np.abs(painted - grey[0].numpy()[hole]).mean() > 0.02
     texts = [shown["text"][0] for shown in run.outputs.values() if "text" in shown]
     assert any("Largest change outside: 0." in text for text in texts)
+
+
+def test_keep_unedited_puts_back_the_edit_and_nothing_else(client, picture, tmp_path):
+    """The edited picture is darker, moved by a pixel, and holds a red square."""
+    before = np.asarray(picture)
+    edited = (0.92 * np.pad(before, ((1, 0), (1, 0), (0, 0)), mode="edge")[:-1, :-1]).astype(np.uint8)
+    edited[40:80, 30:70] = [200, 30, 40]
+    prompt = prompts.load(prompts.KEEP_UNEDITED)
+    node = prompts.node_of(prompt, "MendKeepUnedited")
+    for name, pixels in (("original", before), ("edited", edited)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        loader, _ = prompt[node]["inputs"][name]
+        prompt[loader]["inputs"]["image"] = client.upload_image(tmp_path / f"{name}.png")
+    prompts.show_support(prompt)
+    run = client.run(prompt)
+    assert run.status == "success"
+    after = np.asarray(_picture(client, run, prompts.node_of(prompt, "SaveImage")))
+    support = np.asarray(_picture(client, run, prompts.SUPPORT_NODE).convert("L")) > 0
+    assert np.array_equal(after[~support], before[~support])
+    assert support[44:74, 34:64].all()
+    assert support.mean() < 0.35
+    assert np.abs(after[44:74, 34:64].mean(axis=(0, 1)) - np.array([200, 30, 40]) / 0.92).max() < 12
+    assert any("Largest change outside: 0." in shown["text"][0] for shown in run.outputs.values() if "text" in shown)
 
 
 def test_the_same_seed_is_equal_and_another_is_not(client, upload, small_models, picture, mask, tmp_path):

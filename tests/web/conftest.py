@@ -34,6 +34,10 @@ class Photo:
         """Return [H, W, 4] uint8 as the MaskEditor writes it: alpha is 0 in the hole, colors are unchanged."""
         return np.dstack([self.pixels, np.where(self.hole, 0, 255).astype(np.uint8)])
 
+    def edited(self) -> np.ndarray:
+        """Return [H, W, 3] uint8: red in the hole."""
+        return np.where(self.hole[..., None], np.array([200, 30, 40], np.uint8), self.pixels)
+
 
 @pytest.fixture(scope="session")
 def photo() -> Photo:

@@ -131,6 +131,7 @@ NODES: dict[str, Inputs] = {
     "MendRemoveObject": lambda parts: {"model": parts.model, "mask": hole()},
     "MendDecodeComposite": lambda parts: {**_both(parts), "vae": parts.vae, "latent": latent()},
     "MendComposite": lambda parts: {**_both(parts), "repainted": picture(1)},
+    "MendKeepUnedited": lambda parts: {"original": picture(), "edited": picture(1), "mask": hole()},
     "MendSoftCompositeMask": lambda parts: {
         **{"model": parts.model, "before": latent(), "after": latent(1), "mask": hole()},
     },
@@ -322,7 +323,7 @@ IMAGE_NODES = [
     *("MendMaskFromAlpha", "MendMaskFromDifference", "MendPreviewMask", "MendCropForInpaint", "MendCropByBox"),
     *("MendStitchCrop", "MendCropRegions", "MendStitchRegions", "MendPadForOutpaint", "MendEncodeInpaint"),
     *("MendInpaintControlImage", "MendApplyFooocusInpaint", "MendDecodeComposite", "MendComposite", "MendSeamScore"),
-    *("MendFillMasked", "MendInpaintWithNetwork"),
+    *("MendFillMasked", "MendInpaintWithNetwork", "MendKeepUnedited"),
 ]
 MASK_NODES = [
     *(
@@ -336,7 +337,7 @@ MASK_NODES = [
     *("MendPreviewMask", "MendCropForInpaint", "MendStitchCrop", "MendCropRegions", "MendPadForOutpaint"),
     *("MendEncodeInpaint", "MendInpaintControlImage", "MendApplyFooocusInpaint", "MendSoftInpaint", "MendRemoveObject"),
     *("MendDecodeComposite", "MendComposite", "MendSoftCompositeMask", "MendSeamScore", "MendFillMasked"),
-    "MendInpaintWithNetwork",
+    *("MendInpaintWithNetwork", "MendKeepUnedited"),
 ]
 LATENT_NODES = ["MendMaskedSampler", "MendDecodeComposite", "MendSoftCompositeMask"]
 

@@ -253,6 +253,17 @@ def composite(run, odd):
     assert bool((weight[odd.means > 0] == 1).all())
 
 
+def keep_unedited(run, odd):
+    """An edited picture that has nothing in common with the original: the mask alone says what is put back."""
+    kept = {"original": odd.picture, "edited": 1 - picture(), "feather": 0, "blend": "feather", "more": 0}
+    for rest in ({}, {"align": False, "match_color": False}):
+        pasted, weight, *_ = run("MendKeepUnedited", **kept, **rest, mask=odd.mask).outputs
+        untouched_outside(pasted, odd)
+        same(weight, odd.means)
+    _, weight, *_ = run("MendKeepUnedited", **kept, mask=odd.mask, mask_use="only inside").outputs
+    assert not weight.any()
+
+
 def encoded(run, image, mask):
     loaded = run.model
     positive, _, latent = run(
@@ -424,6 +435,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendFillMasked": fill,
     "MendInpaintWithNetwork": with_network,
     "MendComposite": composite,
+    "MendKeepUnedited": keep_unedited,
     "MendEncodeInpaint": encode,
     "MendInpaintControlImage": control_image,
     "MendApplyFooocusInpaint": apply_fooocus,

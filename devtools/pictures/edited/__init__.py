@@ -1,0 +1,6 @@
+"""Edited pictures with known truth: what was edited, and how the whole picture was moved and relit on the way.
+
+edits          changes of one area: pasted, removed, recolored, relit ...
+disturbances   changes of the whole picture: shifted, zoomed, brighter, recompressed ...
+cases          one edit and one disturbance of a photograph, with their truth, and the measures against it
+"""

@@ -1,0 +1,198 @@
+"""Finds the map between a picture and its edited version, from what both still show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .agreement import Agreement, agreement
+from .features import guesses
+from .fit import Fit, fitted
+from .mapping import Mapping, far_apart
+from .repeats import period
+from .warp import warped
+
+# Pixels of the reduced pictures: features are found on the first, points are tracked on the second.
+ROUGH, FINE = 0.35e6, 1.2e6
+# Points that are tracked, their least distance in pixels, and the side of the window of each.
+POINTS, APART, WINDOW = 1500, 7, 21
+# A point counts if tracked there and back it returns to within this distance in pixels.
+RETURNS = 0.3
+# Tracking is repeated until the map moves by less than this many pixels.
+ENOUGH, ROUNDS = 0.02, 4
+# A displacement below this many pixels is not worth the sharpness that sampling costs.
+SMALLEST = 0.07
+# The map is believed if so much of the structure agrees, so many points follow it, and its expected error is at most
+# this many pixels or this share of what it moves.
+SHARE, FEWEST, ERROR, RELATIVE = 0.2, 40, 0.3, 0.15
+# A larger move in pixels is not believed of a picture that repeats itself at such distances.
+LARGE = 3.0
+# From this share on, nothing better is looked for.
+PLAIN = 0.9
+# A larger move must explain so much more of the structure than a smaller one.
+BETTER = 0.05
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The map between two pictures, and how reliable it is."""
+
+    mapping: Mapping
+    """From places in the original to places in the edited picture."""
+    sure: bool
+    """Whether the map is believed. If not, it is that of a plain resize."""
+    share: float
+    """Share of the original's structure that the edited picture shows at the mapped place, 0..1."""
+    error: float
+    """Expected error of the map in pixels of the edited picture."""
+    points: int
+    """Number of tracked points that follow the map."""
+    kind: str
+    """Kind of map: "resize", one of `fit.KINDS`, or "bend"."""
+    displacement: float
+    """Largest displacement in pixels of the edited picture, from where a plain resize would put a pixel."""
+
+
+def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
+    """Find the map from a picture to its edited version.
+
+    A plain resize is tried first, then what features suggest. Each guess is refined by tracking points of the original
+    in the edited picture, whatever its light. Points that were edited do not follow the map of the rest, and drop out.
+
+    Args:
+        original, edited: [H, W] and [h, w] float32 grey in 0..1.
+
+    Returns:
+        the map; a plain resize if no other is believed.
+
+    Source: Lucas and Kanade 1981 in the pyramids of Bouguet 2000 (OpenCV's calcOpticalFlowPyrLK).
+    """
+    small, small_edited = _reduced(original, FINE), _reduced(edited, FINE)
+    resize = Mapping.resize(small.shape, small_edited.shape)
+    best = _refined(small, small_edited, resize, resize)
+    if best.share < PLAIN or not best.sure:
+        for guess in _guesses(small, small_edited):
+            other = _refined(small, small_edited, resize, guess)
+            best = _better(best, other)
+    if best.sure and best.moved > LARGE:
+        sample = _reduced(small, ROUGH)
+        repeats = period(_even_light(sample)) * (small.shape[1] / sample.shape[1])
+        if best.moved > repeats / 4:
+            best = replace(best, repeats=True)
+    return _full(best, original.shape, edited.shape, small_edited.shape)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A refined guess."""
+
+    mapping: Mapping
+    fit: Fit | None
+    agreement: Agreement
+    moved: float
+    """Largest displacement from a plain resize, in pixels."""
+    repeats: bool = False
+    """Whether the picture repeats itself and moved by more than a quarter of a period: another move may be true."""
+
+    @property
+    def share(self) -> float:
+        return self.agreement.share
+
+    @property
+    def points(self) -> int:
+        return 0 if self.fit is None else int(self.fit.used.sum())
+
+    @property
+    def sure(self) -> bool:
+        if self.fit is None or self.repeats or self.share < SHARE or self.points < FEWEST:
+            return False
+        return self.fit.error <= max(ERROR, RELATIVE * self.moved)
+
+
+def _better(best: _Tried, other: _Tried) -> _Tried:
+    """Choose between two maps: the smaller move, unless the larger explains more."""
+    if other.sure != best.sure:
+        return other if other.sure else best
+    smaller, larger = sorted((best, other), key=lambda each: each.moved)
+    return larger if larger.share > smaller.share + BETTER else smaller
+
+
+def _guesses(small: np.ndarray, small_edited: np.ndarray) -> Iterator[Mapping]:
+    first, second = _reduced(small, ROUGH), _reduced(small_edited, ROUGH)
+    for matrix in guesses(*((each * 255).round().astype(np.uint8) for each in (first, second))):
+        found = Mapping(matrix, first.shape[1], first.shape[0])
+        yield found.rescaled(small.shape, second.shape, small_edited.shape)
+
+
+def _refined(original: np.ndarray, edited: np.ndarray, resize: Mapping, guess: Mapping) -> _Tried:
+    import cv2
+
+    target = _even_light(original)
+    mapping, fit = guess, None
+    for turn in range(ROUNDS):
+        sampled, inside = warped(edited, mapping)
+        deep = cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
+        points: np.ndarray | None = cv2.goodFeaturesToTrack(target, POINTS, 0.003, APART, mask=deep)
+        if points is None:
+            break
+        here, moved = _tracked(target, _even_light(sampled), points, levels=4 if turn == 0 else 1)
+        there = mapping(moved)
+        new = fitted(resize, here, there) if len(here) else None
+        if new is None:
+            break
+        step = far_apart(new.mapping, mapping)
+        mapping, fit = new.mapping, new
+        if step < ENOUGH:
+            break
+    sampled, inside = warped(edited, mapping)
+    return _Tried(mapping, fit, agreement(original, sampled, inside), far_apart(mapping, resize))
+
+
+def _tracked(target: np.ndarray, source: np.ndarray, points: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return places [N, 2] of the target, and where they are in the source."""
+    import cv2
+
+    options: dict[str, Any] = {
+        "nextPts": None,
+        "winSize": (WINDOW, WINDOW),
+        "maxLevel": levels,
+        "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.003),
+    }
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(target, source, points, **options)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(source, target, moved, **options)
+    away = np.linalg.norm((back - points)[:, 0], axis=-1)
+    good = (found[:, 0] > 0) & (returned[:, 0] > 0) & (away < RETURNS)
+    return points[good, 0].astype(np.float64), moved[good, 0].astype(np.float64)
+
+
+def _even_light(grey: np.ndarray) -> np.ndarray:
+    """Remove the light of a picture and keep its structure, as uint8 for the tracker."""
+    import cv2
+
+    detail = grey - cv2.GaussianBlur(grey, (0, 0), 8)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 16)) + 0.01
+    return (128 + 48 * np.clip(detail / contrast, -2.6, 2.6)).astype(np.uint8)
+
+
+def _reduced(grey: np.ndarray, most: float) -> np.ndarray:
+    """Reduce to at most this many pixels."""
+    import cv2
+
+    factor = min(1.0, (most / grey.size) ** 0.5)
+    size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
+    return grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+
+def _full(best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], reduced: tuple[int, ...]) -> Alignment:
+    """Return the map between the pictures of full size."""
+    factor = edited[1] / reduced[1]
+    moved = best.moved * factor
+    error, kind = (best.fit.error * factor, best.fit.kind) if best.fit else (float("inf"), "resize")
+    plain = Mapping.resize(original, edited)
+    if not best.sure or moved < max(SMALLEST, 2 * error):
+        return Alignment(plain, best.sure, best.share, error, best.points, "resize", moved if best.sure else 0.0)
+    mapping = best.mapping.rescaled(original, reduced, edited)
+    return Alignment(mapping, True, best.share, error, best.points, kind, moved)
