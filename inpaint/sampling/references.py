@@ -58,7 +58,9 @@ def decide(
     if choice == NONE:
         unused = " The further pictures are not used." if further else ""
         removed = " Those of the prompts were removed." if connected else ""
-        return Decision(False, False, False, f"No reference, as chosen.{removed}{unused}" if takes or unused else "")
+        return Decision(
+            False, False, False, f"No reference, as chosen.{removed}{unused}" * bool(takes or connected or unused)
+        )
     if choice == THIS or further:
         _check_takes(takes, label, "reference" if choice == THIS else "picture_2")
     if choice == CONNECTED:

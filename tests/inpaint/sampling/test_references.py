@@ -48,6 +48,7 @@ def _decided(choice=AUTO, takes: References | None = QWEN, file="", connected=()
         ({"choice": CONNECTED, "connected": [PICTURE], "further": 2}, False, "1 reference of the prompts and 2 furth"),
         ({"choice": NONE, "takes": FLUX2, "further": 1}, False, "as chosen. The further pictures are not used."),
         ({"choice": NONE, "connected": [PICTURE]}, False, "No reference, as chosen. Those of the prompts were removed"),
+        ({"choice": NONE, "takes": None, "connected": [PICTURE]}, False, "Those of the prompts were removed."),
         ({"choice": NONE, "takes": None}, False, ""),
     ],
 )

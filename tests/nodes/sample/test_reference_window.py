@@ -165,8 +165,18 @@ def test_later_references_placed_beside_the_first_are_refused(sample, name, Inpa
         assert sample(_latent(name, 1), _latent(name, 2, 8, 8))[0].isfinite().all()
 
 
-def test_the_memory_is_that_of_the_window(sample, name):
-    _, cut = sample(_latent(name, 1))
-    _, whole = sample(_latent(name, 1, HEIGHT, WIDTH + 8))
-    assert "The work for 1 reference picture is included." in cut
-    print(f"{name}: {cut.splitlines()[0]} | {whole.splitlines()[0]}")
+def test_the_memory_that_is_reported_is_that_of_the_window(sample, name, pack, monkeypatch):
+    """The host's formulas count the cells of a reference."""
+    seen = []
+    reported = pack("host.planning").sampling_report
+
+    def report(model, shape, *prompts):
+        seen.append((shape, [entry["reference_latents"][0].shape for ((_, entry),) in prompts]))
+        return reported(model, shape, *prompts)
+
+    monkeypatch.setattr(pack("nodes.sample.masked_sampler"), "sampling_report", report)
+    _, text = sample(_latent(name, 1))
+    ((shape, references),) = seen
+    assert references == [shape, shape]
+    assert tuple(shape[-2:]) == (16, 16)
+    assert "The work for 1 reference picture is included." in text
