@@ -6,7 +6,7 @@ This folder hides the differences between host versions from the rest of the pac
 from .blocked import blocked
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
-from .models.detection import detect_model, facts_of, with_facts
+from .models.detection import detect_model, facts_of, file_of, with_facts
 from .models.dtypes import dtypes_here, loads_quantized
 from .models.files import (
     checkpoint_names,
@@ -45,6 +45,7 @@ from .sampling.masked import (
     with_soft_mask,
 )
 from .sampling.memory_use import packed_shape, sampling_memory
+from .sampling.references import cut_conditioning, reference_sizes, references_taken, with_references
 from .sampling.remove_object import predicts_by_itself, redirectable_blocks, with_removal
 from .sampling.samplers import COHERENT, noise_levels, sample, sampler_names, scheduler_names
 from .sampling.sound import check_sound, needs_sound, with_sound
@@ -68,6 +69,7 @@ __all__ = [
     "check_sound",
     "checkpoint_names",
     "coherent_sampler",
+    "cut_conditioning",
     "decodable",
     "decode",
     "decode_window",
@@ -79,6 +81,7 @@ __all__ = [
     "encode",
     "encode_window",
     "facts_of",
+    "file_of",
     "fitted",
     "flash_attention",
     "from_model_scale",
@@ -112,6 +115,8 @@ __all__ = [
     "ram",
     "reads_soft_masks",
     "redirectable_blocks",
+    "reference_sizes",
+    "references_taken",
     "runner",
     "sample",
     "sampler_names",
@@ -136,6 +141,7 @@ __all__ = [
     "with_latent_preserved_outside_mask",
     "with_original",
     "with_part",
+    "with_references",
     "with_removal",
     "with_soft_blend",
     "with_soft_mask",

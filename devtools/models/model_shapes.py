@@ -91,6 +91,8 @@ FLUX2 = {
     "depth_single_blocks": 48,
     "axes_dim": [32, 32, 32, 32],
     "theta": 2000,
+    "default_ref_method": "index",
+    "ref_index_scale": 10.0,
     "patch_size": 1,
     "qkv_bias": False,
     "guidance_embed": True,

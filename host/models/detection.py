@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,16 @@ def with_facts(model: Any, vae: Any, facts: Facts) -> tuple[Any, Any]:
 def facts_of(carrier: Any) -> Any:
     """Return the facts that a MODEL or VAE carries; None if it comes from another loader."""
     return getattr(carrier, "attachments", {}).get(FACTS) or getattr(carrier, FACTS, None)
+
+
+def file_of(model: Any) -> str:
+    """Return the name of the file that a MODEL was loaded from; "" if nothing tells it."""
+    facts = facts_of(model)
+    if facts is not None:
+        return str(facts.file)
+    # Newer hosts keep what loads a model anew: a function and its arguments, of which the first is the path.
+    _, arguments, *_ = getattr(model, "cached_patcher_init", None) or (None, ())
+    return os.path.basename(arguments[0]) if arguments and isinstance(arguments[0], str) else ""
 
 
 @dataclass(frozen=True, eq=False)

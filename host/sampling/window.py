@@ -13,6 +13,7 @@ from torch import Tensor
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.geometry import Box
 from ...inpaint.sampling.window import cut, cut_area, paste
+from . import references
 from .inputs import model_inputs
 from .placed import attributes_of, refuse_placed
 from .stages import ORIGINAL
@@ -21,11 +22,11 @@ from .stages import ORIGINAL
 KEY = "mend_window"
 # Conditioning that depends on the place in the picture, and that this module cannot crop.
 NOT_CUT = (
-    *("gligen", "reference_latents", "time_dim_concat", "concat_image", "control_video", "camera_conditions"),
+    *("gligen", "time_dim_concat", "concat_image", "control_video", "camera_conditions"),
     *("pose_video_latent", "face_video_pixels", "keyframe_idxs", "guide_attention_entries", "vace_frames"),
 )
 # Conditioning that is cut, or that no model sees.
-CUT = ("area", "mask", "concat_latent_image", "concat_mask", "control", ORIGINAL)
+CUT = ("area", "mask", "concat_latent_image", "concat_mask", "control", ORIGINAL, references.KEY)
 # Attributes in which model patches of the host hold a picture.
 PICTURES = ("image", "encoded_image")
 
@@ -80,7 +81,7 @@ def _sample(
     refuse_placed(guider.model_options, "a patch", height, width)
     controls: dict[int, Any] = {}
     for name, entries in guider.conds.items():
-        cuts = (_cut_entry(entry, window, whole, controls) for entry in entries)
+        cuts = (_cut_entry(guider.model_patcher, entry, window, whole, controls) for entry in entries)
         guider.conds[name] = [entry for entry in cuts if entry is not None]
     guider.model_options["transformer_options"][KEY] = (window, whole)
     if "latent_shapes" in named:
@@ -98,7 +99,7 @@ def _sample(
 
 
 def _cut_entry(
-    entry: dict[str, Any], window: Box, whole: tuple[int, int], controls: dict[int, Any]
+    model: Any, entry: dict[str, Any], window: Box, whole: tuple[int, int], controls: dict[int, Any]
 ) -> dict[str, Any] | None:
     """Crop one conditioning entry to the window; None if its area lies outside the window."""
     for name in NOT_CUT:
@@ -121,6 +122,7 @@ def _cut_entry(
     for name in ("concat_latent_image", "concat_mask"):
         if entry.get(name) is not None:
             cut_entry[name] = cut(_fitted(entry[name], whole, "center"), window, whole)
+    cut_entry |= references.cut_entry(model, entry, window, whole)
     rest = {name: value for name, value in entry.items() if name not in CUT}
     refuse_placed(rest, "conditioning", height, width)
     if entry.get("control") is not None:

@@ -65,6 +65,12 @@ class References:
     """The most references that the makers name; None if they name none that is known here."""
     source: str = ""
     """Where they name it."""
+    edits: bool = False
+    """Whether every model with these tensors edits. Others have the tensors of a model that does not."""
+    pictures: bool = False
+    """Whether they are pictures, not latents of the model's VAE."""
+    asks_for: str = ""
+    """ComfyUI's name of the method that the conditioning has to name; "" if it may leave it out."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +135,7 @@ class Family:
         """Return the variant that a model is: one of `variants`, or what the row says itself."""
         own = Variant(self.label, self.test, self.inpaint)
         return next((variant for variant in self.variants if variant.test(names)), own)
+
+    def references_of(self, names: TensorNames) -> References | None:
+        """Return how a model takes reference pictures; None if it takes none. names: its tensors."""
+        return self.variant(names).references or self.references

@@ -30,15 +30,15 @@ FLUX2 = Family(
     grid=16,
     memory=Memory(3.1 * 4 * 6144 / 2604, ANY_DTYPES, Width("img_in.weight", 0, 6144)),
     text_encoder="flux2",
-    references=References(*_APART, most=6, source=_BFL),
+    references=References(*_APART, most=6, source=_BFL, edits=True),
     variants=(
         Variant(
             *("FLUX.2 Klein 9B", lambda names: names.size("img_in.weight", 0) == 4096),
-            references=References(*_APART, most=4, source=_BFL),
+            references=References(*_APART, most=4, source=_BFL, edits=True),
         ),
         Variant(
             *("FLUX.2 Klein 4B", lambda names: names.size("img_in.weight", 0) == 3072),
-            references=References(*_APART, most=4, source=_BFL),
+            references=References(*_APART, most=4, source=_BFL, edits=True),
         ),
     ),
 )

@@ -103,7 +103,7 @@ QWEN_IMAGE = Family(
     variants=(
         Variant(
             *("Qwen-Image-Edit 2511", has("__index_timestep_zero__")),
-            references=References(_INDEXED[0], "index_timestep_zero", _INDEXED[2] + "; without noise"),
+            references=References(_INDEXED[0], "index_timestep_zero", _INDEXED[2] + "; without noise", edits=True),
         ),
         Variant(
             *("Qwen-Image-Layered", has("time_text_embed.addition_t_embedding.weight")),
@@ -126,6 +126,7 @@ JOYIMAGE = Family(
         *("reference_latents", "sequence", "frames beside that of the picture"),
         most=5,
         source="huggingface.co/docs/diffusers, JoyImage",
+        edits=True,
     ),
 )
 Z_IMAGE = Family(
@@ -138,7 +139,7 @@ Z_IMAGE = Family(
     grid=16,
     memory=Memory(2.8, DIT_DTYPES, cell=13_300, base=28 * MIB),
     text_encoder="lumina2",
-    variants=(Variant("Z-Image Omni", has("siglip_embedder.0.weight"), references=References(*_IN_LINE)),),
+    variants=(Variant("Z-Image Omni", has("siglip_embedder.0.weight"), references=References(*_IN_LINE, edits=True)),),
 )
 LUMINA2 = Family(
     id="lumina2",
@@ -195,7 +196,9 @@ OMNIGEN2 = Family(
     grid=16,
     memory=Memory(1.95, DIT_DTYPES),
     text_encoder="omnigen2",
-    references=References(*_IN_LINE, most=5, source="github.com/VectorSpaceLab/OmniGen2, transformer_omnigen2.py"),
+    references=References(
+        *_IN_LINE, most=5, source="github.com/VectorSpaceLab/OmniGen2, transformer_omnigen2.py", edits=True
+    ),
 )
 IDEOGRAM4 = Family(
     id="ideogram4",
@@ -218,7 +221,11 @@ KREA2 = Family(
     grid=16,
     memory=Memory(2.2, ANY_DTYPES),
     text_encoder="krea2",
-    references=References("reference_latents", "none", "ignored until a method is set; then as Qwen-Image's"),
+    # The method is that of ComfyUI's template image_krea2_turbo_int8_image_style_reference.
+    references=References(
+        *("reference_latents", "none", "ignored until a method is set; then as Qwen-Image's, from the corner"),
+        asks_for="index_timestep_zero",
+    ),
 )
 ERNIE = Family(
     id="ernie-image",

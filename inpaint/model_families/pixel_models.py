@@ -36,9 +36,7 @@ HIDREAM_O1 = Family(
     grid=32,
     whole_patches=True,
     memory=Memory(0.033, DIT_DTYPES),
-    references=References(
-        "reference_latents", "sequence", "tokens in line with the picture's; they are pictures, not latents"
-    ),
+    references=References(*("reference_latents", "sequence", "tokens in line with the picture's"), pictures=True),
 )
 PIXELDIT = Family(
     id="pixeldit",

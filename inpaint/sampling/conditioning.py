@@ -48,11 +48,23 @@ def prepare(image: Tensor, mask: Tensor, multiple: int, filled: bool = False) ->
         InpaintError: if `image` is no IMAGE, `mask` is no mask, or the batches differ and neither is 1.
     """
     _, mask = match(image, mask)
-    size = Size(image.shape[2], image.shape[1]).to_multiple(multiple)
-    pixels = _finite(pad_image(image[..., :3], size))
-    soft = pad_mask(mask, size).to(pixels)
+    pixels = padded(image, multiple)
+    soft = pad_mask(mask, Size(pixels.shape[2], pixels.shape[1])).to(pixels)
     hard = (soft > 0).to(soft) if filled else binary(soft)
     return Prepared(pixels, hide(pixels, hard), soft, hard)
+
+
+def padded(image: Tensor, multiple: int) -> Tensor:
+    """Pad a picture for the VAE as `prepare` does.
+
+    Args:
+        image, multiple: as in `prepare`.
+
+    Returns:
+        [B, H, W, 3] float in 0..1.
+    """
+    size = Size(image.shape[2], image.shape[1]).to_multiple(multiple)
+    return _finite(pad_image(image[..., :3], size))
 
 
 def check_decoded(got: Size, picture: Size, multiples: Sequence[int]) -> None:

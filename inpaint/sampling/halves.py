@@ -16,7 +16,8 @@ def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any],
     16 numbers; a latent with even sides fills whole blocks.
 
     Args:
-        latent: a LATENT. Its tensors with one row per picture are split; everything else goes to both halves.
+        latent: a LATENT. Its tensors with one row per picture are split, those of lists too; everything else goes to
+            both halves.
         prompts: CONDITIONING lists, split in the same way.
 
     Returns:
@@ -34,6 +35,8 @@ def halves(latent: dict[str, Any], *prompts: list) -> list[tuple[dict[str, Any],
     middle = (batch + 1) // 2
 
     def cut(value: Any, part: slice) -> Any:
+        if isinstance(value, list):  # such as references
+            return [cut(each, part) for each in value]
         return value[part] if isinstance(value, Tensor) and value.ndim and len(value) == batch else value
 
     def half(part: slice) -> tuple[dict[str, Any], list[list]]:

@@ -22,6 +22,7 @@ from ..shared.areas import AROUND, WHOLE
 from ..shared.choices import check_choices
 from ..shared.lost_pixels import brought_back, unmasked_input
 from ..shared.widgets import all_advanced, count
+from .reference_pictures import AS_IT_IS, HOLES, decision, encoded_further, reference_inputs, referring
 
 AUTO = "auto"
 # Options for the masked area's content before sampling, each with its line of the report.
@@ -104,6 +105,7 @@ class EncodeInpaint(io.ComfyNode):
                         "roughly. Masked Sampler and Decode and Composite then work there too: the time follows the "
                         "mask's size, not the picture's.",
                     ),
+                    *reference_inputs(),
                 ),
             ],
             outputs=[
@@ -119,8 +121,20 @@ class EncodeInpaint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, masked_content: str | None, encode_area: str | None = None) -> bool | str:
-        return check_choices(cls, masked_content=masked_content, encode_area=encode_area)
+    def validate_inputs(
+        cls,
+        masked_content: str | None,
+        encode_area: str | None = None,
+        reference: str | None = None,
+        reference_hole: str | None = None,
+    ) -> bool | str:
+        return check_choices(
+            cls,
+            masked_content=masked_content,
+            encode_area=encode_area,
+            reference=reference,
+            reference_hole=reference_hole,
+        )
 
     @classmethod
     def execute(
@@ -137,6 +151,11 @@ class EncodeInpaint(io.ComfyNode):
         unmasked_image: Tensor | None = None,
         sound: dict[str, Any] | None = None,
         encode_area: str = WHOLE,
+        reference: str = AUTO,
+        reference_hole: str = AS_IT_IS,
+        picture_2: Tensor | None = None,
+        picture_3: Tensor | None = None,
+        picture_4: Tensor | None = None,
     ) -> io.NodeOutput:
         inputs = host.model_inputs(model)
         if inputs.latents is not None:
@@ -154,10 +173,18 @@ class EncodeInpaint(io.ComfyNode):
         if sound is not None:
             host.check_sound(model, inputs.label, sound, batch)
 
-        # A model with inpaint inputs also needs the hidden picture encoded. Neutral content is the same encoding.
-        pictures = [] if neutral else [prepared.pixels]
-        pictures += [prepared.hidden] if neutral or inputs.inpaint or inputs.shown_latent else []
-        pixels = torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+        further = [picture for picture in (picture_2, picture_3, picture_4) if picture is not None]
+        decided = decision(
+            *(model, inputs.label, reference, (positive, negative), prepared, host.vae_ratio(vae)),
+            further=sum(len(picture) for picture in further),
+        )
+        # What the latent starts from, what the model is shown beside it, and the reference: often the same picture,
+        # which is encoded once.
+        start = prepared.hidden if neutral else prepared.pixels
+        shown = prepared.hidden if inputs.inpaint or inputs.shown_latent else start
+        referred = HOLES[reference_hole](prepared) if decided.this else start
+        needed = list({id(picture): picture for picture in (start, shown, referred)}.values())
+        pixels = torch.cat(needed) if len(needed) > 1 else needed[0]
         window = None
         if encode_area == AROUND:
             _check_around(inputs, noise_mask, nested=sound is not None or host.needs_sound(model))
@@ -166,8 +193,11 @@ class EncodeInpaint(io.ComfyNode):
             encoded = host.encode(vae, pixels, budget_of(vae))
         else:
             encoded = host.encode_window(vae, pixels, window, budget_of(vae))
-        latents = encoded.result.split([len(picture) for picture in pictures])
-        samples = conditioning.repeat_to(latents[0], batch)
+        parts = encoded.result.split([len(picture) for picture in needed])
+        latents = {id(picture): latent for picture, latent in zip(needed, parts, strict=True)}
+        samples = conditioning.repeat_to(latents[id(start)], batch)
+        this = conditioning.repeat_to(latents[id(referred)], batch) if decided.this else None
+        further_latents, further_tiled = encoded_further(model, vae, further if decided.further else [])
         cells, hidden_cells = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
         if masked_content in LATENT_CONTENTS:
             content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
@@ -180,14 +210,15 @@ class EncodeInpaint(io.ComfyNode):
 
         # FLUX.1 Fill folds the mask's pixels into channels itself. Others take one value per cell.
         hidden_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
-        values = _shown(inputs, latents[-1], hidden_mask)
-        shown = [
-            # Pictures that an image-to-video model was given before stay.
-            host.set_conditioning(prompt, values, keep=inputs.inpaint is None)
-            for prompt in (positive, negative)
-        ]
+        values = _shown(inputs, latents[id(shown)], hidden_mask)
+        prompts, references = referring(model, (positive, negative), decided, this, further_latents)
+        if window is not None:
+            for prompt in prompts:
+                host.cut_conditioning(model, prompt, window, tuple(samples.shape[-2:]), "encode_area")
+        # Pictures that an image-to-video model was given before stay.
+        prompts = [host.set_conditioning(prompt, values, keep=inputs.inpaint is None) for prompt in prompts]
         # For later stages of samplers, which pass on nothing else of a latent.
-        positive, negative = (host.with_original(prompt, samples) for prompt in shown)
+        positive, negative = (host.with_original(prompt, samples) for prompt in prompts)
         held = conditioning.repeat_to(cells, batch) if noise_mask else None
         latent: dict[str, Any] = {"samples": samples}
         heard = ""
@@ -210,7 +241,7 @@ class EncodeInpaint(io.ComfyNode):
             ]
             messages += [MASK_TIMES] if inputs.mask_times else []
             messages += [] if window is None else [_around(window, samples)]
-        messages += [heard, lost, *tiled("encoded", encoded)]
+        messages += [*references, heard, lost, *tiled("encoded", encoded), *further_tiled]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
 
 

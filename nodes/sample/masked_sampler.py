@@ -164,6 +164,7 @@ class MaskedSampler(io.ComfyNode):
         if start_at_step >= end:
             return io.NodeOutput(latent, ui={"text": (f"Nothing was sampled: no step from {start_at_step} to {end}.",)})
         original = latent.get(host.ORIGINAL, samples if add_noise else None)
+        seen = [positive, negative]
         if is_nested(samples):
             # Nested latents, such as video with audio: the host reads their masks.
             if sample_area == AROUND:
@@ -187,11 +188,12 @@ class MaskedSampler(io.ComfyNode):
             planned = plan_window(noise_mask, context, patch_cells(inputs.family))
             window = _window(sample_area, planned, latent.get(ENCODED_WINDOW), tuple(shape[-2:]))
             if window is not None:
+                seen = [host.cut_conditioning(model, prompt, window, tuple(shape[-2:])) for prompt in seen]
                 model = host.with_window(model, window)
                 messages = [f"Sampled {window.width}x{window.height} of {shape[-1]}x{shape[-2]} latent cells."]
                 shape = (*shape[:-2], window.height, window.width)
         cells = streams_of(samples)[0].shape[-2:] if is_nested(samples) else shape[-2:]
-        messages.insert(0, sampling_report(model, shape, positive, negative))
+        messages.insert(0, sampling_report(model, shape, *seen))
         stage = {"disable_noise": not add_noise, "start_step": start_at_step, "last_step": end_at_step}
         stage |= {"force_full_denoise": not return_with_leftover_noise}
         result, halved = host.sample(model, positive, negative, latent, cells=cells, **settings, **stage)

@@ -57,3 +57,14 @@ def test_several_latents_in_one_are_not_cut():
         is_nested = True
 
     assert halves({"samples": Nested()}, [["text", {}]]) == []
+
+
+def test_references_go_with_their_pictures():
+    """One for each picture, and one for all."""
+    own, shared = torch.rand(3, 4, 2, 2), torch.rand(1, 4, 5, 5)
+    prompt = [[torch.zeros(1, 5, 8), {"reference_latents": [own, shared]}]]
+    parts = halves({"samples": torch.zeros(3, 4, 2, 2)}, prompt)
+    for (_, (half,)), rows in zip(parts, (slice(0, 2), slice(2, 3)), strict=True):
+        first, second = half[0][1]["reference_latents"]
+        assert torch.equal(first, own[rows])
+        assert second is shared

@@ -197,7 +197,8 @@ def test_shapes_and_what_is_said(encode, make_vae, model, name, batch):
             assert entry.keys() == {"mend_original", "concat_mask"}
             assert torch.equal(entry["concat_mask"], torch.ones(batch, 1, *frames, height, width))
         else:
-            assert entry.keys() == {"mend_original"}
+            # FLUX.2 models edit, by their structure.
+            assert entry.keys() == {"mend_original"} | ({"reference_latents"} if name == "Flux 2" else set())
 
 
 def test_the_mask_of_fill_is_the_painted_one_padded(encode, make_vae, make_model):

@@ -120,7 +120,11 @@ NODES: dict[str, Inputs] = {
     "MendCropRegions": lambda parts: {**_both(parts), "megapixels": 0.05, "size": "megapixels"},
     "MendStitchRegions": lambda parts: parts.stitch("MendCropRegions"),
     "MendPadForOutpaint": lambda parts: {**_both(parts), "left": 8.0, "right": 0.0, "feather": 4.0},
-    "MendEncodeInpaint": lambda parts: {**_unmasked(parts), **parts.prompts, "model": parts.model, "vae": parts.vae},
+    # A model that takes no references: test_references.py has what becomes of them.
+    "MendEncodeInpaint": lambda parts: {
+        **{**_unmasked(parts), **parts.prompts, "model": parts.model, "vae": parts.vae, "reference": "none"},
+        **{f"picture_{number}": picture(number) for number in (2, 3, 4)},
+    },
     "MendInpaintControlImage": _both,
     "MendApplyFooocusInpaint": lambda parts: {
         **_both(parts),
