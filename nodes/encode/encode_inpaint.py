@@ -213,6 +213,7 @@ class EncodeInpaint(io.ComfyNode):
         values = _shown(inputs, latents[id(shown)], hidden_mask)
         prompts, references = referring(model, (positive, negative), decided, this, further_latents)
         if window is not None:
+            # References that cannot be cut are refused here already.
             for prompt in prompts:
                 host.cut_conditioning(model, prompt, window, tuple(samples.shape[-2:]), "encode_area")
         # Pictures that an image-to-video model was given before stay.
