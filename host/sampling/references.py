@@ -69,14 +69,14 @@ def with_references(
 
 
 def cut_conditioning(
-    model: Any, conditioning: list, window: Box, whole: tuple[int, int], area: str = "sample_area"
+    model: Any, conditioning: list, window: Box, whole: Sequence[int], area: str = "sample_area"
 ) -> list:
     """Return a copy of a conditioning whose references are cut to a window. Arguments: as in `cut_entry`."""
     return [[text, {**entry, **cut_entry(model, entry, window, whole, area)}] for text, entry in conditioning]
 
 
 def cut_entry(
-    model: Any, entry: Mapping[str, Any], window: Box, whole: tuple[int, int], area: str = "sample_area"
+    model: Any, entry: Mapping[str, Any], window: Box, whole: Sequence[int], area: str = "sample_area"
 ) -> dict[str, Any]:
     """Return what changes in one conditioning entry when a MODEL is sampled in a window; {} if it has no references.
 

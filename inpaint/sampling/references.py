@@ -128,7 +128,7 @@ def _check_takes(takes: References | None, label: str, name: str) -> None:
 
 
 def cut_references(
-    references: Sequence[Tensor], method: str, window: Box, whole: tuple[int, int], area: str = "sample_area"
+    references: Sequence[Tensor], method: str, window: Box, whole: Sequence[int], area: str = "sample_area"
 ) -> list[Tensor]:
     """Cut references of the latent's own size to a window, each at the window's place. Others stay whole.
 
