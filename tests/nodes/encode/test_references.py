@@ -7,6 +7,7 @@ encoded twice; the hole of another option; further pictures scaled, or padded to
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def tiny(host_nodes):
-    made = {}
+    made: dict[str, Any] = {}
 
     def tiny(name):
         if name not in made:
