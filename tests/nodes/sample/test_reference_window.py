@@ -159,13 +159,7 @@ def test_a_reference_of_another_size_stays_whole(sample, model, name):
 
 
 def test_later_references_placed_beside_the_first_are_refused(sample, name, InpaintError):
-<<<<<<< HEAD
-    takes = TINY[name].family.references
-    assert takes is not None
-    if takes.method == "offset":
-=======
     if name in ("FLUX.1", "LongCat-Image", "Ovis-Image"):
->>>>>>> refs22
         with pytest.raises(InpaintError, match=r'2 references placed by the method "offset"'):
             sample(_latent(name, 1), _latent(name, 2, 8, 8))
     else:
