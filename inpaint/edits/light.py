@@ -57,8 +57,8 @@ class Light:
 
     def _band(self, terms: np.ndarray, picture: np.ndarray, rows: slice, height: int) -> np.ndarray:
         width = picture.shape[1]
-        down = _cosines(np.arange(rows.start, rows.stop), height, self.waves)
-        across = _cosines(np.arange(width), width, self.waves)
+        down = _cosines(np.arange(rows.start, rows.stop), height, self.waves).astype(np.float32)
+        across = _cosines(np.arange(width), width, self.waves).astype(np.float32)
         pairs = _pairs(self.waves)
         result = np.empty_like(picture)
         for channel in range(3):
@@ -167,7 +167,7 @@ def _cosines(places: np.ndarray, length: int, waves: int) -> np.ndarray:
 
 
 def _field(numbers: np.ndarray, pairs: list[tuple[int, int]], down: np.ndarray, across: np.ndarray) -> np.ndarray:
-    table = np.zeros((down.shape[1], across.shape[1]))
+    table = np.zeros((down.shape[1], across.shape[1]), np.float32)
     for number, (i, j) in zip(numbers, pairs, strict=True):
         table[i, j] = number
-    return (down @ table @ across.T).astype(np.float32)
+    return down @ table @ across.T

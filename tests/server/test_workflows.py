@@ -105,7 +105,8 @@ def test_keep_unedited_puts_back_the_edit_and_nothing_else(client, picture, tmp_
     assert np.array_equal(after[~support], before[~support])
     assert support[44:74, 34:64].all()
     assert support.mean() < 0.35
-    assert np.abs(after[44:74, 34:64].mean(axis=(0, 1)) - np.array([200, 30, 40]) / 0.92).max() < 12
+    # The photograph has no such red, so that how it was darkened is only partly known.
+    assert np.abs(after[44:74, 34:64].mean(axis=(0, 1)) - np.array([200, 30, 40]) / 0.92).max() < 18
     assert any("Largest change outside: 0." in shown["text"][0] for shown in run.outputs.values() if "text" in shown)
 
 
