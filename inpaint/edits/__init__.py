@@ -5,6 +5,7 @@ features     first guesses of the map, from features that survive light, scale a
 agreement    how much of two pictures shows the same structure, whatever their light
 fit          a map fitted to pairs of places: the simplest kind that explains them
 repeats      whether a picture repeats itself, so that a wrong map may look right
+reduce       smaller copies, for what need not be measured on every pixel
 align        the map between a picture and its edited version
 video        the maps of a video's frames, smoothed over time
 warp         the edited picture on the original's pixels

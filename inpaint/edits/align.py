@@ -12,6 +12,7 @@ from .agreement import Agreement, agreement
 from .features import guesses
 from .fit import Fit, fitted
 from .mapping import Mapping, far_apart
+from .reduce import reduced
 from .repeats import period
 from .warp import warped
 
@@ -70,7 +71,7 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
 
     Source: Lucas and Kanade 1981 in the pyramids of Bouguet 2000 (OpenCV's calcOpticalFlowPyrLK).
     """
-    small, small_edited = _reduced(original, FINE), _reduced(edited, FINE)
+    small, small_edited = reduced(original, FINE), reduced(edited, FINE)
     resize = Mapping.resize(small.shape, small_edited.shape)
     best = _refined(small, small_edited, resize, resize)
     if best.share < PLAIN or not best.sure:
@@ -78,7 +79,7 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
             other = _refined(small, small_edited, resize, guess)
             best = _better(best, other)
     if best.sure and best.moved > LARGE:
-        sample = _reduced(small, ROUGH)
+        sample = reduced(small, ROUGH)
         repeats = period(_even_light(sample)) * (small.shape[1] / sample.shape[1])
         if best.moved > repeats / 4:
             best = replace(best, repeats=True)
@@ -121,7 +122,7 @@ def _better(best: _Tried, other: _Tried) -> _Tried:
 
 
 def _guesses(small: np.ndarray, small_edited: np.ndarray) -> Iterator[Mapping]:
-    first, second = _reduced(small, ROUGH), _reduced(small_edited, ROUGH)
+    first, second = reduced(small, ROUGH), reduced(small_edited, ROUGH)
     for matrix in guesses(*((each * 255).round().astype(np.uint8) for each in (first, second))):
         found = Mapping(matrix, first.shape[1], first.shape[0])
         yield found.rescaled(small.shape, second.shape, small_edited.shape)
@@ -175,15 +176,6 @@ def _even_light(grey: np.ndarray) -> np.ndarray:
     detail = grey - cv2.GaussianBlur(grey, (0, 0), 8)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 16)) + 0.01
     return (128 + 48 * np.clip(detail / contrast, -2.6, 2.6)).astype(np.uint8)
-
-
-def _reduced(grey: np.ndarray, most: float) -> np.ndarray:
-    """Reduce to at most this many pixels."""
-    import cv2
-
-    factor = min(1.0, (most / grey.size) ** 0.5)
-    size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
-    return grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def _full(best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], reduced: tuple[int, ...]) -> Alignment:

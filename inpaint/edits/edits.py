@@ -12,6 +12,7 @@ from .align import Alignment
 from .find import find
 from .light import Light, fit_light
 from .mapping import Mapping
+from .reduce import reduced
 from .warp import warped
 
 # Larger pictures are searched at this many pixels: an edit's outline is then exact to the pixels of the reduced one.
@@ -78,7 +79,7 @@ def edit_of(
         match_light: whether to undo the change of light.
         ignored: [H, W] bool: pixels known to be edited, which nothing is measured on.
     """
-    small, small_edited = _reduced(original), _reduced(edited)
+    small, small_edited = reduced(original, MOST), reduced(edited, MOST)
     mapping = alignment.mapping.rescaled(small.shape[:2], edited.shape[:2], small_edited.shape[:2])
     placed, inside = warped(small_edited, mapping)
     measured = inside if ignored is None else inside & (_resized(ignored, small.shape) < 0.01)
@@ -126,16 +127,6 @@ def _grey(picture: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-
-
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
-    height, width = picture.shape[:2]
-    factor = (MOST / (height * width)) ** 0.5
-    if factor >= 1:
-        return picture
-    return cv2.resize(picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
 
 
 def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .light import Light, fit_light
 from .noise import noise_of
+from .reduce import reduced
 from .softness import equally_soft
 
 # Sides in pixels of the windows whose medians are compared; 1 compares pixels. The smaller find edges and thin strokes,
@@ -58,8 +59,8 @@ def find(
     import cv2
 
     # Roughly on reduced pictures first: what is found there is left out of what the light and noise are measured on.
-    small, small_edited = _reduced(original), _reduced(edited)
-    small_inside, small_same = (_reduced(each.astype(np.float32)) > 0.99 for each in (inside, same))
+    small, small_edited = reduced(original, ROUGH), reduced(edited, ROUGH)
+    small_inside, small_same = (reduced(each.astype(np.float32), ROUGH) > 0.99 for each in (inside, same))
     light = fit_light(small, small_edited, small_inside, small_same)
     unchanged = small_inside & _follows(light, small_inside.shape)
     rough = _found(light, small, small_edited, small_inside, small_same, unchanged, 2.0**-more)
@@ -70,16 +71,6 @@ def find(
     else:
         rest = inside & _follows(light, inside.shape)
     return _found(light, original, edited, inside, same, rest, 2.0**-more)
-
-
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
-    height, width = picture.shape[:2]
-    factor = (ROUGH / (height * width)) ** 0.5
-    if factor >= 1:
-        return picture
-    return cv2.resize(picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
 
 
 def _found(
