@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -212,21 +213,21 @@ class _Blocks:
         means = sums[:6] / sums[6].clamp(min=1)
         return _Blocks(means[:3], means[3:], sums[6], self.halvings + 1, self.alike)
 
+    @cached_property
+    def sums(self) -> Tensor:
+        """[h, w, 3, 5, 5]: what `_regression` needs of each block, sums of products of 1, x, y, had and seen."""
+        one = torch.ones_like(self.had)
+        y, x = ((torch.arange(size) - size / 2).double() / max(one.shape) for size in one.shape[1:])
+        terms = torch.stack([one, x * one, y[:, None] * one, self.had, self.seen], dim=-1).movedim(0, 2)
+        return terms[..., :, None] * terms[..., None, :] * self.count[..., None, None, None]
+
     def left(self, gain: Tensor, offset: Tensor) -> Tensor:
         """[..., 3, h, w]: the difference that gain and offset [..., 3] leave."""
         return self.seen - (gain[..., None, None] * self.had + offset[..., None, None])
 
 
-def _sums(blocks: _Blocks) -> Tensor:
-    """Return what `_regression` needs of each block: sums of products of 1, x, y, had and seen, [h, w, 3, 5, 5]."""
-    one = torch.ones_like(blocks.had)
-    y, x = ((torch.arange(size) - size / 2).double() / max(one.shape) for size in one.shape[1:])
-    terms = torch.stack([one, x * one, y[:, None] * one, blocks.had, blocks.seen], dim=-1).movedim(0, 2)
-    return terms[..., :, None] * terms[..., None, :] * blocks.count[..., None, None, None]
-
-
 def _regression(sums: Tensor, sloped: bool) -> tuple[Tensor, Tensor]:
-    """Return gain and offset [..., 3] of each channel, from `_sums` added up over blocks, [..., 3, 5, 5].
+    """Return gain and offset [..., 3] of each channel, from `_Blocks.sums` added up, [..., 3, 5, 5].
 
     A ratio of the two spreads would be no measure of contrast: where the ring is flat, it is one of grain against
     grain. The slope of a regression sees only what both pictures share. A prior holds it at 1, with the weight of
@@ -264,9 +265,8 @@ def _chosen(blocks: _Blocks) -> str:
         return "none"
     # [N, 1, h, w] bool: the blocks of each sector, which is foretold.
     hidden = torch.stack([sector == number for number in present])[:, None]
-    sums = _sums(blocks)
-    own = torch.einsum("nhw,hwcij->ncij", hidden[:, 0].to(sums), sums)
-    others = sums.sum(dim=(0, 1)) - own
+    own = torch.einsum("nhw,hwcij->ncij", hidden[:, 0].to(blocks.sums), blocks.sums)
+    others = blocks.sums.sum(dim=(0, 1)) - own
     left = [blocks.left(*_regression(others, sloped)) for sloped in (False, True)]
     errors = {
         "none": blocks.seen - blocks.had,
@@ -297,7 +297,7 @@ def _sectors(blocks: _Blocks) -> Tensor:
 
 def _correct(picture: Tensor, blocks: _Blocks, with_field: bool, strength: float) -> None:
     """Correct a picture [H, W, C] in place."""
-    gain, offset = _regression(_sums(blocks).sum(dim=(0, 1)), sloped=with_field)
+    gain, offset = _regression(blocks.sums.sum(dim=(0, 1)), sloped=with_field)
     field = None
     if with_field:
         left = blocks.left(gain, offset)

@@ -23,7 +23,7 @@ SLACK = 0.04
 # up to 0.22, two different photographs at least 0.42.
 UNLIKE = 0.3
 # With more pixels, about this number of them is enough for a median.
-ENOUGH = 2**16
+ENOUGH = 2**14
 
 
 @dataclass(frozen=True)
