@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from ..core.checks import check_amount, check_choice, is_finite
 from ..core.errors import InpaintError
+from ..core.progress import pulse
 from ..imaging.harmonic import TOLERANCE, harmonic
 from ..imaging.pyramid import double
 from ..masks.ring import ring_of
@@ -144,6 +145,7 @@ def matched(original: Tensor, repainted: Tensor, mask: Tensor, method: str, stre
     image, shift = repainted, torch.zeros(batch, 3)
     pixels, methods = [0] * batch, ["none"] * batch
     for index in range(batch):
+        pulse()
         blocks = _Blocks.of(original[index], repainted[index], known[index], ring * BLOCK)
         if blocks is None:
             continue

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.geometry import Size
+from ..core.progress import pulse
 from ..masks.boxes import boxes_of
 from .outliers import ENOUGH, Ordinary
 
@@ -115,9 +116,11 @@ class Pair:
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Yield the rows to process at once, top to bottom. Each band begins at an even row."""
+    """Yield the rows to process at once, top to bottom. Each band begins at an even row. Notices a cancellation."""
     rows = 2 * max(BAND // (2 * width), 1)
-    return (slice(first, min(first + rows, height)) for first in range(0, height, rows))
+    for first in range(0, height, rows):
+        pulse()
+        yield slice(first, min(first + rows, height))
 
 
 def all_finite(image: Tensor) -> Tensor:

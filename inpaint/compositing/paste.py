@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import reduce
 
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_amount, check_mask
-from ..core.progress import pulse
 from ..masks.operators.edges import feathered
 from .blend import blend
 from .pair import all_finite, bands
@@ -75,9 +73,7 @@ def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """Return the largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
     # Band by band, so that no temporary is as large as a video or a large picture.
-    rows = list(bands(*where.shape[1:]))
-    for number, band in itertools.product(range(len(where)), rows):
-        pulse()
+    for number, band in ((number, band) for number in range(len(where)) for band in bands(*where.shape[1:])):
         old, new, inside = before[number, band], after[number, band], where[number, band]
         if torch.equal(old, new):  # most bands; far faster than to tell where they differ
             continue

@@ -16,17 +16,17 @@ from ..core.progress import pulse
 from ..imaging.pyramid import halve, pull_push
 from ..masks.ring import ring_of
 from .blend import check_pair
-from .pair import all_finite
+from .pair import all_finite, bands
 
 # Range of drifts that are undone, in pixels. A smaller one is not worth the sharpness that resampling costs. A larger
 # one is a wrong estimate.
-SMALLEST, LARGEST = 0.05, 32.0
+SMALLEST, LARGEST = 0.06, 32.0
 # An estimate is reliable from this correlation of the known pixels on, and up to this expected error in pixels.
 SURE, EXACT = 0.7, 0.3
-# A drift has to be this number of times as large as its expected error. A tint, a change of brightness and JPEG pass
-# for motion: along the ring's rims they change the fit as a motion would. On photographs that were changed so and not
-# moved, the ratio is 10 at most.
-KNOWN = 12.0
+# A drift has to be this number of times as large as its expected error. A tint and JPEG pass for motion: along the
+# ring's rims they change the fit as a motion would. On photographs that were changed so and not moved, the ratio is 9
+# at most where the estimate is above `SMALLEST`.
+KNOWN = 10.0
 # What passes for motion is alike over a wide stretch of the ring. So the expected error is that of sums over blocks, as
 # if only blocks were independent: of this side in pixels, or of this share of the ring's area where that is less.
 BLOCK, BLOCK_SHARE = 64.0, 1 / 9
@@ -99,7 +99,8 @@ def register(original: Tensor, repainted: Tensor, mask: Tensor, ring: float = 64
     """Undo a shift and a change of scale that the model applied to the whole picture.
 
     Only known pixels within `ring` of the mask are compared. The fit allows for a change of contrast, of sharpness and
-    of brightness, including a linear brightness gradient. Known pixels that show different content get little weight.
+    of brightness, including a curve of tones and a linear brightness gradient. Known pixels that show different content
+    get little weight.
 
     Args:
         original: [B, H, W, C] float, C = 3 or 4. B may be 1 for many repainted pictures.
@@ -153,15 +154,20 @@ class _Estimate:
 
 
 def _drift(original: Tensor, repainted: Tensor, known: Tensor) -> Drift:
-    known = known & all_finite(original) & all_finite(repainted)
-    grey = (picture[..., 0].float() + picture[..., 1] + picture[..., 2] for picture in (original, repainted))
     # On the CPU: the rest is cheap and in float64, which some devices lack.
-    planes = torch.stack([*(each.nan_to_num_(0, 0, 0) for each in grey), known.float()]).cpu()
+    planes = torch.empty(3, *known.shape)
+    for rows in bands(*known.shape):
+        pictures = original[rows], repainted[rows]
+        for plane, picture in zip(planes[:2], pictures, strict=True):
+            grey = picture[..., 0].float() + picture[..., 1] + picture[..., 2]
+            plane[rows] = grey.nan_to_num_(0, 0, 0)
+        planes[2, rows] = known[rows] & all_finite(pictures[0]) & all_finite(pictures[1])
     finest = 0
     while known.numel() >> 2 * finest > LARGE:
         planes, finest = halve(planes), finest + 1
     levels = [planes]
     while len(levels) < LEVELS and min(levels[-1].shape[1:]) > 1:
+        pulse()
         levels.append(halve(levels[-1]))
 
     height, width = known.shape
@@ -191,6 +197,7 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
     """
     import cv2
 
+    pulse()
     target, source = _blurred(planes[:1]), _blurred(planes[1:2])
     # A sample close to the hole mixes in pixels of the hole: such pixels are left out.
     fully_known = (planes[2] > 0.999).view(torch.uint8).numpy()
@@ -202,6 +209,7 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
     every = -(-len(rows) // MOST)
     rows, columns = rows[::every], columns[::every]
     values = target[0, rows, columns].double()
+    middle = values.mean()
     places = (torch.stack([columns, rows]).double() + 0.5) * cell
     across, down = (places - centre[:, None]) / corner
     one, zero = torch.ones_like(across), torch.zeros_like(across)
@@ -223,7 +231,7 @@ def _refined(coarser: _Estimate, planes: Tensor, cell: int, centre: Tensor, corn
         usable = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         usable &= known[row.clamp(0, height - 1), column.clamp(0, width - 1)]
         regressors, instruments = (
-            torch.stack([*change, value, curvature, one, across, down])
+            torch.stack([*change, value, (value - middle) ** 2, curvature, one, across, down])
             for change in (_change(jacobian, torch.stack(gradients)), target_change)
         )
         fit = _robust_fit(regressors, instruments if near else regressors, values, usable, block)
@@ -276,8 +284,9 @@ def _robust_fit(regressors: Tensor, instruments: Tensor, values: Tensor, usable:
     orthogonal to the original's gradients instead, because their noise is independent (instrumental variables).
 
     Args:
-        regressors: [P, N] float64: the repainted picture's change by three motion parameters, its values, the
-            original's curvature (as blur changes it), and a constant and linear brightness.
+        regressors: [P, N] float64: the repainted picture's change by three motion parameters, its values and
+            their squares (a curve of tones), the original's curvature (as blur changes it), and a constant and linear
+            brightness.
         instruments: [P, N] float64, the same with the original's change.
         values: [N] float64, the original's values.
         usable: [N] bool, the pixels to fit.

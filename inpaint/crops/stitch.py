@@ -14,7 +14,7 @@ from ..core.alloc import repeated
 from ..core.checks import as_bhw, check_amount, check_image, clear_near_zero, match_mask
 from ..core.errors import InpaintError
 from ..core.geometry import Box, Size, join
-from ..core.progress import steps
+from ..core.progress import pulse, steps
 from ..core.threads import one_thread
 from ..imaging.kernels import Span
 from ..imaging.padding import cut_mask
@@ -224,6 +224,7 @@ def paste_crop(
                 base = torch.where(base.isfinite().all(dim=-1, keepdim=True), base, repainted)
             weights = weight.to(base)[..., None].expand(base.shape).contiguous()
             blended = torch.lerp(base, repainted, weights, out=weights)
+    pulse()
     if blend is not None:
         assert hole is not None
         blended = blend(base, repainted, weight, hole=hole)

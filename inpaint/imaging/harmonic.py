@@ -59,7 +59,6 @@ def _solve(grids: list[_Grid], values: Tensor, known: Tensor, tolerance: float) 
     direction = torch.zeros_like(residual)
     energy = torch.ones_like(residual[..., :1, :1])
     for _ in range(MOST_STEPS):
-        pulse()
         correction = _cycle(grids, residual)
         low, high = correction.aminmax()
         if max(-low, high) < tolerance:
@@ -91,6 +90,7 @@ class _Grid:
     @classmethod
     def of(cls, right: Tensor, down: Tensor, leak: Tensor) -> _Grid:
         """Make a grid from its conductances."""
+        pulse()
         total = _add_neighbours(leak.clone(), torch.ones_like(leak), right, down, 1)
         return cls(right, down, leak, total, _ratio(torch.ones_like(total), total))
 
@@ -136,6 +136,7 @@ def _grids(known: Tensor) -> list[_Grid]:
 
 def _cycle(grids: list[_Grid], current: Tensor) -> Tensor:
     """Estimate the voltage for `current` by a multigrid V-cycle: smooth, correct from the coarser grid, smooth."""
+    pulse()
     grid, coarser = grids[0], grids[1:]
     if not coarser:
         return grid.local_solution(current)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.progress import pulse
+
 # Pull-push keeps a cell's own value if its trust is at least this. With less trust, the value is mixed with that of
 # the next coarser level.
 ENOUGH = 0.25
@@ -76,6 +78,7 @@ def pull_push(values: Tensor, trust: Tensor) -> Tensor:
     height, width = values.shape[-2:]
     if (height, width) == (1, 1):
         return torch.where(trust > 0, values, 0)
+    pulse()
     weight = halve(trust)
     coarse = pull_push(halve(values * trust).div_(weight.clamp(min=torch.finfo(weight.dtype).tiny)), weight)
     return torch.lerp(double(coarse, height, width), values, (trust / ENOUGH).clamp_(max=1))

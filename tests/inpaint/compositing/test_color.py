@@ -138,6 +138,17 @@ def test_auto_takes_the_simplest_that_helps(case):
     assert torch.equal(matched.image, match_color(original, painted, mask, expected).image)
 
 
+@pytest.mark.parametrize("shift", [0.001, 0.004, 0.03])
+def test_a_film_does_not_flicker_by_what_auto_chooses(shift):
+    # A shift that is hardly there is corrected in some frames only. Grain and a little of the shift change with them.
+    original, mask, random = scene(), hole_in(), torch.Generator().manual_seed(0)
+    grain = 0.02 * torch.randn(12, *original.shape[1:], generator=random)
+    shifts = shift * (1 + 0.3 * torch.randn(12, 1, 1, 1, generator=random))
+    matched = match_color(original, original + shifts + grain, mask)
+    left = (matched.image - original)[:, mask[0] > 0].mean(dim=1)
+    assert float(left.diff(dim=0).abs().max()) < 1 / 255
+
+
 def test_auto_chooses_for_each_picture_and_counts():
     one, other = (auto_cases()[name] for name in ("mean-std, shift", "field, ramp"))
     original, painted, mask = (torch.cat([first, second, first]) for first, second in zip(one, other, strict=True))

@@ -1,11 +1,11 @@
 """Drift found and undone, against photographs moved by a spline of the fifth order, which is not what is used here.
 
-Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how
-exact and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what
-leads nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in
-full; the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite
-fitted on; no change of brightness, or none that grows, none of sharpness; a negative taken for the picture; scale or
-shift the wrong way; a picture moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good;
+Mutations seen to fail here: no limit to how small or how large a drift is, how well known pixels must agree, how exact
+and how much larger than its error it must be; the search on single pixels only, or from fine to coarse; what leads
+nowhere on a coarse level followed, or not told; samples that have some of the hole in them; outliers counted in full;
+the original's slopes not used, or from the start; the hole, what lies beyond the ring, what is not finite fitted on; no
+change of brightness, or none that grows, no curve of tones, none of sharpness; a negative taken for the picture; scale
+or shift the wrong way; a picture moved by half a pixel; torch's bicubic kernel; 0 for what is not finite, or for good;
 the input changed in place; pixels or small blocks taken as independent in the error.
 """
 
@@ -145,6 +145,15 @@ def unsure() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "stripes": (stripes, np.roll(stripes, 1, axis=1) + 0.02 * random.standard_normal(stripes.shape)),
         "moved too far": (photo("astronaut"), drifted(photo("astronaut"), 60, 0, 1)),
     }
+
+
+@pytest.mark.parametrize("gamma", [0.7, 1.3])
+def test_a_curve_of_tones_hides_no_small_drift(gamma):
+    picture = photo("coffee")
+    changed = drifted(picture, 0.2, -0.15, 1.0).clip(0, 1) ** gamma
+    (drift,) = register(tensor(picture), tensor(changed), hole_in(picture), 32).drifts
+    assert drift.undone
+    assert math.hypot(drift.dx - 0.2, drift.dy + 0.15) < 0.05
 
 
 @pytest.mark.parametrize("name", unsure())

@@ -1,13 +1,14 @@
 """Progress of long loops, and that a cancellation stops them.
 
 Mutations seen to fail here: no report before an item; none after the last; a pulse that moves the bar; the context left
-set after an error; no pulse in Poisson, in registration, in the proof; frames of a stitch or crop not counted.
+set after an error; no pulse in the bands of rows, in pull-push, in Poisson's grids, in color, in registration's levels,
+in the proof; frames of a stitch or crop not counted.
 """
 
 import pytest
 import torch
 
-from inpaint.compositing import blend, max_change, register, seam
+from inpaint.compositing import blend, match_color, max_change, register, seam
 from inpaint.core.geometry import Box, Size
 from inpaint.core.progress import pulse, reporting, steps
 from inpaint.crops.crop import crop
@@ -81,10 +82,13 @@ def test_films_report_each_frame(photo, mask):
     assert counter.reports == [(number, 4) for number in range(5)]
 
 
-@pytest.mark.parametrize("work", ["poisson", "register", "proof", "score"])
+@pytest.mark.parametrize("work", ["feather", "multiband", "poisson", "color", "register", "proof", "score"])
 def test_what_takes_long_can_be_cancelled_inside_a_frame(photo, mask, work):
     first, second = photo[:1], photo[:1] * 0.9
     works = {
+        "feather": lambda: blend(first, second, mask, "feather"),
+        "multiband": lambda: blend(first, second, mask, "multiband"),
+        "color": lambda: match_color(first, second, mask),
         "poisson": lambda: blend(first, second, mask, "poisson"),
         "register": lambda: register(first, second, mask),
         "proof": lambda: max_change(first, second, mask == 0),
@@ -92,6 +96,7 @@ def test_what_takes_long_can_be_cancelled_inside_a_frame(photo, mask, work):
     }
     counter = Counter()
     counter.run(works[work])
-    assert counter.pulses >= {"poisson": 4, "register": 4, "proof": 1, "score": 1}[work]
+    least = {"feather": 1, "multiband": 6, "poisson": 20, "color": 2, "register": 10, "proof": 1, "score": 1}
+    assert counter.pulses >= least[work]
     with pytest.raises(Cancelled):
         Counter(cancel_at=counter.pulses).run(works[work])
