@@ -135,7 +135,7 @@ def _prompt(report: Report, host: HostWithPack, model: Any, clip: Any, vae: Any)
             model=model, positive=positive, negative=negative, latent=latent, steps=STEPS, seed=1
         ).result
         times.append(time.perf_counter())
-        image, _ = host.node("MendDecodeComposite")(
+        image, _, _ = host.node("MendDecodeComposite")(
             vae=vae, latent=sampled, image=picture, mask=mask, decode_area=area
         ).result
         times.append(time.perf_counter())

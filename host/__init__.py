@@ -4,6 +4,7 @@ This folder hides the differences between host versions from the rest of the pac
 """
 
 from .blocked import blocked
+from .expansion import inputs_as_sent, inside_expansion, new_graph, with_defaults
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of, file_of, with_facts
@@ -32,7 +33,14 @@ from .previews import save_previews
 from .progress import progress_bar, stop_if_cancelled
 from .sampling.coherent import coherent_sampler
 from .sampling.fooocus import has_fooocus, is_general_sdxl, weight_shapes, with_fooocus
-from .sampling.inputs import ModelInputs, from_model_scale, in_model_scale, model_inputs, set_conditioning
+from .sampling.inputs import (
+    ModelInputs,
+    from_model_scale,
+    in_model_scale,
+    model_inputs,
+    set_conditioning,
+    variant_of,
+)
 from .sampling.latents import fitted, latent_ratio, picture_latents
 from .sampling.masked import (
     in_whole_frames,
@@ -91,6 +99,8 @@ __all__ = [
     "in_model_scale",
     "in_whole_frames",
     "inpaint_names",
+    "inputs_as_sent",
+    "inside_expansion",
     "is_general_sdxl",
     "is_oom",
     "kept_models",
@@ -107,6 +117,7 @@ __all__ = [
     "model_path",
     "needs_sound",
     "network_names",
+    "new_graph",
     "noise_levels",
     "packed_shape",
     "picture_latents",
@@ -133,8 +144,10 @@ __all__ = [
     "vae_latents",
     "vae_names",
     "vae_ratio",
+    "variant_of",
     "weight_shapes",
     "window_of",
+    "with_defaults",
     "with_even_times",
     "with_facts",
     "with_fooocus",

@@ -15,6 +15,9 @@ from .encode.control_image import InpaintControlImage
 from .encode.encode_inpaint import EncodeInpaint
 from .fill.fill_masked import FillMasked
 from .fill.inpaint_with_network import InpaintWithNetwork
+from .inpaint.inpaint import Inpaint
+from .inpaint.inpaint_report import InpaintReport
+from .inpaint.inpaint_result import InpaintResult
 from .load import estimate_route
 from .load.estimate_vram import EstimateVram
 from .load.load_fooocus import LoadFooocusPatch
@@ -36,8 +39,10 @@ from .sample.soft_inpaint import SoftInpaint
 from .shared.inputs import checking_inputs
 from .shared.notes import reporting_notes
 from .shared.progress import reporting_progress
+from .shared.step_names import naming_step
 
 NODES: list[type[io.ComfyNode]] = [
+    Inpaint,
     CleanMask,
     InspectMask,
     GrowFeatherMask,
@@ -72,11 +77,13 @@ NODES: list[type[io.ComfyNode]] = [
     KeepUnedited,
     SoftCompositeMask,
     SeamScore,
+    InpaintReport,
+    InpaintResult,
     FillMasked,
     InpaintWithNetwork,
 ]
 for node in NODES:
-    reporting_progress(reporting_notes(checking_inputs(node)))
+    naming_step(reporting_progress(reporting_notes(checking_inputs(node))))
 
 
 class MendExtension(ComfyExtension):

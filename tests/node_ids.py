@@ -1,6 +1,7 @@
 """Every node of the pack by its id. Ids never change once shipped: saved workflows hold them."""
 
 NODES = [
+    "MendInpaint",
     "MendCleanMask",
     "MendInspectMask",
     "MendGrowFeatherMask",
@@ -35,6 +36,8 @@ NODES = [
     "MendKeepUnedited",
     "MendSoftCompositeMask",
     "MendSeamScore",
+    "MendInpaintReport",
+    "MendInpaintResult",
     "MendFillMasked",
     "MendInpaintWithNetwork",
 ]

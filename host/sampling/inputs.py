@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from ...inpaint.model_families.family import Family, InpaintInputs
 from ...inpaint.model_families.latents import Latents, latents_of
 from ...inpaint.model_families.table import family_of, label_of
+from ...inpaint.model_families.tensor_names import TensorNames
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ def model_inputs(model: Any) -> ModelInputs:
         mask_times=isinstance(base, (comfy.model_base.WAN22, comfy.model_base.CosmosPredict2)),
         latents=family.latents if family.latents.format == latent_format else latents_of(latent_format),
     )
+
+
+def tensor_names(model: Any) -> TensorNames:
+    """Return the names and shapes of a MODEL's tensors."""
+    network = model.model.diffusion_model
+    tensors = itertools.chain(network.named_parameters(), network.named_buffers())
+    return TensorNames({name: tuple(tensor.shape) for name, tensor in tensors})
+
+
+def variant_of(model: Any) -> str:
+    """Return the name of the variant of its family that a MODEL is, such as "FLUX.2 Klein 9B"."""
+    inputs = model_inputs(model)
+    # ComfyUI's classes tell those that have inputs of their own; the tensors tell the others.
+    return inputs.label if inputs.inpaint is not None else inputs.family.variant(tensor_names(model)).label
 
 
 def in_model_scale(model: Any, latents: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,8 @@ from torch import Tensor
 from ...inpaint.core.errors import InpaintError
 from ...inpaint.core.geometry import Box, Size
 from ...inpaint.model_families.family import References
-from ...inpaint.model_families.tensor_names import TensorNames
 from ...inpaint.sampling.references import cut_references
-from .inputs import model_inputs
+from .inputs import model_inputs, tensor_names
 
 # Keys of a conditioning: the references, and the host's name of how they are placed.
 KEY, METHOD = "reference_latents", "reference_latents_method"
@@ -29,9 +27,7 @@ def references_taken(model: Any) -> References | None:
     inputs = model_inputs(model)
     if inputs.inpaint is not None or inputs.own_pictures:
         return None
-    network = model.model.diffusion_model
-    tensors = itertools.chain(network.named_parameters(), network.named_buffers())
-    return inputs.family.references_of(TensorNames({name: tuple(tensor.shape) for name, tensor in tensors}))
+    return inputs.family.references_of(tensor_names(model))
 
 
 def reference_sizes(conditioning: list, ratio: int) -> list[Size]:

@@ -15,6 +15,7 @@ from ...inpaint.sampling.conditioning import check_decoded
 from ...inpaint.sampling.window import ENCODED_WINDOW, framed, window_of_pixels
 from ..shared.areas import AROUND, AUTO, WHOLE
 from ..shared.choices import check_choices
+from ..shared.notes import report_output, reported
 from ..shared.widgets import advanced, pixels
 
 
@@ -36,6 +37,7 @@ def _paste_outputs() -> list[io.Output]:
         io.Mask.Output(
             display_name="composite_mask", tooltip="How much was pasted where. Exactly 0 where the original is kept."
         ),
+        report_output(),
     ]
 
 
@@ -49,7 +51,7 @@ def _paste(image: Tensor, repainted: Tensor, weight: Tensor, *notes: str) -> io.
         messages.append(
             f"{pasted.unusable:,} repainted pixels were NaN or infinite: the original pixels were kept there."
         )
-    return io.NodeOutput(pasted.image, weight, ui={"text": ("\n".join([*messages, *notes]),)})
+    return reported(pasted.image, weight, messages=[*messages, *notes])
 
 
 class DecodeComposite(io.ComfyNode):

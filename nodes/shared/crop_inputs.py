@@ -12,6 +12,7 @@ from ...inpaint.core.geometry import Area, Size
 from ...inpaint.crops.crop_plan import Context, Target
 from ...inpaint.imaging.padding import BORDERS
 from ...inpaint.model_families.sizes import native_side, side_multiple
+from .notes import report_output, reported
 from .widgets import all_advanced, count, pixels, share
 
 OWN, MEGAPIXELS, GIVEN, KEEP = "model's own", "megapixels", "width and height", "keep"
@@ -112,13 +113,14 @@ def stitched(original: Tensor, result: Tensor, composite: Tensor, unusable: int,
     if unusable:
         messages.append(f"{unusable:,} repainted pixels were NaN or infinite: the original pixels were kept there.")
     messages.append(worst(seam(result, composite)).report())
-    return io.NodeOutput(result, composite, ui={"text": ("\n".join(messages),)})
+    return reported(result, composite, messages=messages)
 
 
 def stitch_outputs() -> list[io.Output]:
     return [
         io.Image.Output(display_name="image", tooltip="The whole picture."),
         io.Mask.Output(display_name="composite_mask", tooltip="How much was pasted where."),
+        report_output(),
     ]
 
 

@@ -22,17 +22,23 @@ def checking_inputs(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     """Let a node check its inputs. Changes the class, and returns it."""
     run: Any = node.execute.__func__  # type: ignore[attr-defined]
     ports: list[io.Input] = []
+    each = _all_checked if node.INPUT_IS_LIST else _checked
 
     @functools.wraps(run)
     def execute(cls: type[io.ComfyNode], *arguments: Any, **named: Any) -> io.NodeOutput:
         if not ports:  # on the first run: a schema lists files
             ports.extend(node.define_schema().inputs)
         # The host passes all inputs by name.
-        checked = {port.id: _checked(port, named[port.id]) for port in ports if port.id in named}
+        checked = {port.id: each(port, named[port.id]) for port in ports if port.id in named}
         return run(cls, *arguments, **{**named, **checked})
 
     node.execute = classmethod(execute)  # type: ignore[assignment]
     return node
+
+
+def _all_checked(port: io.Input, values: list[Any]) -> list[Any]:
+    """`_checked` for a node that gets lists of values."""
+    return [_checked(port, value) for value in values]
 
 
 def _checked(port: io.Input, value: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Notes that checks left while a node ran, added to its report."""
+"""A node's report, and what checks noted while it ran."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 from comfy_api.latest import io
@@ -22,6 +23,16 @@ def reporting_notes(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
 
     node.execute = classmethod(execute)  # type: ignore[assignment]
     return node
+
+
+def report_output() -> io.Output:
+    return io.String.Output(display_name="report", tooltip="What was done, as the node shows it.")
+
+
+def reported(*outputs: Any, messages: Iterable[str]) -> io.NodeOutput:
+    """Return outputs, with the report as the last of them and on the node."""
+    text = "\n".join(messages)
+    return io.NodeOutput(*outputs, text, ui={"text": (text,)})
 
 
 def _with(output: io.NodeOutput, notes: list[str]) -> io.NodeOutput:

@@ -80,7 +80,7 @@ def test_an_untouched_crop_changes_nothing(run, photo, blend, color):
     rgba = torch.cat([photo, torch.rand(*photo.shape[:3], 1)], dim=-1)
     crop, _, stitch, *_ = run("MendCropForInpaint", image=rgba, mask=_mask(photo), size="keep").outputs
     ran = run("MendStitchCrop", stitch=stitch, image=crop, blend=blend, color_match=color)
-    whole, weight = ran.outputs
+    whole, weight, _ = ran.outputs
     assert torch.equal(whole[weight == 0], rgba[weight == 0])
     assert torch.allclose(whole, rgba, atol=1e-5)
     assert torch.equal(whole[..., 3], rgba[..., 3])
@@ -140,7 +140,7 @@ def test_one_mask_for_a_video_stays_one(run, photo):
     crops, masks, stitch, *_ = run("MendCropForInpaint", image=photo.repeat(5, 1, 1, 1), mask=_mask(photo)).outputs
     assert len(crops) == len(masks) == 5
     assert len(stitch.mask) == 1
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
+    whole, weight, _ = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
     assert len(whole) == len(weight) == 5
     assert weight.untyped_storage().nbytes() == weight[:1].numel() * 4
 
@@ -182,7 +182,7 @@ def test_drift_is_undone_and_only_if_asked(run, photo):
 
 def test_scaled_and_back(run, photo):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=photo, mask=_mask(photo)).outputs
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crop, color_match="none", blend="feather").outputs
+    whole, weight, _ = run("MendStitchCrop", stitch=stitch, image=crop, color_match="none", blend="feather").outputs
     assert torch.equal(whole[weight == 0], photo[weight == 0])
     assert (whole - photo).square().mean() < 1e-6
     larger = torch.nn.functional.interpolate(crop.movedim(-1, 1), scale_factor=2, mode="bicubic").movedim(1, -1)
@@ -200,7 +200,7 @@ def test_videos(run, photo, video):
     assert cropped_masks.sum(dim=(1, 2)).tolist() == masks.sum(dim=(1, 2)).tolist()
     assert len(stitch.plans) == (1 if video == "one box for all" else 12)
     assert (x, width) == (stitch.plans[0].box.x, stitch.plans[0].box.width)
-    whole, weight = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
+    whole, weight, _ = run("MendStitchCrop", stitch=stitch, image=crops, color_match="none", blend="feather").outputs
     assert torch.equal(whole, frames)
     assert weight.shape == masks.shape
 
@@ -246,7 +246,7 @@ def test_regions_come_back_as_one_picture(run, photo):
     painted = run(
         "MendStitchRegions", stitch=stitch, image=torch.zeros_like(crops), color_match="none", blend="feather"
     )
-    whole, weight = painted.outputs
+    whole, weight, _ = painted.outputs
     assert (whole[mask > 0] == 0).all()
     assert torch.equal(whole[weight == 0], photo[weight == 0])
     assert "Largest change outside: 0." in painted.text
@@ -444,7 +444,7 @@ def test_many_masks_of_one_picture_are_edits_of_it(run, photo):
     crops, _, stitch, count = ran.outputs
     assert count == 2
     plain = {"color_match": "none", "blend": "feather"}
-    whole, weight = run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs
+    whole, weight, _ = run("MendStitchRegions", stitch=stitch, image=crops * 0, **plain).outputs
     assert whole.shape == photo.shape
     assert (whole[0][masks.amax(dim=0) > 0] == 0).all()
     assert torch.equal(whole[weight == 0], photo[weight == 0])

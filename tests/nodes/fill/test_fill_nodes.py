@@ -200,7 +200,7 @@ def test_a_source_that_does_not_fit_is_refused_by_its_name(run, InpaintError):
 def test_composite_pastes_inside_only_and_proves_it(run):
     image, repainted, mask = torch.rand(1, 64, 80, 4), torch.rand(1, 64, 80, 3), _disc(64, 80)
     ran = run("MendComposite", image=image, repainted=repainted, mask=mask, feather=8)
-    pasted, weight = ran.outputs
+    pasted, weight, _ = ran.outputs
     outside = torch.from_numpy(distance_transform_edt((mask == 0).numpy()[0])) >= 8.5
     assert torch.equal(weight[0] == 0, outside)
     assert torch.equal(pasted[0][outside], image[0][outside])

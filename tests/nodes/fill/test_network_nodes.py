@@ -51,7 +51,7 @@ def test_big_lama_is_loaded_and_fills(run, lama):
     assert lama.text == "LaMa, 51.0 M parameters, computes in fp32."
     image = picture()
     ran = run("MendInpaintWithNetwork", network=lama.outputs[0], image=image, mask=block())
-    made, weight = ran.outputs
+    made, weight, _ = ran.outputs
     untouched(made, weight, image)
     assert ran.text.startswith("Pasted over ")
     assert "Largest change outside: 0.\nLaMa: 1 hole filled in 1 crop.\nseam" in ran.text.replace("Seam", "seam")
@@ -67,7 +67,7 @@ def test_it_gives_what_spandrel_gives(run, lama, base):
     )
     reference.eval()
     image, mask = picture(88, 120), block(88, 120)
-    (made, _) = run(
+    (made, _, _) = run(
         "MendInpaintWithNetwork", network=lama.outputs[0], image=image, mask=mask, grow=0, feather=0
     ).outputs
     with torch.no_grad():
@@ -127,7 +127,7 @@ def test_newer_hosts_choose_the_patcher(run, network_file, monkeypatch):
     monkeypatch.setattr(comfy.model_patcher, "CoreModelPatcher", Chosen, raising=False)
     loaded = run("MendLoadNetwork", network_name=network_file(TINY, write_migan, side=16, width=16)).outputs[0]
     assert made == [loaded.patcher]
-    made, weight = run("MendInpaintWithNetwork", network=loaded, image=picture(), mask=block()).outputs
+    made, weight, _ = run("MendInpaintWithNetwork", network=loaded, image=picture(), mask=block()).outputs
     untouched(made, weight, picture())
 
 
@@ -178,7 +178,7 @@ ODD = {
 def test_odd_pictures(run, tiny_network, name):
     image, mask = ODD[name]
     before = image.clone(), mask.clone()
-    made, weight = run("MendInpaintWithNetwork", network=tiny_network, image=image, mask=mask).outputs
+    made, weight, _ = run("MendInpaintWithNetwork", network=tiny_network, image=image, mask=mask).outputs
     untouched(made, weight, image)
     assert torch.equal(image, before[0])
     assert torch.equal(mask, before[1])
@@ -190,7 +190,7 @@ def test_a_batch(run, tiny_network):
     ran = fill(image=images)
     assert "MI-GAN 16: 4 holes filled in 4 crops." in ran.text
     for index in range(4):
-        (alone, _) = fill(image=images[index : index + 1]).outputs
+        (alone, _, _) = fill(image=images[index : index + 1]).outputs
         torch.testing.assert_close(ran.outputs[0][index], alone[0], rtol=0, atol=1e-6)
 
 
@@ -233,7 +233,7 @@ def test_a_crop_is_made_smaller_where_memory_runs_out(run, lama, crowded):
     assert crowded["unloaded"] == 1
     assert len(crowded["tried"]) == 3  # as planned, with nothing else on the card, and smaller
     assert crowded["tried"][0] == crowded["tried"][1] > crowded["tried"][2]
-    made, weight = ran.outputs
+    made, weight, _ = ran.outputs
     untouched(made, weight, picture(150, 200))
 
 

@@ -87,7 +87,7 @@ def test_it_is_judged_by_what_the_nodes_make_with_it(run, narrow, loaded, denois
     sampling = {"seed": 1, "steps": STEPS, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"}
     sampling |= {"positive": positive, "negative": negative, "latent": latent, "denoise": denoise}
     sampled = run("MendMaskedSampler", model=model, **sampling).outputs[0]
-    theirs, _ = run("MendDecodeComposite", vae=vae, latent=sampled, image=picture, mask=mask).outputs
+    theirs, _, _ = run("MendDecodeComposite", vae=vae, latent=sampled, image=picture, mask=mask).outputs
     ours = pasted(picture, mask, painted(narrow[0], narrow[1], picture, mask, filled, denoise))
     assert float((theirs - ours).abs().max()) < 1e-3
     assert float((ours - picture).abs().max()) > 0.1

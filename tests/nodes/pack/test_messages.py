@@ -21,6 +21,7 @@ SOURCES = {
 # Texts that are made elsewhere, as a whole or at their end. Each is asserted in full by the test that is named.
 MADE_ELSEWHERE = {
     "{error_text()}": "tests/nodes/memory/test_out_of_memory.py",
+    "{node.define_schema().display_name}: {error}": "tests/server/test_inpaint_node.py: that of a step",
     "{error}": "tests/nodes/load/test_loaders.py: the text of another InpaintError",
     "{short_name(path)}: {error}": "tests/nodes/load/test_loaders.py: the text of another InpaintError",
     "{short_name(header.path)}: {LEGACY_PICKLE}": "tests/nodes/load/test_loaders.py",

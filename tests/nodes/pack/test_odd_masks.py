@@ -234,10 +234,10 @@ def with_network(run, odd):
     """A network for pictures of 16 pixels, so that most masks are filled in several crops, and some are reduced."""
     network = run.network
     hard = {"grow": 0, "feather": 0}
-    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask, **hard).outputs
+    filled, weight, _ = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask, **hard).outputs
     untouched_outside(filled, odd)
     same(weight, odd.means)
-    filled, weight = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask).outputs
+    filled, weight, _ = run("MendInpaintWithNetwork", network=network, image=odd.picture, mask=odd.mask).outputs
     plausible(weight, odd.means.shape)
     assert bool((weight[odd.means > 0] == 1).all())
     assert torch.equal(filled[weight == 0], odd.picture.expand_as(filled)[weight == 0])
@@ -245,10 +245,10 @@ def with_network(run, odd):
 
 def composite(run, odd):
     other = 1 - picture()
-    pasted, weight = run("MendComposite", repainted=other, image=odd.picture, mask=odd.mask, feather=0).outputs
+    pasted, weight, _ = run("MendComposite", repainted=other, image=odd.picture, mask=odd.mask, feather=0).outputs
     untouched_outside(pasted, odd)
     same(weight, odd.means)
-    pasted, weight = run("MendComposite", repainted=other, image=odd.picture, mask=odd.mask).outputs
+    pasted, weight, _ = run("MendComposite", repainted=other, image=odd.picture, mask=odd.mask).outputs
     plausible(weight, odd.means.shape)
     assert bool((weight[odd.means > 0] == 1).all())
 
@@ -318,7 +318,7 @@ def decode(run, odd):
     _, latent = encoded(run, picture(len(odd.picture)), block())
     latent = {"samples": latent["samples"] * 0.5}
     vae = run.model.vae
-    pasted, weight = run(
+    pasted, weight, _ = run(
         "MendDecodeComposite", vae=vae, latent=latent, image=odd.picture, mask=odd.mask, feather=0
     ).outputs
     untouched_outside(pasted, odd)
@@ -389,7 +389,7 @@ def crop_and_stitch(run, odd):
 
 def stitch_by_mask(run, odd):
     crop, _, stitch, *_ = run("MendCropForInpaint", image=picture(), mask=block(), size="keep").outputs
-    image, weight = run("MendStitchCrop", stitch=stitch, image=crop * 0, mask=odd.mask).outputs
+    image, weight, _ = run("MendStitchCrop", stitch=stitch, image=crop * 0, mask=odd.mask).outputs
     plausible(weight, torch.Size((len(odd.by_itself), HEIGHT, WIDTH)))
     assert torch.equal(image[weight == 0], picture().expand(len(image), -1, -1, -1)[weight == 0])
 
@@ -416,7 +416,14 @@ def seam_score(run, odd):
     assert ("No seam to measure" in scored.text) == (scored.outputs == (1.0, 0.0))
 
 
+def inpaint_report(run, odd):
+    reported = run("MendInpaintReport", image=odd.picture, mask=odd.mask)
+    assert reported.outputs == run("MendInpaintReport", image=odd.picture, mask=odd.means).outputs
+    assert ("the mask is empty" in reported.text) == (not bool(odd.means.any()))
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
+    "MendInpaintReport": inpaint_report,
     "MendCropForInpaint": crop_and_stitch,
     "MendStitchCrop": stitch_by_mask,
     "MendCropRegions": regions,
@@ -524,7 +531,7 @@ def test_every_node_with_a_mask_is_in_the_table(host_nodes):
     with_mask = {
         name
         for name, node in host_nodes.NODE_CLASS_MAPPINGS.items()
-        if name.startswith("Mend")
+        if name.startswith("Mend") and not getattr(node, "INPUT_IS_LIST", False)
         for group in ("required", "optional")
         for kind, *_ in node.INPUT_TYPES().get(group, {}).values()
         if kind == "MASK"

@@ -509,7 +509,7 @@ def test_from_picture_to_picture(run, sample, general_model):
     assert 0 < kept.float().mean() < 1
     assert off[kept].max() < 1e-4
     assert off[~kept].mean() > 0.1
-    painted, _ = run("MendDecodeComposite", vae=general_model.vae, latent=result, image=image, mask=mask).outputs
+    painted, _, _ = run("MendDecodeComposite", vae=general_model.vae, latent=result, image=image, mask=mask).outputs
     assert painted[mask > 0].isfinite().all()
     assert torch.equal(painted[:, :, 70:], image[:, :, 70:])
 

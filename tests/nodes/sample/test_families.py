@@ -115,7 +115,7 @@ def pass_through(run, recorded):
         encoded = run("MendEncodeInpaint", positive=prompt, negative=prompt, **given, **options)
         positive, negative, latent = encoded.outputs
         latent, calls = recorded("MendMaskedSampler", model, positive=positive, negative=negative, latent=latent)
-        pasted, pasted_mask = run("MendDecodeComposite", vae=vae, latent=latent, image=image, mask=mask).outputs
+        pasted, pasted_mask, _ = run("MendDecodeComposite", vae=vae, latent=latent, image=image, mask=mask).outputs
         return Run(model, vae, image, encoded, latent, pasted, pasted_mask == 0, calls)
 
     return pass_through
@@ -231,7 +231,7 @@ def test_odd_sizes_are_sampled(recorded, run, name, model):
     given = {"model": model, "vae": vae, "image": image, "mask": mask}
     positive, negative, latent = run("MendEncodeInpaint", positive=prompt, negative=prompt, **given).outputs
     latent, _ = recorded("MendMaskedSampler", model, positive=positive, negative=negative, latent=latent)
-    pasted, pasted_mask = run("MendDecodeComposite", vae=vae, latent=latent, image=image, mask=mask).outputs
+    pasted, pasted_mask, _ = run("MendDecodeComposite", vae=vae, latent=latent, image=image, mask=mask).outputs
     assert pasted.shape == image.shape
     assert pasted.isfinite().all()
     assert torch.equal(pasted[pasted_mask == 0], image[pasted_mask == 0])

@@ -76,7 +76,7 @@ def loaded(request):
 def test_the_whole_chain(run, loaded, height, width, batch, channels):
     image, mask = _picture(height, width, batch, channels), _block(height, width)
     ran = _chain(run, loaded, image, mask)
-    result, weight = ran.outputs
+    result, weight, _ = ran.outputs
     inside = (mask > 0).expand(batch, -1, -1)
     outside = _beyond_the_edge(mask).expand(batch, -1, -1)
     assert result.shape == image.shape
@@ -131,7 +131,7 @@ def test_a_one_pixel_stroke_is_repainted(run, general_model):
 
 def test_half_precision_picture(run, inpaint_model):
     image, mask = _picture(64, 64).half(), _block(64, 64)
-    result, _ = _chain(run, inpaint_model, image, mask).outputs
+    result, *_ = _chain(run, inpaint_model, image, mask).outputs
     assert result.dtype == torch.float16
     outside = _beyond_the_edge(mask)
     assert torch.equal(result[outside], image[outside])
@@ -196,7 +196,7 @@ def test_cancel_half_way(run, general_model):
 def test_the_decoded_picture_lies_where_the_original_does(run, general_model):
     image, mask = _picture(61, 83), _block(61, 83)
     latent = _encode(run, general_model, image, mask).outputs[2]
-    result, _ = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask).outputs
+    result, _, _ = run("MendDecodeComposite", vae=general_model.vae, latent=latent, image=image, mask=mask).outputs
     decoded = general_model.vae.decode(latent["samples"])[:, :61, :83]
     torch.testing.assert_close(result[mask > 0], decoded[mask > 0])
 
@@ -212,7 +212,7 @@ def test_nan_in_the_decoded_picture_is_left_out_and_told(run, general_model, mon
 
     monkeypatch.setattr(general_model.vae, "decode", black)
     ran = _chain(run, general_model, image, mask)
-    result, _ = ran.outputs
+    result, *_ = ran.outputs
     assert result.isfinite().all()
     assert torch.equal(result[:, 20:30], image[:, 20:30])
     assert "480 repainted pixels were NaN or infinite" in ran.text

@@ -1,0 +1,168 @@
+"""The node Inpaint on a running host: every task with each kind of model that is small enough, and what a graph inside
+a node can get wrong.
+
+Mutations seen to fail here: links passed on as values (all runs again with another seed; a list is gone through twice);
+the fill given the sampler's seed; defaults left out; no step named in an error; the report not last.
+"""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from devtools.models.small_models import NETWORK, SD15
+from devtools.models.small_models import SD15_GENERAL as GENERAL
+from inpaint.tasks.table import TASKS
+
+PICTURE, LOADER, NODE, SAVE, MASK, NETWORK_LOADER = "1", "2", "3", "4", "5", "6"
+# For speed: two steps at an eighth of the usual size.
+SMALL = {"steps": 2, "crop_size": 128}
+
+
+def graph(upload, task, checkpoint=None, **inputs):
+    """A prompt with Load Image, Inpaint, Save Image and Save Image of the mask; and a loader, if a file is named."""
+    node = {"image": [PICTURE, 0], "mask": [PICTURE, 1], "task": task, "prompt": "", "negative_prompt": ""}
+    prompt = {
+        PICTURE: {"class_type": "LoadImage", "inputs": {"image": upload}},
+        SAVE: {"class_type": "SaveImage", "inputs": {"images": [NODE, 0], "filename_prefix": "inpaint"}},
+        "support": {"class_type": "ThresholdMask", "inputs": {"mask": [NODE, 1], "value": 0.0}},
+        MASK: {"class_type": "MaskPreview", "inputs": {"mask": ["support", 0]}},
+    }
+    if checkpoint is not None:
+        loader = {"ckpt_name": checkpoint, "precision": "fp32", "budget_gb": 0, "other_files": ""}
+        prompt[LOADER] = {"class_type": "MendLoadCheckpoint", "inputs": loader}
+        node |= {"model": [LOADER, 0], "clip": [LOADER, 1], "vae": [LOADER, 2], **SMALL}
+    prompt[NODE] = {"class_type": "MendInpaint", "inputs": {**node, "seed": 1, "strength": 0.0, **inputs}}
+    return prompt
+
+
+@pytest.fixture
+def original(picture):
+    return np.asarray(picture)
+
+
+def picture_of(client, run, node=SAVE, number=0):
+    image = run.outputs[node]["images"][number]
+    return np.asarray(Image.open(io.BytesIO(client.view(image))))
+
+
+def report_of(run):
+    return run.outputs[f"{NODE}.0.0.report"]["text"][0]
+
+
+def check(client, run, before):
+    """Check that something was painted where the mask says, and that nothing else changed."""
+    assert run.status == "success", run.failure
+    after, pasted = picture_of(client, run)[..., :3], picture_of(client, run, MASK)[..., 0] > 0
+    assert after.shape == before.shape
+    assert np.array_equal(after[~pasted], before[~pasted])
+    assert (after[pasted] != before[pasted]).any()
+    assert "Largest change outside: 0." in report_of(run)
+
+
+WITHOUT = {"remove": "Removed: PatchMatch fill, ", "repair": "Repaired: harmonic fill, "}
+
+
+@pytest.mark.parametrize("task", WITHOUT)
+def test_without_a_model(client, upload, original, task):
+    run = client.run(graph(upload, task))
+    check(client, run, original)
+    assert report_of(run).startswith(WITHOUT[task])
+    # The last report that the page gets for the node.
+    assert list(run.outputs).index(f"{NODE}.0.0.report") > list(run.outputs).index(f"{NODE}.0.0.paste")
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if not TASKS[task].fill])
+def test_what_needs_a_model_says_so(client, upload, task):
+    run = client.run(graph(upload, task))
+    assert run.failure.node == NODE
+    assert run.failure.message.strip() == (
+        f"model: expected a model for {task}, got none. Connect model, clip and vae, or choose remove, repair, extend, "
+        "which work without."
+    )
+
+
+WITH = {
+    ("remove", SD15): "Removed: 128x128 crop, denoise 1, ",
+    ("remove", GENERAL): "Removed: PatchMatch pre-fill, the object out of the model's attention, 128x128 crop, "
+    "denoise 0.75, ",
+    ("replace", SD15): "Replaced: 128x128 crop, denoise 1, ",
+    ("replace", GENERAL): "Replaced: harmonic pre-fill, 128x128 crop, denoise 0.9, ",
+    ("repair", GENERAL): "Repaired: harmonic pre-fill, 128x128 crop, denoise 0.6, ",
+    ("refine", SD15): "Refined: 128x128 crop, denoise 0.5, ",
+}
+
+
+@pytest.mark.parametrize(("task", "checkpoint"), WITH)
+def test_with_a_model(client, upload, original, task, checkpoint):
+    run = client.run(graph(upload, task, checkpoint))
+    check(client, run, original)
+    assert report_of(run).startswith(WITH[task, checkpoint])
+
+
+@pytest.mark.parametrize("checkpoint", [None, SD15])
+def test_extend(client, upload, original, checkpoint):
+    run = client.run(graph(upload, "extend", checkpoint, extend_sides="right", extend_by=32))
+    check(client, run, np.pad(original, ((0, 0), (0, 32), (0, 0)), mode="edge"))
+    assert report_of(run).startswith("Extended: ")
+
+
+def test_with_a_network(client, upload, original, small_models):
+    prompt = graph(upload, "remove", network=[NETWORK_LOADER, 0])
+    prompt[NETWORK_LOADER] = {"class_type": "MendLoadNetwork", "inputs": {"network_name": NETWORK}}
+    run = client.run(prompt)
+    check(client, run, original)
+    assert report_of(run).startswith("Removed: network, ")
+
+
+def test_another_seed_runs_the_sampler_and_what_follows(client, upload):
+    first, second = (client.run(graph(upload, "remove", GENERAL, seed=seed)) for seed in (11, 12))
+    ran = {node.removeprefix(f"{NODE}.0.0.") for node in second.seconds}
+    assert {"sample", "decode", "stitch", "report"} <= ran
+    assert ran <= {NODE, SAVE, MASK, "support", "sample", "decode", "stitch", "report", "result"}
+    assert not np.array_equal(picture_of(client, first), picture_of(client, second))
+    third = client.run(graph(upload, "remove", GENERAL, seed=12))
+    assert not third.seconds
+
+
+def test_an_error_names_the_node_and_the_step(client, upload):
+    prompt = graph(upload, "replace", SD15)
+    prompt[NODE]["inputs"]["mask"] = ["7", 0]
+    prompt["8"] = {"class_type": "SolidMask", "inputs": {"value": 1.0, "width": 8, "height": 8}}
+    prompt["9"] = {"class_type": "MaskToImage", "inputs": {"mask": ["8", 0]}}
+    prompt["10"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["9", 0], "amount": 3}}
+    prompt["7"] = {"class_type": "ImageToMask", "inputs": {"image": ["10", 0], "channel": "red"}}
+    prompt["11"] = {"class_type": "RepeatImageBatch", "inputs": {"image": [PICTURE, 0], "amount": 2}}
+    prompt[NODE]["inputs"]["image"] = ["11", 0]
+    failure = client.run(prompt).failure
+    assert (failure.node, failure.class_type) == (NODE, "MendInpaint")
+    assert failure.message.startswith("Clean Mask: ")
+
+
+def test_a_list_of_pictures_is_gone_through_once(client, upload):
+    prompt = graph(upload, "remove")
+    prompt["7"] = {"class_type": "RepeatImageBatch", "inputs": {"image": [PICTURE, 0], "amount": 2}}
+    prompt["8"] = {"class_type": "RebatchImages", "inputs": {"images": ["7", 0], "batch_size": 1}}
+    prompt[NODE]["inputs"]["image"] = ["8", 0]
+    run = client.run(prompt)
+    assert run.status == "success", run.failure
+    assert len(run.outputs[SAVE]["images"]) == 2
+    assert np.array_equal(picture_of(client, run, number=0), picture_of(client, run, number=1))
+
+
+def test_a_batch_is_painted_as_one(client, upload):
+    prompt = graph(upload, "replace", SD15)
+    prompt["7"] = {"class_type": "RepeatImageBatch", "inputs": {"image": [PICTURE, 0], "amount": 2}}
+    prompt[NODE]["inputs"]["image"] = ["7", 0]
+    run = client.run(prompt)
+    assert run.status == "success", run.failure
+    assert len(run.outputs[SAVE]["images"]) == 2
+
+
+def test_an_empty_mask_changes_nothing(client, original, tmp_path):
+    path = tmp_path / "whole.png"
+    Image.fromarray(original).save(path)
+    run = client.run(graph(client.upload_image(path), "remove"))
+    assert np.array_equal(picture_of(client, run)[..., :3], original)
+    assert "Removed: PatchMatch fill, nothing: the mask is empty." in report_of(run)
