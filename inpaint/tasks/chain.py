@@ -6,7 +6,7 @@ Node ids are names here; nothing of a host is imported.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import InpaintError
@@ -34,6 +34,10 @@ class Out:
     """Id of the step."""
     number: int = 0
     """Number of the output."""
+
+    def of(self, number: int) -> Out:
+        """Return another output of the step."""
+        return Out(self.step, number)
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,19 @@ class _Builder:
 
     steps: list[Step] = field(default_factory=list)
 
-    def add(self, id: str, node: str, **inputs: Any) -> str:
-        """Add a step. Inputs of None are left out. Returns its id."""
-        kept = {name: value for name, value in inputs.items() if value is not None}
-        self.steps.append(Step(id, node, kept))
-        return id
+    def add(self, name: str, of: str, /, **inputs: Any) -> Out:
+        """Add a step. Inputs of None are left out.
+
+        Args:
+            name: id of the step.
+            of: id of the node's class.
+            inputs: of the node.
+
+        Returns:
+            its first output.
+        """
+        self.steps.append(Step(name, of, {key: value for key, value in inputs.items() if value is not None}))
+        return Out(name)
 
 
 def chain_for(wish: Wish) -> Chain:
@@ -153,30 +165,31 @@ def _tasks_for(network: bool) -> str:
     return ", ".join(name for name, task in TASKS.items() if (task.network if network else task.fill))
 
 
-def _start(build: _Builder, wish: Wish, task: Task, extend_fill: str) -> tuple[Any, Out]:
+def _start(build: _Builder, wish: Wish, task: Task, extend_fill: str) -> tuple[Given | Out, Out]:
     """Add what comes first: the clean mask, or the room that is to be painted. Returns picture and mask."""
     if wish.task == "extend":
         sides = {side: Given("extend_by") if side in SIDES[wish.extend_sides] else 0.0 for side in SIDES["all"]}
-        mask = Given("mask") if "mask" in wish.connected else None
         pad = build.add(
-            *("pad", "MendPadForOutpaint"),
-            **{"image": Given("image"), "mask": mask, "unit": "pixels", "fill": extend_fill},
-            **{"feather": EXTEND_FEATHER, **sides},
+            "pad",
+            "MendPadForOutpaint",
+            image=Given("image"),
+            mask=Given("mask") if "mask" in wish.connected else None,
+            unit="pixels",
+            fill=extend_fill,
+            feather=EXTEND_FEATHER,
+            **sides,
         )
-        return Out(pad, 0), Out(pad, 1)
+        return pad, pad.of(1)
     clean = build.add(
-        *("clean", "MendCleanMask"),
+        "clean",
+        "MendCleanMask",
         mask=Given("mask"),
         image=Given("image"),
         grow=task.grow if wish.grow < 0 else Given("grow"),
         fill_holes=task.fills_holes,
         min_area=None if task.fills_holes else 0,
     )
-    return Given("image"), Out(clean, 0)
-
-
-def _feather(wish: Wish, task: Task) -> Any:
-    return task.feather if wish.feather < 0 else Given("feather")
+    return Given("image"), clean
 
 
 def _without_model(wish: Wish, task: Task) -> Chain:
@@ -184,7 +197,7 @@ def _without_model(wish: Wish, task: Task) -> Chain:
     image, mask = _start(build, wish, task, "edge")
     filled = build.add("fill", "MendFillMasked", image=image, mask=mask, method=task.fill, seed=Given("seed"))
     # Outside the mask a fill is the picture: there is nothing to mix.
-    pasted = build.add("paste", "MendComposite", image=image, repainted=Out(filled), mask=mask, feather=0.0)
+    pasted = build.add("paste", "MendComposite", image=image, repainted=filled, mask=mask, feather=0.0)
     return _chain(build, task, pasted, f"{FILLS[task.fill]} fill")
 
 
@@ -192,8 +205,11 @@ def _with_network(wish: Wish, task: Task) -> Chain:
     build = _Builder()
     image, mask = _start(build, wish, task, "reflect")
     pasted = build.add(
-        *("network", "MendInpaintWithNetwork"),
-        **{"network": Given("network"), "image": image, "mask": mask},
+        "network",
+        "MendInpaintWithNetwork",
+        network=Given("network"),
+        image=image,
+        mask=mask,
         grow=0.0,  # the mask is widened already
         feather=None if wish.feather < 0 else Given("feather"),
     )
@@ -202,44 +218,47 @@ def _with_network(wish: Wish, task: Task) -> Chain:
 
 def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
     _check_parts(wish)
-    build, way = _Builder(), task.ways[model.kind]
+    build, way, vae = _Builder(), task.ways[model.kind], Given("vae")
     image, mask = _start(build, wish, task, "edge")
-    vae, sampled_model = Given("vae"), Given("model")
     area = {"size": "megapixels", "megapixels": (wish.crop_size / 1024) ** 2} if wish.crop_size else {}
     crop = build.add("crop", "MendCropForInpaint", image=image, mask=mask, model=Given("model"), vae=vae, **area)
-    start = Out(crop, 0)
-    if way.fill:
-        start = Out(build.add("fill", "MendFillMasked", image=start, mask=Out(crop, 1), method=way.fill))
+    hole = crop.of(1)
+    start = build.add("fill", "MendFillMasked", image=crop, mask=hole, method=way.fill) if way.fill else crop
     positive, negative = _prompts(build, wish, task, model, start)
-    settings = _settings(wish, model.sampling, way)
-    sampled_model = _prepared(build, model.sampling, sampled_model)
-    if way.remover:
-        remover = build.add("remover", "MendRemoveObject", model=sampled_model, mask=Out(crop, 1))
-        sampled_model = Out(remover)
     encoded = build.add(
-        *("encode", "MendEncodeInpaint"),
-        **{"model": Given("model"), "positive": positive, "negative": negative, "vae": vae},
-        **{"image": start, "mask": Out(crop, 1), "masked_content": way.content},
+        "encode",
+        "MendEncodeInpaint",
+        model=Given("model"),
+        positive=positive,
+        negative=negative,
+        vae=vae,
+        image=start,
+        mask=hole,
+        masked_content=way.content,
     )
     sampled = build.add(
-        *("sample", "MendMaskedSampler"),
-        **{"model": sampled_model, "positive": Out(encoded, 0), "negative": Out(encoded, 1)},
-        **{"latent": Out(encoded, 2), "seed": Given("seed")},
-        **settings,
+        "sample",
+        "MendMaskedSampler",
+        model=_prepared(build, model.sampling, way, hole),
+        positive=encoded,
+        negative=encoded.of(1),
+        latent=encoded.of(2),
+        seed=Given("seed"),
+        **_settings(wish, model.sampling, way),
     )
-    decoded = build.add("decode", "VAEDecode", samples=Out(sampled), vae=vae)
     pasted = build.add(
-        *("stitch", "MendStitchCrop"),
-        stitch=Out(crop, 2),
-        image=Out(decoded),
-        feather=_feather(wish, task),
+        "stitch",
+        "MendStitchCrop",
+        stitch=crop.of(2),
+        image=build.add("decode", "VAEDecode", samples=sampled, vae=vae),
+        feather=task.feather if wish.feather < 0 else Given("feather"),
         # Edit models shift and scale what they return.
         align=True if model.kind == "edit" else None,
     )
     told = [f"{FILLS[way.fill]} pre-fill"] if way.fill else []
     told += ["the object out of the model's attention"] if way.remover else []
-    told += ["{crop} crop", f"denoise {way.denoise if not wish.strength else wish.strength:g}"]
-    return _chain(build, task, pasted, ", ".join(told), cropped=Out(crop, 0))
+    told += ["{crop} crop", f"denoise {wish.strength or way.denoise:g}"]
+    return _chain(build, task, pasted, ", ".join(told), cropped=crop)
 
 
 def _check_parts(wish: Wish) -> None:
@@ -254,18 +273,18 @@ def _check_parts(wish: Wish) -> None:
 
 def _prompts(build: _Builder, wish: Wish, task: Task, model: Model, picture: Out) -> tuple[Any, Any]:
     """Add the text encoders. Returns the positive and the negative conditioning."""
-    edits = model.kind == "edit"
-    own = (task.edit_prompt or task.prompt) if edits else task.prompt
-    positive: Any = Given("positive")
+    edits, guidance = model.kind == "edit", model.sampling.guidance
+    positive: Given | Out = Given("positive")
     if "positive" not in wish.connected:
+        own = (task.edit_prompt or task.prompt) if edits else task.prompt
         positive = _encoded(build, "prompt", model, Given("prompt") if wish.prompt.strip() else own, picture)
-    if model.sampling.guidance is not None and "positive" not in wish.connected:
-        positive = Out(build.add("guidance", "FluxGuidance", conditioning=positive, guidance=model.sampling.guidance))
+        if guidance is not None:
+            positive = build.add("guidance", "FluxGuidance", conditioning=positive, guidance=guidance)
     if "negative" in wish.connected:
         return positive, Given("negative")
     if "clip" not in wish.connected or not _uses_negative(wish, model.sampling):
         # Not read without guidance; there has to be one.
-        return positive, Out(build.add("no_negative", "ConditioningZeroOut", conditioning=positive))
+        return positive, build.add("no_negative", "ConditioningZeroOut", conditioning=positive)
     text = Given("negative_prompt") if wish.negative_prompt.strip() else "" if edits else task.negative
     return positive, _encoded(build, "negative_prompt", model, text, picture)
 
@@ -274,22 +293,23 @@ def _uses_negative(wish: Wish, sampling: Sampling) -> bool:
     return (wish.cfg or sampling.cfg) != 1
 
 
-def _encoded(build: _Builder, id: str, model: Model, text: Any, picture: Out) -> Out:
+def _encoded(build: _Builder, name: str, model: Model, text: Given | str, picture: Out) -> Out:
     """Add a text encoder; one that sees the picture, if the model's does."""
     if model.kind == "edit" and model.family in SEEING_ENCODERS:
         node, prompt, image = SEEING_ENCODERS[model.family]
-        return Out(build.add(id, node, **{"clip": Given("clip"), prompt: text, image: picture}))
-    return Out(build.add(id, "CLIPTextEncode", clip=Given("clip"), text=text))
+        return build.add(name, node, **{"clip": Given("clip"), prompt: text, image: picture})
+    return build.add(name, "CLIPTextEncode", clip=Given("clip"), text=text)
 
 
-def _prepared(build: _Builder, sampling: Sampling, model: Any) -> Any:
-    """Add what sets the model's noise levels. Returns the model."""
+def _prepared(build: _Builder, sampling: Sampling, way: Way, hole: Out) -> Given | Out:
+    """Add what changes the model before it samples. Returns the model."""
+    model: Given | Out = Given("model")
     if sampling.shift is not None:
-        return Out(build.add("shift", "ModelSamplingAuraFlow", model=model, shift=sampling.shift))
+        model = build.add("shift", "ModelSamplingAuraFlow", model=model, shift=sampling.shift)
     if sampling.flux_shift is not None:
         shift = sampling.flux_shift
-        return Out(build.add("shift", "ModelSamplingFlux", model=model, max_shift=shift, base_shift=shift))
-    return model
+        model = build.add("shift", "ModelSamplingFlux", model=model, max_shift=shift, base_shift=shift)
+    return build.add("remover", "MendRemoveObject", model=model, mask=hole) if way.remover else model
 
 
 def _settings(wish: Wish, sampling: Sampling, way: Way) -> dict[str, Any]:
@@ -303,21 +323,15 @@ def _settings(wish: Wish, sampling: Sampling, way: Way) -> dict[str, Any]:
     }
 
 
-def _chain(build: _Builder, task: Task, pasted: str, told: str, cropped: Out | None = None) -> Chain:
+def _chain(build: _Builder, task: Task, pasted: Out, told: str, cropped: Out | None = None) -> Chain:
     """Add the report, and return the chain."""
-    image, mask = Out(pasted, 0), Out(pasted, 1)
     report = build.add(
-        *("report", "MendInpaintReport"),
-        **{"image": image, "mask": mask, "done": f"{task.done}: {told}", "report": Out(pasted, 2), "crop": cropped},
+        "report",
+        "MendInpaintReport",
+        image=pasted,
+        mask=pasted.of(1),
+        done=f"{task.done}: {told}",
+        report=pasted.of(2),
+        crop=cropped,
     )
-    return Chain(tuple(build.steps), image, mask, Out(report))
-
-
-def plain(chain: Chain, values: Mapping[str, Any]) -> Chain:
-    """Return a chain whose `Given` of these names are the values themselves."""
-
-    def filled(value: Any) -> Any:
-        return values[value.name] if isinstance(value, Given) and value.name in values else value
-
-    steps = (replace(step, inputs={name: filled(value) for name, value in step.inputs.items()}) for step in chain.steps)
-    return replace(chain, steps=tuple(steps))
+    return Chain(tuple(build.steps), pasted, pasted.of(1), report)

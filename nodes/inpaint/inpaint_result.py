@@ -1,14 +1,8 @@
 """The end of the graph that Inpaint expands to: what comes out of it, for all of a list."""
 
-from dataclasses import fields
 from typing import Any
 
 from comfy_api.latest import io
-
-# Newer hosts leave such nodes out of the menu; older ones do so with deprecated ones.
-UNLISTED: dict[str, Any] = {
-    "is_dev_only" if any(field.name == "is_dev_only" for field in fields(io.Schema)) else "is_deprecated": True
-}
 
 
 class InpaintResult(io.ComfyNode):
@@ -30,7 +24,7 @@ class InpaintResult(io.ComfyNode):
                 io.Mask.Output(display_name="mask", tooltip="The masks, as one list."),
                 io.String.Output(display_name="report", tooltip="The reports, as one list."),
             ],
-            **UNLISTED,
+            is_deprecated=True,  # hosts leave such nodes out of the menu
         )
 
     @classmethod

@@ -21,15 +21,15 @@ from ...inpaint.core.latents import check_latent, is_nested, streams_of
 def checking_inputs(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     """Let a node check its inputs. Changes the class, and returns it."""
     run: Any = node.execute.__func__  # type: ignore[attr-defined]
-    ports: list[io.Input] = []
-    each = _all_checked if node.INPUT_IS_LIST else _checked
+    schemas: list[io.Schema] = []
 
     @functools.wraps(run)
     def execute(cls: type[io.ComfyNode], *arguments: Any, **named: Any) -> io.NodeOutput:
-        if not ports:  # on the first run: a schema lists files
-            ports.extend(node.define_schema().inputs)
+        if not schemas:  # on the first run: a schema lists files
+            schemas.append(node.define_schema())
+        check = _all_checked if schemas[0].is_input_list else _checked
         # The host passes all inputs by name.
-        checked = {port.id: each(port, named[port.id]) for port in ports if port.id in named}
+        checked = {port.id: check(port, named[port.id]) for port in schemas[0].inputs if port.id in named}
         return run(cls, *arguments, **{**named, **checked})
 
     node.execute = classmethod(execute)  # type: ignore[assignment]

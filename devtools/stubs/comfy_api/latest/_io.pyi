@@ -129,6 +129,7 @@ class String(ComfyTypeIO):
             multiline: bool = False,
             placeholder: str | None = None,
             default: str | None = None,
+            force_input: bool | None = None,
         ) -> None: ...
 
 class Combo(ComfyTypeIO):
@@ -171,11 +172,13 @@ class Vae(ComfyTypeIO): ...
 class Hidden(Enum):
     unique_id = ...
     prompt = ...
+    dynprompt = ...
 
 class HiddenHolder:
     # None where the node's schema does not ask for it.
     unique_id: str | None
     prompt: dict[str, Any] | None
+    dynprompt: Any
 
 class Schema:
     node_id: str
@@ -186,6 +189,7 @@ class Schema:
     hidden: list[Hidden]
     description: str
     is_output_node: bool
+    is_input_list: bool
     def __init__(
         self,
         node_id: str,
@@ -200,6 +204,8 @@ class Schema:
         is_deprecated: bool = False,
         is_experimental: bool = False,
         not_idempotent: bool = False,
+        is_input_list: bool = False,
+        enable_expand: bool = False,
     ) -> None: ...
 
 class NodeOutput:
