@@ -15,6 +15,7 @@ from .encode.control_image import InpaintControlImage
 from .encode.encode_inpaint import EncodeInpaint
 from .fill.fill_masked import FillMasked
 from .fill.inpaint_with_network import InpaintWithNetwork
+from .inpaint import chain_route
 from .inpaint.inpaint import Inpaint
 from .inpaint.inpaint_report import InpaintReport
 from .inpaint.inpaint_result import InpaintResult
@@ -94,4 +95,5 @@ class MendExtension(ComfyExtension):
 async def comfy_entrypoint() -> MendExtension:
     host.share_inpaint_folder()
     estimate_route.register()
+    chain_route.register()
     return MendExtension()

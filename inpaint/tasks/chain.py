@@ -11,7 +11,8 @@ from typing import Any
 
 from ..core.errors import InpaintError
 from ..model_families.sampling import Sampling
-from .table import EXTEND_FEATHER, SEEING_ENCODERS, SIDES, TASKS, Kind, Task, Way
+from .models import Model
+from .table import EXTEND_FEATHER, SEEING_ENCODERS, SIDES, TASKS, Task, Way
 
 AUTO = "auto"
 # What a fill is called in the report.
@@ -67,18 +68,6 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Model:
-    """What a chain needs to know of a model."""
-
-    kind: Kind
-    """How it inpaints."""
-    family: str
-    """Id of its family."""
-    sampling: Sampling
-    """The settings of its makers."""
-
-
-@dataclass(frozen=True)
 class Wish:
     """What the node Inpaint was asked for. 0, -1, "" and "auto" leave the choice to the tables."""
 
@@ -96,8 +85,8 @@ class Wish:
     """Denoise; 0 for the task's."""
     extend_sides: str = next(iter(SIDES))
     """Which sides to extend, one of `SIDES`."""
-    crop_size: int = 0
-    """Side in pixels of a square with the crop's area; 0 for the model's."""
+    megapixels: float = 0.0
+    """Size of the crop, of 1024x1024 pixels; 0 for the model's."""
     steps: int = 0
     """Steps; 0 for the model's."""
     cfg: float = 0.0
@@ -220,7 +209,7 @@ def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
     _check_parts(wish)
     build, way, vae = _Builder(), task.ways[model.kind], Given("vae")
     image, mask = _start(build, wish, task, "edge")
-    area = {"size": "megapixels", "megapixels": (wish.crop_size / 1024) ** 2} if wish.crop_size else {}
+    area = {"size": "megapixels", "megapixels": Given("megapixels")} if wish.megapixels else {}
     crop = build.add("crop", "MendCropForInpaint", image=image, mask=mask, model=Given("model"), vae=vae, **area)
     hole = crop.of(1)
     start = build.add("fill", "MendFillMasked", image=crop, mask=hole, method=way.fill) if way.fill else crop

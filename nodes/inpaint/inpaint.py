@@ -7,17 +7,16 @@ from typing import Any
 from comfy_api.latest import io
 
 from ... import host
-from ...inpaint.model_families.sampling import sampling_of
-from ...inpaint.sampling.references import EDITS
-from ...inpaint.tasks.chain import AUTO, Chain, Given, Model, Out, Wish, chain_for
-from ...inpaint.tasks.table import SIDES, TASKS, Kind
+from ...inpaint.tasks.chain import AUTO, Chain, Given, Out, Wish, chain_for
+from ...inpaint.tasks.models import Model, model_of
+from ...inpaint.tasks.table import SIDES, TASKS
 from ..shared.types import NetworkType
 from ..shared.widgets import all_advanced, count, pixels
 
 # Inputs that a chain is built by; all others are only passed on.
 WISHES = (
     *("task", "prompt", "negative_prompt", "strength", "extend_sides", "steps", "cfg", "sampler_name", "scheduler"),
-    *("crop_size", "grow", "feather"),
+    *("megapixels", "grow", "feather"),
 )
 
 
@@ -117,12 +116,14 @@ class Inpaint(io.ComfyNode):
                         default=AUTO,
                         tooltip="auto: what the model's makers use.",
                     ),
-                    count(
-                        "crop_size",
-                        0,
-                        "The mask and its surroundings are painted at this size, in pixels of a square's side. 0: what "
-                        "the model was trained on. Smaller needs less memory and time.",
-                        most=4096,
+                    io.Float.Input(
+                        "megapixels",
+                        default=0.0,
+                        min=0.0,
+                        max=64.0,
+                        step=0.01,
+                        tooltip="The mask and its surroundings are painted at this size, of 1024x1024 pixels. 0: what "
+                        "the model was trained on. Smaller takes less memory and time.",
                     ),
                     pixels("grow", -1.0, "Widen the mask by this many pixels. -1: what suits the task.", least=-1.0),
                     pixels(
@@ -162,15 +163,9 @@ class Inpaint(io.ComfyNode):
 
 def _model(model: Any) -> Model:
     inputs = host.model_inputs(model)
-    file, takes = host.file_of(model), host.references_taken(model)
-    kind: Kind = "general"
-    if inputs.inpaint is not None:
-        kind = "inpainting"
-    elif takes is not None and not takes.pictures and (takes.edits or EDITS.search(file)):
-        kind = "edit"
-    elif host.redirectable_blocks(model) and not host.predicts_by_itself(model):
-        kind = "unet"
-    return Model(kind, inputs.family.id, sampling_of(inputs.family.id, host.variant_of(model), file))
+    unet = bool(host.redirectable_blocks(model)) and not host.predicts_by_itself(model)
+    takes, file = host.references_taken(model), host.file_of(model)
+    return model_of(inputs.family, host.variant_of(model), inputs.inpaint, takes, unet, file)
 
 
 def _expanded(chain: Chain, sent: dict[str, Any]) -> io.NodeOutput:

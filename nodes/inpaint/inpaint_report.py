@@ -27,6 +27,7 @@ class InpaintReport(io.ComfyNode):
                 io.Image.Input("crop", optional=True, tooltip="The crop that was repainted: its size is named."),
             ],
             outputs=[io.String.Output(display_name="report", tooltip="The line, and the further lines.")],
+            is_output_node=True,
         )
 
     @classmethod

@@ -2,14 +2,10 @@
 
 Query: model (a name that the host lists), width, height, batch_size, gpu (an option of the node Estimate VRAM). Unknown
 and unreadable models get the same answer, without a path, so that a client cannot probe the disk. An answer comes
-within `SECONDS`, also if many ask at once.
+in bounds, also if many ask at once: `bounded_routes`.
 """
 
-import asyncio
-import logging
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from typing import Any
 
 from ... import host
@@ -18,28 +14,11 @@ from ...inpaint.core.errors import InpaintError
 from ...inpaint.vram.cards import CARDS
 from ...inpaint.vram.memory_plan import Job, Plan
 from ...inpaint.vram.report import sentences
+from ..shared.bounded_routes import UNREADABLE, Answer, in_bounds
 
 PATH = "/mend/estimate"
-SECONDS = 5.0
-AT_ONCE = 2
-# A read that hangs, as on a disconnected network disk, cannot be canceled. Once this many reads hang, new requests are
-# refused.
-MOST_HUNG = 8
-# Requests that wait for their turn. More are refused at once, so that each answer comes within `SECONDS`.
-MOST_WAITING = 16
-THREAD = "mend-estimate"
-_turns = asyncio.Semaphore(AT_ONCE)
-_waiting: set[object] = set()
 # Minimum, maximum and default.
 NUMBERS = {"width": (64, 16384, 1024), "height": (64, 16384, 1024), "batch_size": (1, 64, 1)}
-
-Answer = tuple[int, dict[str, Any]]
-TOO_SLOW: Answer = 503, {"error": "The model's file could not be read in time. Try again."}
-BUSY: Answer = 503, {"error": "Busy with other requests for an estimate. Try again."}
-UNREADABLE: Answer = (
-    404,
-    {"error": "model: expected the name of a readable model file. Choose one that ComfyUI lists."},
-)
 
 
 def register() -> None:
@@ -47,7 +26,7 @@ def register() -> None:
 
 
 async def answer(query: Mapping[str, str]) -> Answer:
-    """Return status and body. Files are read in threads, at most `AT_ONCE` at a time."""
+    """Return status and body."""
     try:
         numbers = {name: _number(name, query) for name in NUMBERS}
     except ValueError as error:
@@ -56,42 +35,7 @@ async def answer(query: Mapping[str, str]) -> Answer:
     if gpu not in (HERE, *CARDS):
         return 400, {"error": f"gpu: expected one of {', '.join((HERE, *CARDS))}."}
     job = Job(numbers["width"], numbers["height"], numbers["batch_size"])
-    if len(_waiting) >= MOST_WAITING:
-        return BUSY
-    me = object()
-    _waiting.add(me)
-    try:
-        return await asyncio.wait_for(_in_turn(me, lambda: _plan(query.get("model", ""), job, gpu)), SECONDS)
-    except asyncio.TimeoutError:
-        return BUSY if me in _waiting else TOO_SLOW
-    except Exception as error:
-        # Its text may come from a hostile file, so only its kind is logged.
-        logging.warning("Mend: no estimate, because of %s", type(error).__name__)
-        return UNREADABLE
-    finally:
-        _waiting.discard(me)
-
-
-async def _in_turn(me: object, work: Callable[[], Answer]) -> Answer:
-    async with _turns:
-        _waiting.discard(me)
-        if sum(thread.name == THREAD for thread in threading.enumerate()) >= MOST_HUNG:
-            return TOO_SLOW
-        future: Future[Answer] = Future()
-        # A daemon thread does not keep the host from exiting.
-        threading.Thread(target=_settle, args=(future, work), name=THREAD, daemon=True).start()
-        return await asyncio.wrap_future(future)
-
-
-def _settle(future: "Future[Answer]", work: Callable[[], Answer]) -> None:
-    """Run `work` and hand its result or exception to the future."""
-    future.set_running_or_notify_cancel()
-    try:
-        result = work()
-    except Exception as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    return await in_bounds(lambda: _plan(query.get("model", ""), job, gpu))
 
 
 def _number(name: str, query: Mapping[str, str]) -> int:

@@ -50,7 +50,7 @@ def model_inputs() -> list[io.Input]:
 
 def size_inputs() -> list[io.Input]:
     return [
-        io.Float.Input("megapixels", default=1.0, min=0.05, max=64.0, step=0.05, tooltip="Of 1024x1024 pixels."),
+        io.Float.Input("megapixels", default=1.0, min=0.01, max=64.0, step=0.01, tooltip="Of 1024x1024 pixels."),
         io.Int.Input("width", default=1024, min=8, max=16384, tooltip="For width and height, in pixels."),
         io.Int.Input("height", default=1024, min=8, max=16384, tooltip="For width and height, in pixels."),
     ]

@@ -6,18 +6,23 @@ the fill given the sampler's seed; defaults left out; no step named in an error;
 """
 
 import io
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from devtools.hosts.node_info import NodeInfo
 from devtools.models.small_models import NETWORK, SD15
 from devtools.models.small_models import SD15_GENERAL as GENERAL
 from inpaint.tasks.table import TASKS
 
 PICTURE, LOADER, NODE, SAVE, MASK, NETWORK_LOADER = "1", "2", "3", "4", "5", "6"
-# For speed: two steps at an eighth of the usual size.
-SMALL = {"steps": 2, "crop_size": 128}
+# For speed: two steps, on 128x128 pixels or about as many.
+SMALL = {"steps": 2, "megapixels": 0.0157}
 
 
 def graph(upload, task, checkpoint=None, **inputs):
@@ -158,6 +163,67 @@ def test_a_batch_is_painted_as_one(client, upload):
     run = client.run(prompt)
     assert run.status == "success", run.failure
     assert len(run.outputs[SAVE]["images"]) == 2
+
+
+def chain(client, **query):
+    with urllib.request.urlopen(f"{client.url}/mend/chain?{urllib.parse.urlencode(query)}") as reply:
+        return json.loads(reply.read())
+
+
+def by_hand(prompt, found, nodes):
+    """Return a prompt with the chain in the place of Inpaint."""
+    given = prompt[NODE]["inputs"]
+
+    def value(sent):
+        if "step" in sent:
+            return [sent["step"], sent["output"]]
+        return given[sent["given"]] if "given" in sent else sent["value"]
+
+    made = {id: node for id, node in prompt.items() if id != NODE}
+    for step in found["steps"]:
+        defaults = {name: default(options) for name, options in nodes[step["node"]].widgets.items()}
+        inputs = {name: value(sent) for name, sent in step["inputs"].items()}
+        made[step["id"]] = {"class_type": step["node"], "inputs": defaults | inputs}
+    made[SAVE]["inputs"]["images"] = value(found["outputs"][0])
+    made["support"]["inputs"]["mask"] = value(found["outputs"][1])
+    return made
+
+
+def default(options):
+    return options.get("default", options.get("options", [""])[0])
+
+
+@pytest.mark.parametrize(("task", "checkpoint"), [*WITH, ("remove", None), ("extend", None)])
+def test_the_route_gives_the_chain_that_runs(client, upload, task, checkpoint):
+    nodes = {id: NodeInfo.of(description) for id, description in client.object_info().items()}
+    prompt = graph(upload, task, checkpoint, seed=77, prompt="something new", grow=3.0, extend_by=16)
+    connected = "image,mask" + (",model,clip,vae" if checkpoint else "")
+    settings = {"prompt": "something new", "grow": 3.0, "extend_by": 16, **(SMALL if checkpoint else {})}
+    found = chain(client, task=task, connected=connected, model=checkpoint or "", **settings)
+    ours, theirs = client.run(prompt), client.run(by_hand(prompt, found, nodes))
+    assert (ours.status, theirs.status) == ("success", "success"), (ours.failure, theirs.failure)
+    assert np.array_equal(picture_of(client, ours), picture_of(client, theirs))
+    assert theirs.outputs["report"]["text"] == ours.outputs[f"{NODE}.0.0.report"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"task": "paint"}, "task: expected one of remove, "),
+        ({"task": "remove", "connected": "mask", "grow": "wide"}, "grow: expected a number from -1 to 100000, got "),
+        ({"task": "replace", "connected": "mask,model", "model": "none.ckpt"}, "model: expected a model from a loader"),
+        (
+            {"task": "replace", "connected": "mask,model", "model": "page.safetensors"},
+            "model: expected a model from a ",
+        ),
+        ({"task": "extend", "extend_sides": "inwards"}, "extend_sides: expected one of left and right, "),
+    ],
+)
+def test_the_route_refuses_in_words(client, query, said):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        chain(client, **query)
+    assert refused.value.code == 400
+    assert json.loads(refused.value.read())["error"].startswith(said)
 
 
 def test_an_empty_mask_changes_nothing(client, original, tmp_path):

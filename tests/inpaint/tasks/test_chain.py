@@ -13,7 +13,8 @@ import pytest
 from inpaint.core.errors import InpaintError
 from inpaint.model_families.sampling import BY_MODEL, sampling_of
 from inpaint.model_families.table import FAMILIES
-from inpaint.tasks.chain import Given, Model, Out, Wish, chain_for
+from inpaint.tasks.chain import Given, Out, Wish, chain_for
+from inpaint.tasks.models import Model
 from inpaint.tasks.table import TASKS, Kind
 
 KINDS = get_args(Kind)
@@ -34,7 +35,7 @@ def ids(found):
     return [each.id for each in found.steps]
 
 
-@pytest.mark.parametrize(("task", "kind"), itertools.product(TASKS, KINDS))
+@pytest.mark.parametrize(("task", "kind"), list(itertools.product(TASKS, KINDS)))
 def test_every_step_reads_only_what_is_there(task, kind):
     found = chain(task, Model(kind, "qwen-image", BY_MODEL["qwen-image"]))
     before = {}

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from inpaint.model_families.sampling import BY_MODEL
-from inpaint.tasks.chain import Model, Wish, chain_for
+from inpaint.tasks.chain import Wish, chain_for
+from inpaint.tasks.models import Model
 from inpaint.tasks.table import TASKS, Kind
 
 # Files of the host's nodes that chains use.
@@ -66,5 +67,5 @@ def listed(**inputs):
     """Inputs of a node that gets lists; those that `run` would fill in are lists, too."""
     defaults = {"task": "remove", "prompt": "", "negative_prompt": "", "seed": 0, "strength": 0.0}
     defaults |= {"extend_by": 0, "steps": 0, "cfg": 0.0, "sampler_name": "auto", "scheduler": "auto"}
-    defaults |= {"grow": -1.0, "feather": -1.0, "crop_size": 0}
+    defaults |= {"grow": -1.0, "feather": -1.0, "megapixels": 0.0}
     return {name: [value] for name, value in (defaults | inputs).items()}

@@ -1,0 +1,128 @@
+// Menu entry of Inpaint: put the chain of nodes that it stands for in its place.
+import { api } from "/scripts/api.js";
+import { app } from "/scripts/app.js";
+
+const NODE = "MendInpaint";
+const ENTRY = "Replace by its chain";
+// Widgets of loaders that name the model's file.
+const FILES = ["ckpt_name", "model_name", "unet_name"];
+const FARTHEST = 32; // nodes between a model's loader and Inpaint
+const CONTROL = "control_after_generate"; // of a seed
+const GAP = 40; // between nodes of the chain
+const TITLE = 40; // height of a title above its node
+
+const link = (node, slot) => {
+  const id = node.inputs?.find(({ name }) => name === slot)?.link;
+  return id == null ? null : app.graph.links[id] ?? app.graph.links.get?.(id);
+};
+const widget = (node, name) => node.widgets?.find((each) => each.name === name);
+
+// The file that the connected model was loaded from: of its loader, or of the loader before nodes that change it.
+function modelFile(node) {
+  let from = link(node, "model");
+  for (let hops = 0; from && hops < FARTHEST; hops++) {
+    const origin = app.graph.getNodeById(from.origin_id);
+    const file = FILES.map((name) => widget(origin, name)?.value).find(Boolean);
+    if (file) return file;
+    from = link(origin, "model") ?? link(origin, origin.inputs?.[0]?.name);
+  }
+  return "";
+}
+
+async function chainOf(node) {
+  const connected = node.inputs.filter((slot) => slot.link != null && !slot.widget).map(({ name }) => name);
+  const query = new URLSearchParams({ connected: connected.join(","), model: modelFile(node) });
+  for (const { name, value } of node.widgets) {
+    if (["string", "number"].includes(typeof value)) query.set(name, String(value).slice(0, 1000));
+  }
+  const reply = await api.fetchApi(`/mend/chain?${query}`);
+  const body = await reply.json();
+  if (!reply.ok) throw new Error(body.error);
+  return body;
+}
+
+// Steps in columns: each stands right of all that it reads.
+function columns(steps) {
+  const depth = {};
+  for (const { id, inputs } of steps) {
+    const before = Object.values(inputs).filter(({ step }) => step).map(({ step }) => depth[step] + 1);
+    depth[id] = Math.max(0, ...before);
+  }
+  return depth;
+}
+
+function place(made, steps, [left, top]) {
+  const depth = columns(steps);
+  const count = Math.max(...Object.values(depth)) + 1;
+  let x = left;
+  for (let column = 0; column < count; column++) {
+    const nodes = steps.filter(({ id }) => depth[id] === column).map(({ id }) => made[id]);
+    let y = top;
+    for (const node of nodes) {
+      node.pos = [x, y];
+      y += node.size[1] + GAP + TITLE;
+    }
+    x += Math.max(...nodes.map((node) => node.size[0])) + GAP;
+  }
+}
+
+function setInput(target, name, given, node, made) {
+  if (given.step) {
+    made[given.step].connect(given.output, target, target.inputs.findIndex((slot) => slot.name === name));
+    return;
+  }
+  const from = given.given && link(node, given.given);
+  if (from) {
+    const slot = target.inputs.findIndex((each) => each.name === name);
+    app.graph.getNodeById(from.origin_id).connect(from.origin_slot, target, slot);
+    return;
+  }
+  const own = widget(target, name);
+  if (own) own.value = given.given ? widget(node, given.given)?.value : given.value;
+  if (given.given === "seed") widget(target, CONTROL).value = widget(node, CONTROL).value;
+}
+
+function replace(node, { steps, outputs }) {
+  const made = {};
+  for (const { id, node: type } of steps) {
+    made[id] = LiteGraph.createNode(type);
+    app.graph.add(made[id]);
+  }
+  for (const { id, inputs } of steps) {
+    for (const [name, given] of Object.entries(inputs)) setInput(made[id], name, given, node, made);
+  }
+  outputs.forEach(({ step, output }, number) => {
+    for (const id of [...(node.outputs[number].links ?? [])]) {
+      const { target_id, target_slot } = app.graph.links[id] ?? app.graph.links.get(id);
+      made[step].connect(output, app.graph.getNodeById(target_id), target_slot);
+    }
+  });
+  place(made, steps, node.pos);
+  app.graph.remove(node);
+}
+
+// All changes are one step of undo.
+async function run(node) {
+  let chain;
+  try {
+    chain = await chainOf(node);
+  } catch (error) {
+    const detail = error.message;
+    app.extensionManager.toast.add({ severity: "error", summary: ENTRY, detail, life: 10000 });
+    return;
+  }
+  app.canvas.emitBeforeChange();
+  app.graph.beforeChange();
+  try {
+    replace(node, chain);
+  } finally {
+    app.graph.afterChange();
+    app.canvas.emitAfterChange();
+  }
+  app.graph.setDirtyCanvas(true, true);
+}
+
+app.registerExtension({
+  name: "Mend.ReplaceByChain",
+  getNodeMenuItems: (node) => (node.comfyClass === NODE ? [{ content: ENTRY, callback: () => run(node) }] : []),
+});
