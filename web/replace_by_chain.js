@@ -4,11 +4,13 @@ import { app } from "/scripts/app.js";
 
 const NODE = "MendInpaint";
 const ENTRY = "Replace by its chain";
+const COMMAND = "Mend.ReplaceByChain";
 // Widgets of loaders that name the model's file.
 const FILES = ["ckpt_name", "model_name", "unet_name"];
 const FARTHEST = 32; // nodes between a model's loader and Inpaint
 const CONTROL = "control_after_generate"; // of a seed
 const GAP = 40; // between nodes of the chain
+const LARGER = 1.3; // at most, a node in Nodes 2.0 than what it was made with
 const TITLE = 40; // height of a title above its node
 
 const link = (node, slot) => {
@@ -51,18 +53,24 @@ function columns(steps) {
   return depth;
 }
 
-function place(made, steps, [left, top]) {
+// Lays nodes out in columns, and makes room for them: what stands right of the replaced node moves on.
+function place(made, steps, node) {
   const depth = columns(steps);
   const count = Math.max(...Object.values(depth)) + 1;
+  const [left, top] = node.pos;
   let x = left;
   for (let column = 0; column < count; column++) {
     const nodes = steps.filter(({ id }) => depth[id] === column).map(({ id }) => made[id]);
     let y = top;
-    for (const node of nodes) {
-      node.pos = [x, y];
-      y += node.size[1] + GAP + TITLE;
+    for (const each of nodes) {
+      each.pos = [x, y];
+      y += LARGER * each.size[1] + GAP + TITLE;
     }
-    x += Math.max(...nodes.map((node) => node.size[0])) + GAP;
+    x += LARGER * Math.max(...nodes.map((each) => each.size[0])) + GAP;
+  }
+  const right = left + node.size[0];
+  for (const other of app.graph.nodes) {
+    if (other.pos[0] >= right) other.pos = [other.pos[0] + Math.max(x - GAP - right, 0), other.pos[1]];
   }
 }
 
@@ -79,15 +87,15 @@ function setInput(target, name, given, node, made) {
   }
   const own = widget(target, name);
   if (own) own.value = given.given ? widget(node, given.given)?.value : given.value;
-  if (given.given === "seed") widget(target, CONTROL).value = widget(node, CONTROL).value;
+  const control = widget(target, CONTROL);
+  if (given.given === "seed" && control) control.value = widget(node, CONTROL).value;
 }
 
 function replace(node, { steps, outputs }) {
-  const made = {};
-  for (const { id, node: type } of steps) {
-    made[id] = LiteGraph.createNode(type);
-    app.graph.add(made[id]);
-  }
+  const made = Object.fromEntries(steps.map(({ id, node: type }) => [id, LiteGraph.createNode(type)]));
+  // Nodes 2.0 takes a node's place from when it is added.
+  place(made, steps, node);
+  Object.values(made).forEach((each) => app.graph.add(each));
   for (const { id, inputs } of steps) {
     for (const [name, given] of Object.entries(inputs)) setInput(made[id], name, given, node, made);
   }
@@ -97,7 +105,6 @@ function replace(node, { steps, outputs }) {
       made[step].connect(output, app.graph.getNodeById(target_id), target_slot);
     }
   });
-  place(made, steps, node.pos);
   app.graph.remove(node);
 }
 
@@ -122,7 +129,19 @@ async function run(node) {
   app.graph.setDirtyCanvas(true, true);
 }
 
+const isInpaint = (item) => item?.comfyClass === NODE;
+
 app.registerExtension({
   name: "Mend.ReplaceByChain",
-  getNodeMenuItems: (node) => (node.comfyClass === NODE ? [{ content: ENTRY, callback: () => run(node) }] : []),
+  commands: [
+    {
+      id: COMMAND,
+      label: ENTRY,
+      icon: "pi pi-sitemap",
+      function: () => Object.values(app.canvas.selected_nodes).filter(isInpaint).forEach(run),
+    },
+  ],
+  getNodeMenuItems: (node) => (isInpaint(node) ? [{ content: ENTRY, callback: () => run(node) }] : []),
+  // Older pages show no entries of packs in the menus of Nodes 2.0, but these buttons above a selected node.
+  getSelectionToolboxCommands: (item) => (isInpaint(item) ? [COMMAND] : []),
 });
