@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,8 +57,37 @@ class Alignment:
     displacement: float
     """Largest displacement in pixels of the edited picture, from where a plain resize would put a pixel."""
 
+    def account(self, edited: tuple[int, ...]) -> str:
+        """Return sentences for the user on how the pictures lay on each other.
 
-def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
+        Args:
+            edited: (height, width) of the edited picture.
+        """
+        mapping = self.mapping
+        if not self.sure:
+            return (
+                "Not sure how the pictures lie on each other: too little is the same in both. Taken as resized, not "
+                "moved."
+            )
+        quality = f"{self.share:.0%} of the original's detail is there, expected error {self.error:.2f} px"
+        if self.kind == "resize":
+            same = (mapping.height, mapping.width) == edited
+            return f"{'In place' if same else 'Resized, and in place'} ({quality})."
+        plain = Mapping.resize((mapping.height, mapping.width), edited)
+        relative = np.linalg.inv(plain.matrix) @ mapping.matrix
+        across, down = mapping.without_bend()(mapping.centre[None])[0] - plain(mapping.centre[None])[0]
+        turn = math.degrees(math.atan2(relative[1, 0] - relative[0, 1], relative[0, 0] + relative[1, 1]))
+        zoom_x, zoom_y = np.hypot(relative[0, 0], relative[1, 0]), np.hypot(relative[0, 1], relative[1, 1])
+        parts = [f"{across:+.1f} px right, {down:+.1f} px down"]
+        parts.append(f"{zoom_x:.4f} times as wide and {zoom_y:.4f} times as high")
+        if abs(turn) > 0.005:
+            parts.append(f"turned by {turn:+.2f} degrees")
+        if mapping.bend is not None:
+            parts.append("slightly bent")
+        return f"Undone: {', '.join(parts)} ({quality})."
+
+
+def aligned(original: np.ndarray, edited: np.ndarray, known: np.ndarray | None = None) -> Alignment:
     """Find the map from a picture to its edited version.
 
     A plain resize is tried first, then what features suggest. Each guess is refined by tracking points of the original
@@ -65,6 +95,7 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
 
     Args:
         original, edited: [H, W] and [h, w] float32 grey in 0..1.
+        known: [H, W] bool, where the original is looked at; None for everywhere.
 
     Returns:
         the map; a plain resize if no other is believed.
@@ -72,11 +103,12 @@ def aligned(original: np.ndarray, edited: np.ndarray) -> Alignment:
     Source: Lucas and Kanade 1981 in the pyramids of Bouguet 2000 (OpenCV's calcOpticalFlowPyrLK).
     """
     small, small_edited = reduced(original, FINE), reduced(edited, FINE)
+    counts = np.ones(small.shape, bool) if known is None else reduced(known.astype(np.float32), FINE) > 0.99
     resize = Mapping.resize(small.shape, small_edited.shape)
-    best = _refined(small, small_edited, resize, resize)
+    best = _refined(small, small_edited, counts, resize, resize)
     if best.share < PLAIN or not best.sure:
-        for guess in _guesses(small, small_edited):
-            other = _refined(small, small_edited, resize, guess)
+        for guess in _guesses(small, small_edited, counts):
+            other = _refined(small, small_edited, counts, resize, guess)
             best = _better(best, other)
     if best.sure and best.moved > LARGE:
         sample = reduced(small, ROUGH)
@@ -121,21 +153,22 @@ def _better(best: _Tried, other: _Tried) -> _Tried:
     return larger if larger.share > smaller.share + BETTER else smaller
 
 
-def _guesses(small: np.ndarray, small_edited: np.ndarray) -> Iterator[Mapping]:
+def _guesses(small: np.ndarray, small_edited: np.ndarray, counts: np.ndarray) -> Iterator[Mapping]:
     first, second = reduced(small, ROUGH), reduced(small_edited, ROUGH)
-    for matrix in guesses(*((each * 255).round().astype(np.uint8) for each in (first, second))):
+    known = reduced(counts.astype(np.float32), ROUGH) > 0.99
+    for matrix in guesses(_bytes(first), _bytes(second), known):
         found = Mapping(matrix, first.shape[1], first.shape[0])
         yield found.rescaled(small.shape, second.shape, small_edited.shape)
 
 
-def _refined(original: np.ndarray, edited: np.ndarray, resize: Mapping, guess: Mapping) -> _Tried:
+def _refined(original: np.ndarray, edited: np.ndarray, counts: np.ndarray, resize: Mapping, guess: Mapping) -> _Tried:
     import cv2
 
     target = _even_light(original)
     mapping, fit = guess, None
     for turn in range(ROUNDS):
         sampled, inside = warped(edited, mapping)
-        deep = cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
+        deep = cv2.erode((inside & counts).astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
         points: np.ndarray | None = cv2.goodFeaturesToTrack(target, POINTS, 0.003, APART, mask=deep)
         if points is None:
             break
@@ -149,7 +182,7 @@ def _refined(original: np.ndarray, edited: np.ndarray, resize: Mapping, guess: M
         if step < ENOUGH:
             break
     sampled, inside = warped(edited, mapping)
-    return _Tried(mapping, fit, agreement(original, sampled, inside), far_apart(mapping, resize))
+    return _Tried(mapping, fit, agreement(original, sampled, inside & counts), far_apart(mapping, resize))
 
 
 def _tracked(target: np.ndarray, source: np.ndarray, points: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,6 +200,10 @@ def _tracked(target: np.ndarray, source: np.ndarray, points: np.ndarray, levels:
     away = np.linalg.norm((back - points)[:, 0], axis=-1)
     good = (found[:, 0] > 0) & (returned[:, 0] > 0) & (away < RETURNS)
     return points[good, 0].astype(np.float64), moved[good, 0].astype(np.float64)
+
+
+def _bytes(grey: np.ndarray) -> np.ndarray:
+    return (grey * 255).round().astype(np.uint8)
 
 
 def _even_light(grey: np.ndarray) -> np.ndarray:
