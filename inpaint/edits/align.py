@@ -13,14 +13,14 @@ from .agreement import Agreement, agreement
 from .features import guesses
 from .fit import Fit, fitted
 from .mapping import Mapping, far_apart
-from .reduce import reduced
+from .reduce import reduced, smooth
 from .repeats import period
 from .warp import warped
 
 # Pixels of the reduced pictures: features are found on the first, points are tracked on the second.
-ROUGH, FINE = 0.35e6, 1.2e6
+ROUGH, FINE = 0.35e6, 0.6e6
 # Points that are tracked, their least distance in pixels, and the side of the window of each.
-POINTS, APART, WINDOW = 1500, 7, 21
+POINTS, APART, WINDOW = 1000, 7, 21
 # A point counts if tracked there and back it returns to within this distance in pixels.
 RETURNS = 0.3
 # Tracking is repeated until the map moves by less than this many pixels.
@@ -104,18 +104,45 @@ def aligned(original: np.ndarray, edited: np.ndarray, known: np.ndarray | None =
     """
     small, small_edited = reduced(original, FINE), reduced(edited, FINE)
     counts = np.ones(small.shape, bool) if known is None else reduced(known.astype(np.float32), FINE) > 0.99
+    target = _Target.of(small, counts)
     resize = Mapping.resize(small.shape, small_edited.shape)
-    best = _refined(small, small_edited, counts, resize, resize)
+    best = _refined(target, small_edited, resize, resize)
     if best.share < PLAIN or not best.sure:
         for guess in _guesses(small, small_edited, counts):
-            other = _refined(small, small_edited, counts, resize, guess)
-            best = _better(best, other)
+            best = _better(best, _refined(target, small_edited, resize, guess))
     if best.sure and best.moved > LARGE:
         sample = reduced(small, ROUGH)
         repeats = period(_even_light(sample)) * (small.shape[1] / sample.shape[1])
         if best.moved > repeats / 4:
             best = replace(best, repeats=True)
     return _full(best, original.shape, edited.shape, small_edited.shape)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The original, and what is tracked of it."""
+
+    grey: np.ndarray
+    """[H, W] float32."""
+    even: np.ndarray
+    """[H, W] uint8: its light evened out."""
+    counts: np.ndarray
+    """[H, W] bool, where it is looked at."""
+    points: np.ndarray
+    """[N, 1, 2] float32: places that can be tracked."""
+
+    @classmethod
+    def of(cls, grey: np.ndarray, counts: np.ndarray) -> _Target:
+        import cv2
+
+        even = _even_light(grey)
+        points = cv2.goodFeaturesToTrack(even, POINTS, 0.003, APART, mask=_deep(counts))
+        return cls(grey, even, counts, np.empty((0, 1, 2), np.float32) if points is None else points)
+
+    def within(self, inside: np.ndarray) -> np.ndarray:
+        """Return the points whose windows lie inside, [n, 1, 2]."""
+        x, y = self.points[:, 0].astype(int).T
+        return self.points[_deep(inside)[y, x] > 0]
 
 
 @dataclass(frozen=True)
@@ -161,18 +188,14 @@ def _guesses(small: np.ndarray, small_edited: np.ndarray, counts: np.ndarray) ->
         yield found.rescaled(small.shape, second.shape, small_edited.shape)
 
 
-def _refined(original: np.ndarray, edited: np.ndarray, counts: np.ndarray, resize: Mapping, guess: Mapping) -> _Tried:
-    import cv2
-
-    target = _even_light(original)
+def _refined(target: _Target, edited: np.ndarray, resize: Mapping, guess: Mapping) -> _Tried:
     mapping, fit = guess, None
     for turn in range(ROUNDS):
         sampled, inside = warped(edited, mapping)
-        deep = cv2.erode((inside & counts).astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
-        points: np.ndarray | None = cv2.goodFeaturesToTrack(target, POINTS, 0.003, APART, mask=deep)
-        if points is None:
+        points = target.within(inside)
+        if not len(points):
             break
-        here, moved = _tracked(target, _even_light(sampled), points, levels=4 if turn == 0 else 1)
+        here, moved = _tracked(target.even, _even_light(sampled), points, levels=4 if turn == 0 else 1)
         there = mapping(moved)
         new = fitted(resize, here, there) if len(here) else None
         if new is None:
@@ -182,7 +205,14 @@ def _refined(original: np.ndarray, edited: np.ndarray, counts: np.ndarray, resiz
         if step < ENOUGH:
             break
     sampled, inside = warped(edited, mapping)
-    return _Tried(mapping, fit, agreement(original, sampled, inside & counts), far_apart(mapping, resize))
+    return _Tried(mapping, fit, agreement(target.grey, sampled, inside & target.counts), far_apart(mapping, resize))
+
+
+def _deep(inside: np.ndarray) -> np.ndarray:
+    """Return where a whole window lies inside, [H, W] uint8."""
+    import cv2
+
+    return cv2.erode(inside.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0)
 
 
 def _tracked(target: np.ndarray, source: np.ndarray, points: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -208,11 +238,9 @@ def _bytes(grey: np.ndarray) -> np.ndarray:
 
 def _even_light(grey: np.ndarray) -> np.ndarray:
     """Remove the light of a picture and keep its structure, as uint8 for the tracker."""
-    import cv2
-
-    detail = grey - cv2.GaussianBlur(grey, (0, 0), 8)
-    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 16)) + 0.01
-    return (128 + 48 * np.clip(detail / contrast, -2.6, 2.6)).astype(np.uint8)
+    detail = grey - smooth(grey, 8)
+    contrast = np.sqrt(np.maximum(smooth(detail * detail, 16), 0)) + 0.01
+    return np.clip(128 + 48 * detail / contrast, 0, 255).astype(np.uint8)
 
 
 def _full(best: _Tried, original: tuple[int, ...], edited: tuple[int, ...], reduced: tuple[int, ...]) -> Alignment:

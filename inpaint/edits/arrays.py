@@ -25,6 +25,20 @@ def grey(picture: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
+def length(vectors: np.ndarray) -> np.ndarray:
+    """Return the lengths [H, W] of vectors [H, W, 3] float32, several times as fast as NumPy over a last axis of 3."""
+    import cv2
+
+    return np.asarray(cv2.sqrt(total(vectors * vectors)))
+
+
+def total(channels: np.ndarray) -> np.ndarray:
+    """Return the sums [H, W] over the channels of [H, W, 3] float32."""
+    import cv2
+
+    return cv2.transform(channels, np.ones((1, 3), np.float32))
+
+
 def sound(edited: Tensor, mapping: Mapping) -> Tensor:
     """Return which pixels of the original get only finite values of [h, w, C]: [H, W] bool on the CPU."""
     finite = all_finite(edited).cpu()
