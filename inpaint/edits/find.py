@@ -25,9 +25,16 @@ SMALLEST = 24
 GAP = 3
 # At its outline, an edit that differs by less than this share of what is beside it is only its blur: the first of a
 # sharp picture, up to the second with a blur of one pixel or more.
-BESIDE = 0.12, 0.35
+BESIDE = 0.12, 0.25
+# In gaps narrower than the blur's reach, that is seen only from an end: so often it is looked for.
+TURNS = 2
 # How far beside an edit that is looked for, in pixels: per Delta E of the noise, for JPEG rings, and at most.
 RINGING, FARTHEST = 4.0, 8
+# A hole in an edit belongs to it if it has at most this share of the edit's pixels, and they differ by this many times
+# the usual difference: where old and new are alike by chance. What both pictures show alike stays, as within a ring.
+HOLE, UNLIKE = 0.02, 2.0
+# The least noise that counts, as Delta E.
+FAINTEST = 0.1
 # What a median finds must be there in the next smaller window too, with this share.
 FINER = 0.4
 # What burns out: from this value on, in these steps, and by how much it may have been dimmed after that. There the
@@ -136,16 +143,20 @@ def _differs(
     pixels = finer = length(difference)
     reach = 1 + 2 * abs(blur) + RINGING * float(np.median(pixels[unchanged])) if unchanged.any() else 1
     low, high = np.zeros(inside.shape, bool), np.zeros(inside.shape, bool)
+    times = pixels
     for side, least, least_high in zip(WINDOWS, LEAST, LEAST_HIGH, strict=True):
         distance = pixels if side == 1 else length(_medians(difference, side))
         noise = usual.difference(distance, cv2.blur(contrast, (side + 2, side + 2)))
+        if side == 1:
+            times = pixels / np.maximum(noise, FAINTEST)
         # A median reaches across a corner; what is smaller than the window does not.
         here = finer > FINER * distance
         low |= here & (distance > factors * np.maximum(LOW * noise, least))
         high |= here & (distance > factors * np.maximum(HIGH * noise, least_high))
         finer = np.minimum(distance, finer / FINER)
     low = _with_seeds(_closed(low & inside, GAP), high & inside)
-    return _trimmed(low, pixels, min(round(reach), FARTHEST), float(np.interp(abs(blur), (0, 1), BESIDE)))
+    edit = _trimmed(low, pixels, min(round(reach), FARTHEST), float(np.interp(abs(blur), (0, 1), BESIDE)))
+    return _without_holes(edit, times, inside)
 
 
 def _contrast(lab: np.ndarray) -> np.ndarray:
@@ -204,5 +215,33 @@ def _trimmed(mask: np.ndarray, distance: np.ndarray, reach: int, share: float) -
     import cv2
 
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    border = mask & (cv2.erode(mask.astype(np.uint8), around, borderValue=1) == 0)
-    return mask & ~(border & (distance < share * cv2.dilate(distance, around)))
+    faint = distance < share * cv2.dilate(distance, around)
+    for _ in range(TURNS):
+        deep = cv2.erode(mask.astype(np.uint8), around, borderValue=1) > 0
+        mask = mask & (deep | ~faint)
+    return mask
+
+
+def _without_holes(mask: np.ndarray, times: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Fill the small holes of edits whose pixels differ too, if by too little to be found: see HOLE.
+
+    Args:
+        times: [H, W] float32, by how many times the usual difference every pixel differs.
+    """
+    import cv2
+
+    _, edits, sizes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    count, gaps, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    filled = mask.copy()
+    height, width = mask.shape
+    for number in range(1, count):
+        left, top, wide, high, size = stats[number]
+        if min(left, top) == 0 or left + wide == width or top + high == height:
+            continue
+        place = slice(top - 1, top + high + 1), slice(left - 1, left + wide + 1)
+        hole = gaps[place] == number
+        beside = edits[place][(cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~hole]
+        around = sizes[np.unique(beside[beside > 0]), cv2.CC_STAT_AREA].max()
+        if size <= HOLE * around and np.median(times[place][hole]) >= UNLIKE:
+            filled[place] |= hole
+    return filled & inside

@@ -57,18 +57,18 @@ class Light:
         return result
 
     def _band(self, terms: np.ndarray, picture: np.ndarray, rows: slice, height: int) -> np.ndarray:
+        import cv2
+
         width = picture.shape[1]
         down = _cosines(np.arange(rows.start, rows.stop), height, self.waves).astype(np.float32)
         across = _cosines(np.arange(width), width, self.waves).astype(np.float32)
         pairs = _pairs(self.waves)
-        import cv2
-
         linear = np.column_stack([terms[1:4].T + np.eye(3), terms[0]])
         planes = zip(cv2.split(picture), cv2.split(cv2.transform(picture, linear)), strict=True)
         result = []
         for channel, (own, changed) in enumerate(planes):
             square, cube, root = terms[4:7, channel].astype(np.float32)
-            changed += own * own * (square + cube * own) + root * np.sqrt(np.maximum(own, 0))
+            changed = changed + own * own * (square + cube * own) + root * np.sqrt(np.maximum(own, 0))
             if self.waves:
                 offset, gain = (_field(part, pairs, down, across) for part in np.split(terms[7:, channel], 2))
                 changed += offset + gain * own
@@ -145,8 +145,8 @@ def _fitted(
         away = residual.norm(dim=-1)
         # The median length of a residual in three dimensions is 1.54 standard deviations.
         spread = max(_weighted_median(away.numpy(), trust.numpy()) / 1.54, FINEST)
-        before, trust = trust, (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2 * valid.any(dim=-1)
-        if (trust - before).abs().mean() < SETTLED:
+        earlier, trust = trust, (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2 * valid.any(dim=-1)
+        if (trust - earlier).abs().mean() < SETTLED:
             break
     left = np.zeros(counts.shape, np.float32)
     left[rows, columns] = trust.numpy()
