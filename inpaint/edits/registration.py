@@ -13,6 +13,9 @@ from .arrays import array, grey, sound
 from .edits import edit_of
 from .warp import warped
 
+# A change of light by less is not one, in 0..1.
+LEAST = 0.3 / 255
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -74,13 +77,13 @@ def _laid(image: Tensor, original: Tensor, unknown: Tensor, light: float) -> Mot
     if not alignment.sure:
         return Motion(alignment, False, alignment.account(after.shape[:2]))
     placed = torch.from_numpy(warped(after, alignment.mapping)[0])
-    moved, lines, shift = alignment.kind != "resize", [alignment.account(after.shape[:2])], 0.0
+    lines = [alignment.account(after.shape[:2])]
     if light > 0:
         edit = edit_of(before, after, alignment, ignored=hole)
         lines += edit.color_report()
-        shift = max(map(abs, edit.shift))
         placed += light * (torch.from_numpy(edit.picture) - placed)
-    if moved or shift:
+    undone = alignment.kind != "resize" or float((placed - torch.from_numpy(after)).abs().max()) > LEAST
+    if undone:
         known = sound(image, alignment.mapping)
         image[..., :3] = torch.where(known[..., None], placed, torch.nan).to(image)
-    return Motion(alignment, moved or bool(shift), " ".join(lines))
+    return Motion(alignment, undone, " ".join(lines))
