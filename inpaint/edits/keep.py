@@ -105,7 +105,7 @@ def keep_unedited(
     Returns:
         the original with the edit, and what was found.
 
-    Memory besides inputs and results, measured: 0.2 GB for 1 megapixel, 2 GB for 24; one picture at a time.
+    Memory besides inputs and results, measured: 0.2 GB for 1 megapixel, 1.6 GB for 24; one picture at a time.
 
     Raises:
         InpaintError: if an input is not a picture or not a mask, or batches do not match.
