@@ -45,9 +45,16 @@ def test_qwen_image(host_nodes, make):
 def test_vae_of_wan(host_nodes, make):
     from comfy.ldm.wan.vae import WanVAE
 
-    levels = {"dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_scales": []}
     with torch.device("meta"):
-        host = WanVAE(dim=WAN_WIDTH, z_dim=16, temperal_downsample=[False, True, True], dropout=0.0, **levels)
+        host = WanVAE(
+            dim=WAN_WIDTH,
+            z_dim=16,
+            dim_mult=[1, 2, 4, 4],
+            num_res_blocks=2,
+            attn_scales=[],
+            temperal_downsample=[False, True, True],
+            dropout=0.0,
+        )
     assert shapes(wan_vae(make)) == shapes(host.state_dict())
 
 
