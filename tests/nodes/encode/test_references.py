@@ -254,3 +254,21 @@ def test_around_the_mask(encode, InpaintError):
     prompt = _referring("FLUX.1", torch.zeros(1, 16, 8, 8))
     with pytest.raises(InpaintError, match=r'^encode_area: expected references .* by the method "offset"'):
         encode("FLUX.1", **wide, prompt=prompt, encode_area="around the mask", reference="this picture")
+
+
+def test_a_crop_is_the_reference_as_it_is(run, tiny, name):
+    """It has the area, and the multiple of sides, of the table of families, so that nothing scales or pads it."""
+    family, picture = TINY[name].family, _picture(300, 451)
+    mask = torch.zeros(1, 300, 451)
+    mask[:, 100:140, 180:240] = 1
+    crop, hole = run("MendCropForInpaint", image=picture, mask=mask, model=tiny(name), vae=_vae(name)).outputs[:2]
+    height, width = crop.shape[1:3]
+    assert height % family.grid == width % family.grid == 0
+    assert width * height == pytest.approx(family.side**2, rel=0.05)
+    made = {"model": tiny(name), "vae": _vae(name), "image": crop, "mask": hole}
+    prompts = {"positive": make_prompt(name), "negative": make_prompt(name)}
+    positive, _, latent = run("MendEncodeInpaint", **made, **prompts, reference="this picture").outputs
+    ((_, held),) = positive
+    (reference,) = held["reference_latents"]
+    ratio = family.latents.ratio
+    assert reference.shape[-2:] == latent["samples"].shape[-2:] == (height // ratio, width // ratio)
