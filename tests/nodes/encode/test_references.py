@@ -209,6 +209,20 @@ def test_the_hole_of_the_reference(encode, how):
     torch.testing.assert_close(encoded.outputs[2]["samples"], vae.encode(_picture()))
 
 
+def test_the_mask_is_a_second_picture(encode):
+    """White where it is to be repainted; before the pictures that are connected."""
+    vae, mask = _vae("FLUX.2"), _mask()[..., None].expand(-1, -1, -1, 3)
+    encoded = encode("FLUX.2", vae, reference_hole="mask beside", picture_2=_picture(64, 64, seed=3))
+    this, beside, further = _references(encoded)
+    torch.testing.assert_close(this, vae.encode(_picture()), rtol=0, atol=1e-6)
+    torch.testing.assert_close(beside, vae.encode(mask), rtol=0, atol=1e-6)
+    assert further.shape[-2:] == (4, 4)
+    assert "The picture is a reference" in encoded.text
+    torch.testing.assert_close(encoded.outputs[2]["samples"], vae.encode(_picture()))
+    # Two pictures in one pass of the VAE, and the further one.
+    assert [call[0] for call in vae.first_stage_model.calls[:2]] == [2, 1]
+
+
 def test_a_filled_hole_shows_nothing_of_what_was_there(encode):
     other = torch.where(_mask()[..., None] > 0, 1 - _picture(), _picture())
     one, two = (_references(encode("FLUX.2", image=image, reference_hole="filled"))[0] for image in (_picture(), other))
