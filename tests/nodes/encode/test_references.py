@@ -1,7 +1,8 @@
 """References in Encode for Inpainting, on small models of the host's own classes.
 
 Mutations seen to fail here: Krea 2 without a method; the picture after the references of the prompts; a picture
-encoded twice; the hole of another option; further pictures scaled, or padded to the VAE's cells alone.
+encoded twice; the hole of another option; the mask beside inverted, or before the picture; further pictures scaled, or
+padded to the VAE's cells alone.
 """
 
 import dataclasses
