@@ -6,6 +6,7 @@ python dev.py bench edits --markdown benchmarks/edits.md     also writes the fig
 python dev.py bench edits --pictures FOLDER                  also writes the ten worst cases to a folder
 python dev.py bench edits --photos 10                        only so many photographs of each half
 python dev.py bench edits --each 2                           with each edit, only so many of the disturbances, in turn
+python dev.py bench edits --peer FOLDER                      beside the node of klein-edit-composite, which lies there
 
 Constants were chosen on every other photograph by name. The figures of the rest, which no constant was chosen on, stand
 beside them.
@@ -14,10 +15,12 @@ beside them.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,7 +102,7 @@ def main() -> None:
     for half, found in results.items():
         _table(report, half, found)
     _geometry(report, chosen)
-    _compared(report, chosen)
+    _compared(report, chosen, None if options.peer is None else _peer(options.peer))
     _times(report, options.quick)
     worst = sorted((each for found in results.values() for each in found), key=_shortfall)[:10]
     report.heading("The ten worst")
@@ -121,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--half", choices=("both", "tuned", "judged"), default="both")
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--peer", type=Path)
     return parser.parse_args()
 
 
@@ -273,29 +277,68 @@ def _geometry(report: Report, chosen: dict[str, dict[str, np.ndarray]]) -> None:
         report.row(name, f"{statistics.median(errors):.2f} ({max(errors):.2f})" if errors else "", sure)
 
 
-def _compared(report: Report, chosen: dict[str, dict[str, np.ndarray]]) -> None:
-    report.heading("Beside simpler ways")
+Found = Callable[[Case], tuple[float, float]]
+
+
+def _compared(report: Report, chosen: dict[str, dict[str, np.ndarray]], peer: Found | None) -> None:
+    report.heading("Beside others")
     report.say(
         "Mean overlap and mean false area on every third photograph. Mask from Difference gets the edited picture as "
         "it is. Homography + Reinhard: SIFT, a homography, means and deviations of Lab matched, then the same mask."
     )
-    report.table(edit=8, disturbance=11, ours=15, Mask_from_Difference=20, Homography_and_Reinhard=23)
+    ways: dict[str, Found] = {"ours": _ours, "Mask_from_Difference": _difference, "Homography_and_Reinhard": _simple}
+    if peer is not None:
+        ways["Klein_Edit_Composite"] = peer
+        report.say(
+            "Klein Edit Composite: its own node with its own defaults, but a feather of 0, so that its mask is what it "
+            "found; the mask lies on the edited picture's pixels, which here are as many as the original's."
+        )
+    report.table(edit=8, disturbance=11, **{way: max(15, len(way)) for way in ways})
     rows = defaultdict(list)
     for photos in chosen.values():
         some = dict(list(photos.items())[::3])
         for case in cases(some, ["paste", "remove", "text", "shadow"], COMPARED):
-            ours = _solved(case)
-            everywhere = np.ones(case.made.truth.shape, bool)
-            rows[case.edit, case.disturbance].append(
-                (
-                    (ours.overlap, ours.false),
-                    _agree(_by_difference(case.made.original, case.disturbed.picture), case.made.truth, everywhere),
-                    _agree(_by_homography(case), case.made.truth, everywhere),
-                )
-            )
+            rows[case.edit, case.disturbance].append([way(case) for way in ways.values()])
     for (edit, disturbance), found in rows.items():
         means = np.array(found).mean(axis=0)
         report.row(edit, disturbance, *(f"{overlap:.2f} / {false:.1%}" for overlap, false in means))
+
+
+def _ours(case: Case) -> tuple[float, float]:
+    solved = _solved(case)
+    return solved.overlap, solved.false
+
+
+def _difference(case: Case) -> tuple[float, float]:
+    return _everywhere(_by_difference(case.made.original, case.disturbed.picture), case)
+
+
+def _simple(case: Case) -> tuple[float, float]:
+    return _everywhere(_by_homography(case), case)
+
+
+def _peer(folder: Path) -> Found:
+    """Return the node of klein-edit-composite, whose files lie in a folder."""
+    place = importlib.util.spec_from_file_location("peer", folder / "__init__.py")
+    assert place is not None
+    assert place.loader is not None
+    module = sys.modules["peer"] = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    node = module.NODE_CLASS_MAPPINGS["KleinEditComposite"]()
+
+    def found(case: Case) -> tuple[float, float]:
+        original, edited = (
+            torch.from_numpy(each.astype(np.float32))[None] for each in (case.made.original, case.disturbed.picture)
+        )
+        made = node.run(edited, original, feather_pct=0.0)
+        mask = (made["result"] if isinstance(made, dict) else made)[1]
+        return _everywhere(mask[0].numpy() > 0.5, case)
+
+    return found
+
+
+def _everywhere(mask: np.ndarray, case: Case) -> tuple[float, float]:
+    return _agree(mask, case.made.truth, np.ones(mask.shape, bool))
 
 
 def _by_difference(original: np.ndarray, edited: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +13,44 @@ from torch import Tensor
 from ..core.checks import check_choice
 from .blend import METHODS, REACH, blended
 from .color import check_color_settings, color_report, matched
-from .registration import Drift, registered
+
+
+class Motion(Protocol):
+    """How one crop lay on its original."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the estimate is reliable."""
+
+    @property
+    def undone(self) -> bool:
+        """Whether the crop was changed."""
+
+    @property
+    def displacement(self) -> float:
+        """Largest displacement in pixels."""
+
+    def report(self) -> str:
+        """Return sentences for the user."""
+
+
+class Aligned(Protocol):
+    """Crops laid on their originals."""
+
+    @property
+    def image(self) -> Tensor:
+        """[B, H, W, C], same dtype and device as the repainted crops."""
+
+    @property
+    def drifts(self) -> Sequence[Motion]:
+        """One for each crop."""
+
+
+class Aligning(Protocol):
+    """Lays repainted crops on their originals by what both show: `registration.registered`, or another."""
+
+    def __call__(self, original: Tensor, repainted: Tensor, unknown: Tensor, /) -> Aligned:
+        """Lay crops [B, H, W, C] on originals of their size; nothing is known where `unknown` [B, H, W] is above 0."""
 
 
 @dataclass
@@ -30,10 +69,10 @@ class Finish:
     """Strength of the color correction, 0..1."""
     ring: float = 32.0
     """Width of the known ring that drift and color are measured on, in pixels."""
-    align: bool = False
-    """Whether to undo drift first."""
-    drifts: list[Drift] = field(default_factory=list)
-    """The measured drift of each crop so far; empty if `align` is False."""
+    align: Aligning | None = None
+    """How to undo drift first; None leaves it."""
+    drifts: list[Motion] = field(default_factory=list)
+    """The measured drift of each crop so far; empty if `align` is None."""
     pixels: list[int] = field(default_factory=list)
     """The number of known pixels in each color fit so far."""
     shifts: list[Tensor] = field(default_factory=list)
@@ -52,13 +91,13 @@ class Finish:
     @property
     def reach(self) -> int | None:
         """How far around the mask pixels are read, in pixels; None for all, since a drift moves the whole crop."""
-        return None if self.align else max(math.ceil(self.ring), REACH[self.method])
+        return max(math.ceil(self.ring), REACH[self.method]) if self.align is None else None
 
     def __call__(self, original: Tensor, repainted: Tensor, weight: Tensor, *, hole: Tensor) -> Tensor:
         # Pixels that were repainted but are not pasted are not known either.
         unknown = torch.maximum(weight, hole.to(weight))
-        if self.align:
-            aligned = registered(original, repainted, unknown, self.ring)
+        if self.align is not None:
+            aligned = self.align(original, repainted, unknown)
             repainted = aligned.image
             self.drifts += aligned.drifts
         colored = matched(original, repainted, unknown, self.color, self.strength, self.ring)

@@ -15,8 +15,11 @@ noise        how far two pictures differ where nothing was edited
 find         where they differ by more than that
 edits        all of these for one pair of pictures
 keep         the original with nothing but the edit
+registration a repainted crop laid on its original
+arrays       pictures as OpenCV reads them
 """
 
 from .keep import MASK_USES, Kept, Settings, keep_unedited
+from .registration import laid_on_original
 
-__all__ = ["MASK_USES", "Kept", "Settings", "keep_unedited"]
+__all__ = ["MASK_USES", "Kept", "Settings", "keep_unedited", "laid_on_original"]

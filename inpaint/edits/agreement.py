@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .reduce import smooth
+
 # Side in pixels of the windows that are compared.
 WINDOW = 15
 # A window has structure if its values deviate by this much, in 0..1: more than noise and JPEG.
@@ -45,7 +47,7 @@ def agreement(original: np.ndarray, other: np.ndarray, inside: np.ndarray) -> Ag
     import cv2
 
     side = (WINDOW, WINDOW)
-    first, second = (each - cv2.GaussianBlur(each, (0, 0), WINDOW / 3) for each in (original, other))
+    first, second = (each - smooth(each, WINDOW / 3) for each in (original, other))
     products = (first * second, first * first, second * second)
     across, own, others = (cv2.blur(each, side) for each in products)
     correlation = across / np.sqrt(np.maximum(own * others, 1e-12))

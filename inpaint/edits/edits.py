@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .agreement import agreement
 from .align import Alignment
+from .arrays import grey
 from .find import find
 from .light import Light, fit_light
-from .mapping import Mapping
 from .reduce import reduced
 from .warp import warped
 
@@ -49,10 +48,7 @@ class Edit:
         Args:
             edited: (height, width) of the edited picture.
         """
-        lines = [_account(self.alignment, edited)]
-        red, green, blue = (round(255 * each, 1) + 0.0 for each in self.shift)
-        if max(map(abs, (red, green, blue))) >= 0.3:
-            lines.append(f"Change of color undone: red {red:+.1f}, green {green:+.1f}, blue {blue:+.1f} of 255.")
+        lines = [self.alignment.account(edited), *self.color_report()]
         if self.unlike:
             lines.append("Nearly everything differs: these may not be two versions of one picture.")
         elif not self.mask.any():
@@ -60,6 +56,13 @@ class Edit:
         else:
             lines.append(f"Edited: {self.mask.mean():.1%} of the picture.")
         return lines
+
+    def color_report(self) -> list[str]:
+        """Return a sentence on the change of color, if there was one."""
+        red, green, blue = (round(255 * each, 1) + 0.0 for each in self.shift)
+        if max(map(abs, (red, green, blue))) < 0.3:
+            return []
+        return [f"Change of color undone: red {red:+.1f}, green {green:+.1f}, blue {blue:+.1f} of 255."]
 
 
 def edit_of(
@@ -83,7 +86,7 @@ def edit_of(
     mapping = alignment.mapping.rescaled(small.shape[:2], edited.shape[:2], small_edited.shape[:2])
     placed, inside = warped(small_edited, mapping)
     measured = inside if ignored is None else inside & (_resized(ignored, small.shape) < 0.01)
-    same = agreement(_grey(small), _grey(placed), measured).same
+    same = agreement(grey(small), grey(placed), measured).same
     mask = find(small, placed, inside, same & measured, more)
     unchanged = measured & ~mask
     unlike = bool(mask.sum() > NEARLY_ALL * inside.sum())
@@ -97,36 +100,6 @@ def edit_of(
         lit = light(picture)
     red, green, blue = (float(-each) for each in shift)
     return Edit(mask, inside, lit, alignment, (red, green, blue), unlike)
-
-
-def _account(alignment: Alignment, edited: tuple[int, ...]) -> str:
-    mapping = alignment.mapping
-    if not alignment.sure:
-        return (
-            "Not sure how the pictures lie on each other: too little is the same in both. Taken as resized, not moved."
-        )
-    quality = f"{alignment.share:.0%} of the original's detail is there, expected error {alignment.error:.2f} px"
-    if alignment.kind == "resize":
-        same = (mapping.height, mapping.width) == edited
-        return f"{'In place' if same else 'Resized, and in place'} ({quality})."
-    plain = Mapping.resize((mapping.height, mapping.width), edited)
-    relative = np.linalg.inv(plain.matrix) @ mapping.matrix
-    across, down = mapping.without_bend()(mapping.centre[None])[0] - plain(mapping.centre[None])[0]
-    turn = math.degrees(math.atan2(relative[1, 0] - relative[0, 1], relative[0, 0] + relative[1, 1]))
-    zoom_x, zoom_y = np.hypot(relative[0, 0], relative[1, 0]), np.hypot(relative[0, 1], relative[1, 1])
-    parts = [f"{across:+.1f} px right, {down:+.1f} px down"]
-    parts.append(f"{zoom_x:.4f} times as wide and {zoom_y:.4f} times as high")
-    if abs(turn) > 0.005:
-        parts.append(f"turned by {turn:+.2f} degrees")
-    if mapping.bend is not None:
-        parts.append("slightly bent")
-    return f"Undone: {', '.join(parts)} ({quality})."
-
-
-def _grey(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
 def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -16,11 +16,12 @@ FEWEST = 12
 SCALES, ASPECT = (0.2, 5.0), 1.5
 
 
-def guesses(original: np.ndarray, edited: np.ndarray) -> list[np.ndarray]:
+def guesses(original: np.ndarray, edited: np.ndarray, known: np.ndarray | None = None) -> list[np.ndarray]:
     """Find maps from the original to the edited picture.
 
     Args:
         original, edited: [H, W] and [h, w] uint8.
+        known: [H, W] bool, where features of the original are looked for; None for everywhere.
 
     Returns:
         matrices [3, 3], a similarity and a homography if both are believable. Empty if too little is recognised.
@@ -31,7 +32,9 @@ def guesses(original: np.ndarray, edited: np.ndarray) -> list[np.ndarray]:
     import cv2
 
     finder = cv2.SIFT.create(MOST)
-    points, descriptors = zip(*(finder.detectAndCompute(each, None) for each in (original, edited)), strict=True)
+    masks = None if known is None else known.astype(np.uint8), None
+    sought = zip((original, edited), masks, strict=True)
+    points, descriptors = zip(*(finder.detectAndCompute(each, mask) for each, mask in sought), strict=True)
     if any(found is None or len(found) < FEWEST for found in descriptors):
         return []
     first, second = (np.sqrt(found / found.sum(axis=1, keepdims=True).clip(1e-6)) for found in descriptors)

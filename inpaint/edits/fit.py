@@ -9,8 +9,9 @@ import numpy as np
 
 from .mapping import POWERS, Mapping
 
-# Rounds of reweighting, and the residual in standard deviations beyond which a pair has no weight (Tukey's biweight).
-ROUNDS, CUT = 12, 4.7
+# Most rounds of reweighting, the change of every weight that ends them, and the residual in standard deviations beyond
+# which a pair has no weight (Tukey's biweight).
+ROUNDS, SETTLED, CUT = 12, 0.01, 4.7
 # Neighbouring pairs err alike, so that so many count as one.
 ALIKE = 4.0
 # Pairs needed for each number that is fitted.
@@ -146,7 +147,9 @@ def _robust(basis: np.ndarray, target: np.ndarray, scale: float) -> tuple[np.nda
         away = np.linalg.norm(residual, axis=-1)
         # The median length of a residual in two dimensions is 1.18 standard deviations.
         spread = max(float(np.median(away[weight > 0])) / 1.18, FINEST / scale)
-        weight = np.clip(1 - (away / (CUT * spread)) ** 2, 0, None) ** 2
+        before, weight = weight, np.clip(1 - (away / (CUT * spread)) ** 2, 0, None) ** 2
+        if np.abs(weight - before).max() < SETTLED:
+            break
     covariance = np.linalg.inv(normal) * spread**2 * ALIKE
     return numbers, weight, covariance
 

@@ -10,18 +10,16 @@ from torch import Tensor
 
 from ..compositing import composite_mask, paste
 from ..compositing.blend import METHODS
-from ..compositing.pair import all_finite
 from ..core.alloc import allocate
 from ..core.checks import as_bhw, check_amount, check_choice, check_image, match_mask
 from ..core.errors import InpaintError
-from ..core.progress import Progress
-from ..core.threads import one_thread
+from ..core.progress import pulse, steps
 from ..masks import feather
 from . import video
 from .align import Alignment, aligned
+from .arrays import array, grey, sound
 from .edits import Edit, edit_of
 from .mapping import Mapping
-from .warp import warped
 
 # What a mask is for: its area counts as edited too, or only what lies in it.
 MASK_USES = ("add", "only inside")
@@ -91,7 +89,6 @@ def keep_unedited(
     edited: Tensor,
     settings: Settings | None = None,
     mask: Tensor | None = None,
-    progress: Progress | None = None,
 ) -> Kept:
     """Put nothing but the edit back into the original.
 
@@ -104,10 +101,11 @@ def keep_unedited(
         settings: what to find, and how to put it back.
         mask: any mask that fits the original: added to what is found, or all that may be edited. Many masks of one
             picture give as many results.
-        progress: called as the pictures are done.
 
     Returns:
         the original with the edit, and what was found.
+
+    Memory besides inputs and results, measured: 0.2 GB for 1 megapixel, 1.6 GB for 24; one picture at a time.
 
     Raises:
         InpaintError: if an input is not a picture or not a mask, or batches do not match.
@@ -125,42 +123,51 @@ def keep_unedited(
     if mask is not None and batch == 1:
         batch = len(as_bhw(mask))
     given = None if mask is None else match_mask(mask, height, width, batch)
-    maps = _maps(original, edited, batch, settings, progress)
+    # A film needs the maps of all frames first, to smooth them; else each is found when its picture is worked on.
+    maps = _smoothed_maps(original, edited, batch) if settings.film and settings.align and batch > 1 else None
     images = allocate((batch, *original.shape[1:]), original)
     masks = torch.empty(batch, height, width)
     placed = allocate((batch, height, width, 3), edited)
     accounts, confidence, outside = [], 1.0, 0.0
-    for index in range(batch):
+    for index in steps(range(batch)):
         source, changed = original[_at(original, index)], edited[_at(edited, index)]
         known = None if given is None else given[index : index + 1].float().cpu()
         ignored = (known[0] > 0).numpy() if known is not None and settings.mask_use == "add" else None
-        edit = edit_of(_array(source), _array(changed), maps[index], settings.more, settings.match_light, ignored)
-        weight = _weight(edit, known, settings) * _sound(changed, maps[index].mapping)
+        edit = _edit(source, changed, settings, None if maps is None else maps[index], ignored)
+        weight = _weight(edit, known, settings) * sound(changed, edit.alignment.mapping)
         picture = torch.from_numpy(edit.picture)
         placed[index] = picture
         pasted = paste(source[None], picture[None].to(source.device), weight.to(source.device), settings.blend)
         images[index], masks[index] = pasted.image[0], weight[0]
         accounts.append(" ".join(edit.report(tuple(changed.shape[:2]))))
         confidence, outside = min(confidence, edit.confidence), max(outside, pasted.max_change_outside)
-        if progress is not None:
-            progress(batch + index + 1, 2 * batch)
     return Kept(images, masks.to(original.device), placed, tuple(accounts), confidence, outside)
 
 
-def _maps(
-    original: Tensor, edited: Tensor, batch: int, settings: Settings, progress: Progress | None
-) -> list[Alignment]:
-    size, other = tuple(original.shape[1:3]), tuple(edited.shape[1:3])
-    maps = []
-    for index in range(batch):
-        if settings.align:
-            greys = (_grey(each[_at(each, index)]) for each in (original, edited))
-            maps.append(aligned(*greys))
-        else:
-            maps.append(Alignment(Mapping.resize(size, other), True, 1.0, 0.0, 0, "resize", 0.0))
-        if progress is not None:
-            progress(index + 1, 2 * batch)
-    return video.smoothed(maps, size, other) if settings.film and batch > 1 else maps
+def _smoothed_maps(original: Tensor, edited: Tensor, batch: int) -> list[Alignment]:
+    frames = ((array(each[_at(each, index)]) for each in (original, edited)) for index in steps(range(batch)))
+    maps = [_alignment(before, after) for before, after in frames]
+    return video.smoothed(maps, tuple(original.shape[1:3]), tuple(edited.shape[1:3]))
+
+
+def _edit(
+    source: Tensor, changed: Tensor, settings: Settings, found: Alignment | None, ignored: np.ndarray | None
+) -> Edit:
+    """Find what was edited in one picture [H, W, C]. What this copies is gone before the edit is put back."""
+    before, after = array(source), array(changed)
+    alignment = found or _alignment(before, after, ignored, settings.align)
+    pulse()
+    edit = edit_of(before, after, alignment, settings.more, settings.match_light, ignored)
+    pulse()
+    return edit
+
+
+def _alignment(
+    before: np.ndarray, after: np.ndarray, ignored: np.ndarray | None = None, align: bool = True
+) -> Alignment:
+    if not align:
+        return Alignment(Mapping.resize(before.shape[:2], after.shape[:2]), True, 1.0, 0.0, 0, "resize", 0.0)
+    return aligned(grey(before), grey(after), None if ignored is None else ~ignored)
 
 
 def _weight(edit: Edit, known: Tensor | None, settings: Settings) -> Tensor:
@@ -176,26 +183,5 @@ def _weight(edit: Edit, known: Tensor | None, settings: Settings) -> Tensor:
     return weight
 
 
-def _sound(edited: Tensor, mapping: Mapping) -> Tensor:
-    """Return which pixels of the original get only finite values of [h, w, C], [1, H, W]; 1 if all are finite."""
-    sound = all_finite(edited).cpu()
-    if sound.all():
-        return torch.ones(1, 1, 1)
-    share, _ = warped(sound.float().numpy(), mapping)
-    return torch.from_numpy(share > 0.99)[None].float()
-
-
 def _at(batch: Tensor, index: int) -> int:
     return index if len(batch) > 1 else 0
-
-
-@one_thread()
-def _array(picture: Tensor) -> np.ndarray:
-    """Return the colors of [H, W, C], as float32 in 0..1 on the CPU."""
-    return picture[..., :3].detach().cpu().float().nan_to_num(0, 1, 0).clamp(0, 1).contiguous().numpy()
-
-
-def _grey(picture: Tensor) -> np.ndarray:
-    import cv2
-
-    return cv2.cvtColor(_array(picture), cv2.COLOR_RGB2GRAY)

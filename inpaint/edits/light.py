@@ -16,16 +16,17 @@ SIDE = 80
 WAVES = 4
 # Values this near to black or white may be clipped: their channel is not fitted on them.
 CLIPPED = 2.5 / 255
-# Rounds of reweighting, and the residual in standard deviations beyond which a pixel has no weight.
-ROUNDS, CUT = 7, 4.0
+# Most rounds of reweighting, the mean change of the weights that ends them, and the residual in standard deviations
+# beyond which a pixel has no weight.
+ROUNDS, SETTLED, CUT = 7, 0.002, 4.0
 # The least standard deviation that counts: about one step of 8 bits.
 FINEST = 0.7 / 255
 # Weight of the wish to change nothing, against that of the pixels: of curves, and of fields.
 CALM, CALM_FIELD = 1e-4, 1e-4
 # Pixels needed for a fit, and for one with a field.
 FEWEST, FEWEST_FIELD = 50, 500
-# Pixels of a band.
-BAND = 2**20
+# Pixels of a band, so that what is worked on stays in the processor's cache.
+BAND = 2**15
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,23 @@ class Light:
         return result
 
     def _band(self, terms: np.ndarray, picture: np.ndarray, rows: slice, height: int) -> np.ndarray:
+        import cv2
+
         width = picture.shape[1]
         down = _cosines(np.arange(rows.start, rows.stop), height, self.waves).astype(np.float32)
         across = _cosines(np.arange(width), width, self.waves).astype(np.float32)
         pairs = _pairs(self.waves)
-        result = np.empty_like(picture)
-        for channel in range(3):
-            own, numbers = picture[..., channel], terms[:, channel].astype(np.float32)
-            change = (
-                numbers[0] + own * (own * (numbers[4] + numbers[5] * own)) + numbers[6] * np.sqrt(np.maximum(own, 0))
-            )
-            for each in range(3):
-                change += numbers[1 + each] * picture[..., each]
+        linear = np.column_stack([terms[1:4].T + np.eye(3), terms[0]])
+        planes = zip(cv2.split(picture), cv2.split(cv2.transform(picture, linear)), strict=True)
+        result = []
+        for channel, (own, changed) in enumerate(planes):
+            square, cube, root = terms[4:7, channel].astype(np.float32)
+            changed = changed + own * own * (square + cube * own) + root * np.sqrt(np.maximum(own, 0))
             if self.waves:
                 offset, gain = (_field(part, pairs, down, across) for part in np.split(terms[7:, channel], 2))
-                change += offset + gain * own
-            result[..., channel] = own + change
-        return result
+                changed += offset + gain * own
+            result.append(changed)
+        return cv2.merge(result)
 
 
 def fit_light(source: np.ndarray, target: np.ndarray, weight: np.ndarray, start: np.ndarray | None = None) -> Light:
@@ -144,7 +145,9 @@ def _fitted(
         away = residual.norm(dim=-1)
         # The median length of a residual in three dimensions is 1.54 standard deviations.
         spread = max(_weighted_median(away.numpy(), trust.numpy()) / 1.54, FINEST)
-        trust = (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2 * valid.any(dim=-1)
+        earlier, trust = trust, (1 - (away / (CUT * 1.54 * spread)) ** 2).clamp(min=0) ** 2 * valid.any(dim=-1)
+        if (trust - earlier).abs().mean() < SETTLED:
+            break
     left = np.zeros(counts.shape, np.float32)
     left[rows, columns] = trust.numpy()
     return numbers.numpy(), left

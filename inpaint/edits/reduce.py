@@ -15,3 +15,14 @@ def reduced(picture: np.ndarray, most: float) -> np.ndarray:
         return picture
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def smooth(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur [H, W] float32 by a wide Gaussian, of at least 4 pixels, on a smaller copy: many times as fast."""
+    import cv2
+
+    size = picture.shape[::-1]
+    step = sigma / 2
+    small = tuple(max(1, round(side / step)) for side in size)
+    blurred = cv2.GaussianBlur(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), (0, 0), sigma / step)
+    return cv2.resize(blurred, size, interpolation=cv2.INTER_CUBIC)

@@ -28,9 +28,11 @@ def equally_soft(expected: np.ndarray, edited: np.ndarray, same: np.ndarray) -> 
     if same.sum() < FEWEST:
         return expected, edited, 0.0
 
+    counted = same.astype(np.uint8)
+
     def apart(blur: float) -> float:
         first, second = (_blurred(grey, amount) for grey, amount in zip(greys, (blur, -blur), strict=True))
-        return float(np.abs(first - second)[same].mean())
+        return float(cv2.norm(first, second, cv2.NORM_L1, counted))
 
     softest = _lowest(apart, BLURS)
     sharpest = _lowest(apart, tuple(-blur for blur in BLURS)) if softest == 0 else softest

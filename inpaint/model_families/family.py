@@ -71,6 +71,10 @@ class References:
     """Whether they are pictures, not latents of the model's VAE."""
     asks_for: str = ""
     """ComfyUI's name of the method that the conditioning has to name; "" if it may leave it out."""
+    read_by: str = ""
+    """ComfyUI's text encode node that looks at the pictures too; "" if the text encoder reads text alone."""
+    read_with_vae: bool = False
+    """Whether that node asks for the VAE. It then adds a reference of its own, of a megapixel."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ class Variant:
     """How it takes reference pictures, where that differs from the family's."""
     dtypes: Sequence[str] | None = None
     """The dtypes that it can compute in, where they differ from the family's."""
+    usual: str | None = None
+    """Steps and guidance, where they differ from the family's."""
+    own_inputs: bool = False
+    """Whether it has inputs for pictures beside the latent; ComfyUI gives such models no references of this pack's."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,9 @@ class Family:
     """Models of the family with another name or other inputs. The first one that fits counts."""
     whole_patches: bool = False
     """Whether ComfyUI's network fails for latents that are no multiple of `grid`. It pads those of other families."""
+    usual: str = ""
+    """Steps and guidance of ComfyUI's own template for it (package comfyui-workflow-templates-json 0.1.50), for help
+    pages; "" if it has none."""
     side_v_prediction: int | None = None
     """`side` of those models of the family that predict the velocity; None if there are none."""
 

@@ -5,8 +5,9 @@ from .family import ANY_DTYPES, DIT_DTYPES, SD_DTYPES, Family, Memory, Reference
 from .tensor_names import has
 
 MIB = 2**20
-# How the transformers of Qwen-Image and its relatives take references.
+# How the transformers of Qwen-Image and its relatives take references, and the node whose text encoder reads them.
 _INDEXED = ("reference_latents", "index", "an index of its own for each; rows and columns from the middle")
+_QWEN_READER = "TextEncodeQwenImageEditPlus"
 _IN_LINE = ("reference_latents", "sequence", "after the text and before the picture, each further on")
 
 SD3 = Family(
@@ -19,6 +20,7 @@ SD3 = Family(
     grid=16,
     memory=Memory(1.6, SD_DTYPES, cell=7_450),
     text_encoder="sd3",
+    usual="20 steps, cfg 4",
 )
 AURAFLOW = Family(
     id="auraflow",
@@ -75,6 +77,7 @@ LENS = Family(
     grid=16,
     memory=Memory(4.0, DIT_DTYPES),
     text_encoder="lens",
+    usual="20 steps",
 )
 MAGEFLOW = Family(
     id="mageflow",
@@ -86,7 +89,8 @@ MAGEFLOW = Family(
     grid=16,
     memory=Memory(6.5, DIT_DTYPES),
     text_encoder="mage",
-    references=References(*_INDEXED),
+    usual="30 steps, cfg 5; turbo: 4, cfg 1",
+    references=References(*_INDEXED, read_by="TextEncodeMageFlowEdit"),
 )
 QWEN_IMAGE = Family(
     id="qwen-image",
@@ -99,11 +103,19 @@ QWEN_IMAGE = Family(
     grid=16,
     memory=Memory(1.8, DIT_DTYPES, cell=8_600),
     text_encoder="qwen_image",
-    references=References(*_INDEXED, most=3, source="github.com/QwenLM/Qwen-Image, Qwen-Image-Edit-2509.md"),
+    usual="20 steps, cfg 4",
+    references=References(
+        *_INDEXED, most=3, source="github.com/QwenLM/Qwen-Image, Qwen-Image-Edit-2509.md", read_by=_QWEN_READER
+    ),
     variants=(
         Variant(
             *("Qwen-Image-Edit 2511", has("__index_timestep_zero__")),
-            references=References(_INDEXED[0], "index_timestep_zero", _INDEXED[2] + "; without noise", edits=True),
+            references=References(
+                *(_INDEXED[0], "index_timestep_zero", _INDEXED[2] + "; without noise"),
+                edits=True,
+                read_by=_QWEN_READER,
+            ),
+            usual="40 steps, cfg 4",
         ),
         Variant(
             *("Qwen-Image-Layered", has("time_text_embed.addition_t_embedding.weight")),
@@ -121,12 +133,14 @@ JOYIMAGE = Family(
     grid=16,
     memory=Memory(1.8, DIT_DTYPES),
     text_encoder="joyimage",
+    usual="40 steps, cfg 4",
     # Another page of the makers says 6.
     references=References(
         *("reference_latents", "sequence", "frames beside that of the picture"),
         most=5,
         source="huggingface.co/docs/diffusers, JoyImage",
         edits=True,
+        read_by="TextEncodeJoyImageEdit",
     ),
 )
 Z_IMAGE = Family(
@@ -139,7 +153,15 @@ Z_IMAGE = Family(
     grid=16,
     memory=Memory(2.8, DIT_DTYPES, cell=13_300, base=28 * MIB),
     text_encoder="lumina2",
-    variants=(Variant("Z-Image Omni", has("siglip_embedder.0.weight"), references=References(*_IN_LINE, edits=True)),),
+    usual="25 steps, cfg 4; turbo: 8, cfg 1",
+    variants=(
+        Variant(
+            "Z-Image Omni",
+            has("siglip_embedder.0.weight"),
+            references=References(*_IN_LINE, edits=True, read_by="TextEncodeZImageOmni"),
+            usual="",
+        ),
+    ),
 )
 LUMINA2 = Family(
     id="lumina2",
@@ -151,6 +173,7 @@ LUMINA2 = Family(
     grid=16,
     memory=Memory(1.4, DIT_DTYPES, cell=11_050, base=23 * MIB),
     text_encoder="lumina2",
+    usual="30 steps, cfg 4",
 )
 NEWBIE = Family(
     id="newbie",
@@ -162,6 +185,7 @@ NEWBIE = Family(
     grid=16,
     memory=Memory(1.4, DIT_DTYPES, cell=11_050, base=23 * MIB),
     text_encoder="newbie",
+    usual="20 steps, cfg 5.5",
 )
 HIDREAM = Family(
     id="hidream",
@@ -173,6 +197,7 @@ HIDREAM = Family(
     grid=16,
     memory=Memory(2.0, DIT_DTYPES),
     text_encoder="hidream",
+    usual="50 steps, cfg 5; dev: 28, cfg 1",
 )
 BOOGU = Family(
     id="boogu",
@@ -184,7 +209,10 @@ BOOGU = Family(
     grid=16,
     memory=Memory(2.15, DIT_DTYPES),
     text_encoder="boogu",
-    references=References(*_IN_LINE, most=1, source="README of Boogu-Image"),
+    usual="25 steps",
+    references=References(
+        *_IN_LINE, most=1, source="README of Boogu-Image", read_by="TextEncodeBooguEdit", read_with_vae=True
+    ),
 )
 OMNIGEN2 = Family(
     id="omnigen2",
@@ -196,6 +224,7 @@ OMNIGEN2 = Family(
     grid=16,
     memory=Memory(1.95, DIT_DTYPES),
     text_encoder="omnigen2",
+    usual="20 steps, cfg 5 for the text and 2 for pictures",
     references=References(
         *_IN_LINE, most=5, source="github.com/VectorSpaceLab/OmniGen2, transformer_omnigen2.py", edits=True
     ),
@@ -221,10 +250,12 @@ KREA2 = Family(
     grid=16,
     memory=Memory(2.2, ANY_DTYPES),
     text_encoder="krea2",
+    usual="turbo: 8 steps, cfg 1",
     # The method is that of ComfyUI's template image_krea2_turbo_int8_image_style_reference.
     references=References(
         *("reference_latents", "none", "ignored until a method is set; then as Qwen-Image's, from the corner"),
         asks_for="index_timestep_zero",
+        read_by=_QWEN_READER,
     ),
 )
 ERNIE = Family(
@@ -237,6 +268,7 @@ ERNIE = Family(
     grid=16,
     memory=Memory(10.0, DIT_DTYPES),
     text_encoder="flux2",
+    usual="20 steps, cfg 4; turbo: 8, cfg 1",
 )
 ANIMA = Family(
     id="anima",
@@ -247,6 +279,7 @@ ANIMA = Family(
     side=1024,
     grid=16,
     memory=Memory(0.95, ANY_DTYPES, Width("x_embedder.proj.1.weight", 0, 2048), in_fp16=1.4),
+    usual="30 steps, cfg 4",
 )
 COSMOS_PREDICT2 = Family(
     id="cosmos-predict2",
@@ -281,6 +314,7 @@ KANDINSKY5_IMAGE = Family(
     whole_patches=True,
     memory=Memory(1.25, DIT_DTYPES),
     text_encoder="kandinsky5_image",
+    usual="50 steps, cfg 3.5",
 )
 HUNYUAN_IMAGE = Family(
     id="hunyuan-image",

@@ -185,6 +185,7 @@ WAN = Family(
             lambda names: names.size("patch_embedding.weight", 1) in (48, 52),
             classes=("WAN21_FunControl2V",),
             references=References("reference_latents", "frame", "a frame before the first; only the last one counts"),
+            own_inputs=True,
         ),
         Variant(
             "Wan image to video", lambda names: names.size("patch_embedding.weight", 1) == 36, classes=("WAN21_I2V",)

@@ -66,19 +66,19 @@ def decide(
     if choice == CONNECTED:
         return Decision(False, True, True, _connected_only(len(connected), further) if takes else "")
     if choice == THIS:
-        return Decision(True, True, True, _this("as chosen", picture, connected))
+        return Decision(True, True, True, _this("as chosen", picture, connected, takes))
     if takes is None or takes.pictures:
         return Decision(False, True, True, "")
     if picture in connected:
         return Decision(False, True, True, "The prompts have a reference of the picture's size: no other was added.")
     if connected:
-        return Decision(True, True, True, _this("since the prompts have references", picture, connected))
+        return Decision(True, True, True, _this("since the prompts have references", picture, connected, takes))
     if further:
-        return Decision(True, True, True, _this("since further pictures are connected", picture, connected))
+        return Decision(True, True, True, _this("since further pictures are connected", picture, connected, takes))
     if takes.edits:
-        return Decision(True, True, True, _this(f"since {label} edits pictures", picture, connected))
+        return Decision(True, True, True, _this(f"since {label} edits pictures", picture, connected, takes))
     if EDITS.search(file):
-        return Decision(True, True, True, _this(f"by the name of the file, {file}", picture, connected))
+        return Decision(True, True, True, _this(f"by the name of the file, {file}", picture, connected, takes))
     return Decision(
         *(False, True, True),
         f"No reference: not every {label} model edits pictures"
@@ -94,15 +94,21 @@ def too_many(takes: References | None, count: int) -> str:
     return f"The model is given {count} references, and its makers name {takes.most} at most."
 
 
-def _this(why: str, picture: Size, connected: Sequence[Size]) -> str:
+def _this(why: str, picture: Size, connected: Sequence[Size], takes: References | None) -> str:
     others = [str(size) for size in connected if size != picture]
     if not others:
         return f"The picture is a reference, {why}."
     return (
         f"The picture is a reference, {why}. The prompts have {_counted(len(others), 'reference')} of another size: "
-        f"{', '.join(others)} pixels, where the picture has {picture}. If one shows this picture, take the VAE off its "
-        "text encode node, which scales what it encodes."
+        f"{', '.join(others)} pixels, where the picture has {picture}. If one shows this picture, {_without(takes)}"
     )
+
+
+def _without(takes: References | None) -> str:
+    """Return what to do against a reference that the text encode node made of a picture, at another size."""
+    if takes is not None and takes.read_with_vae:
+        return f"crop it to the model's own size: {takes.read_by} asks for the VAE, and scales to a megapixel."
+    return "take the VAE off its text encode node, which scales what it encodes."
 
 
 def _connected_only(connected: int, further: int) -> str:

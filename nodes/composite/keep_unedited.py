@@ -3,7 +3,6 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ... import host
 from ...inpaint.compositing import METHODS
 from ...inpaint.edits import MASK_USES, Settings, keep_unedited
 from ..shared.choices import check_choices
@@ -113,6 +112,6 @@ class KeepUnedited(io.ComfyNode):
         video: bool = False,
     ) -> io.NodeOutput:
         settings = Settings(more, feather, mask_use, align, match_color, blend, video)
-        kept = keep_unedited(original, edited, settings, mask, host.progress_bar())
+        kept = keep_unedited(original, edited, settings, mask)
         shown = {**preview(kept.mask, kept.image), "text": (kept.report(),)}
         return io.NodeOutput(kept.image, kept.mask, kept.aligned, kept.confidence, ui=shown)

@@ -5,7 +5,6 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...inpaint.compositing.finish import Finish
 from ...inpaint.core.checks import as_mask, match
 from ...inpaint.core.geometry import Size, join
 from ...inpaint.crops.box_path import plan_path
@@ -20,8 +19,10 @@ from ...inpaint.masks.clean import coverage
 from ...inpaint.masks.far_specks import boxes_without_far_specks
 from ..shared.choices import check_choices
 from ..shared.crop_inputs import (
+    SHIFT_AND_SIZE,
     context_inputs,
     finish_inputs,
+    finish_of,
     model_inputs,
     planned,
     scaling_inputs,
@@ -154,8 +155,8 @@ class StitchCrop(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, blend: str | None, color_match: str | None) -> bool | str:
-        return check_choices(cls, blend=blend, color_match=color_match)
+    def validate_inputs(cls, blend: str | None, color_match: str | None, registration: str | None = None) -> bool | str:
+        return check_choices(cls, blend=blend, color_match=color_match, registration=registration)
 
     @classmethod
     def execute(
@@ -168,9 +169,10 @@ class StitchCrop(io.ComfyNode):
         color_strength: float = 1.0,
         ring_width: float = 32.0,
         align: bool = False,
+        registration: str = SHIFT_AND_SIZE,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        finish = Finish(blend, color_match, color_strength, ring_width, align)
+        finish = finish_of(blend, color_match, color_strength, ring_width, align, registration)
         result = put_back(stitch, image, feather, finish, None if mask is None else as_mask(mask))
         composite = on_picture(result.weights, stitch.plans)
         messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]

@@ -5,14 +5,15 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...inpaint.compositing.finish import Finish
 from ...inpaint.core.checks import as_bhw, check_image, clear_near_zero, match_mask
 from ...inpaint.crops.regions import RegionStitch, crop_regions, stitch_regions
 from ...inpaint.crops.stitch import stretch_report
 from ..shared.choices import check_choices
 from ..shared.crop_inputs import (
+    SHIFT_AND_SIZE,
     context_inputs,
     finish_inputs,
+    finish_of,
     model_inputs,
     planned,
     scaling_inputs,
@@ -126,8 +127,8 @@ class StitchRegions(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, blend: str | None, color_match: str | None) -> bool | str:
-        return check_choices(cls, blend=blend, color_match=color_match)
+    def validate_inputs(cls, blend: str | None, color_match: str | None, registration: str | None = None) -> bool | str:
+        return check_choices(cls, blend=blend, color_match=color_match, registration=registration)
 
     @classmethod
     def execute(
@@ -140,8 +141,9 @@ class StitchRegions(io.ComfyNode):
         color_strength: float = 1.0,
         ring_width: float = 32.0,
         align: bool = False,
+        registration: str = SHIFT_AND_SIZE,
     ) -> io.NodeOutput:
-        finish = Finish(blend, color_match, color_strength, ring_width, align)
+        finish = finish_of(blend, color_match, color_strength, ring_width, align, registration)
         result = stitch_regions(stitch, image, feather, finish)
         messages = [*stretch_report(image, stitch.plans[0].target), *finish.messages]
         return stitched(stitch.image, result.image, result.mask, result.unusable, messages)

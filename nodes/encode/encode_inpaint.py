@@ -1,6 +1,6 @@
 """Menu Mend/Encode: encode a picture and its mask into a model's inpainting inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -178,40 +178,23 @@ class EncodeInpaint(io.ComfyNode):
             *(model, inputs.label, reference, (positive, negative), prepared, host.vae_ratio(vae)),
             further=sum(len(picture) for picture in further),
         )
-        # What the latent starts from, what the model is shown beside it, and the reference: often the same picture,
-        # which is encoded once.
-        start = prepared.hidden if neutral else prepared.pixels
-        shown = prepared.hidden if inputs.inpaint or inputs.shown_latent else start
-        referred = HOLES[reference_hole](prepared) if decided.this else start
-        needed = list({id(picture): picture for picture in (start, shown, referred)}.values())
-        pixels = torch.cat(needed) if len(needed) > 1 else needed[0]
         window = None
         if encode_area == AROUND:
             _check_around(inputs, noise_mask, nested=sound is not None or host.needs_sound(model))
             window = _window(prepared.soft, host.vae_ratio(vae), widen_by_cells * neutral, patch_cells(inputs.family))
-        if window is None:
-            encoded = host.encode(vae, pixels, budget_of(vae))
-        else:
-            encoded = host.encode_window(vae, pixels, window, budget_of(vae))
-        parts = encoded.result.split([len(picture) for picture in needed])
-        latents = {id(picture): latent for picture, latent in zip(needed, parts, strict=True)}
-        samples = conditioning.repeat_to(latents[id(start)], batch)
-        this = conditioning.repeat_to(latents[id(referred)], batch) if decided.this else None
-        further_latents, further_tiled = encoded_further(model, vae, further if decided.further else [])
-        cells, hidden_cells = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
-        if masked_content in LATENT_CONTENTS:
-            content = host.from_model_scale(model, LATENT_CONTENTS[masked_content](samples.shape))
-            samples = conditioning.replace_masked(samples, content, conditioning.repeat_to(hidden_cells, batch))
-        if masked_content in PLACEHOLDERS:
-            # Placeholder content is repainted in full: a soft mask value would leave part of it in the result.
-            cells = torch.maximum(cells, hidden_cells)
-        if neutral:
-            cells = grow_cells(cells, widen_by_cells)
+        # What the latent starts from, what the model is shown beside it, and the references: often the same picture.
+        start = prepared.hidden if neutral else prepared.pixels
+        shown = prepared.hidden if inputs.inpaint or inputs.shown_latent else start
+        referred = HOLES[reference_hole](prepared) if decided.this else []
+        (samples, shown_latent, *these), tiles = _encoded_once(vae, [start, shown, *referred], window)
+        further_latents, further_tiles = encoded_further(model, vae, further if decided.further else [])
+        samples, *these = (conditioning.repeat_to(latent, batch) for latent in (samples, *these))
+        samples, cells, hidden_cells = _content(model, samples, prepared, masked_content, widen_by_cells)
 
         # FLUX.1 Fill folds the mask's pixels into channels itself. Others take one value per cell.
         hidden_mask = prepared.hard[:, None] if inputs.inpaint == "fill" else hidden_cells
-        values = _shown(inputs, latents[id(shown)], hidden_mask)
-        prompts, references = referring(model, (positive, negative), decided, this, further_latents)
+        values = _shown(inputs, shown_latent, hidden_mask)
+        prompts, references = referring(model, (positive, negative), decided, these, further_latents)
         if window is not None:
             # References that cannot be cut are refused here already.
             for prompt in prompts:
@@ -221,29 +204,84 @@ class EncodeInpaint(io.ComfyNode):
         # For later stages of samplers, which pass on nothing else of a latent.
         positive, negative = (host.with_original(prompt, samples) for prompt in prompts)
         held = conditioning.repeat_to(cells, batch) if noise_mask else None
-        latent: dict[str, Any] = {"samples": samples}
-        heard = ""
-        if host.needs_sound(model) or sound is not None:
-            latent = host.with_sound(samples, held, sound)
-            heard = "The sound is made." if sound is None or held is None else "The sound is kept."
-        elif held is not None:
-            latent["noise_mask"] = in_pixels(held, host.vae_ratio(vae))
+        latent, heard = _latent(model, samples, held, sound, host.vae_ratio(vae))
         if window is not None:
             latent[ENCODED_WINDOW] = EncodedWindow(window, tuple(samples.shape[-2:]))
-        messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}"]
-        if not noise_mask:
-            messages += [CONTENTS[masked_content], "No noise mask: the whole latent is repainted."]
-        elif not cells.any():
-            messages.append("The mask is empty: nothing will be repainted.")
-        else:
-            messages += [
-                CONTENTS[masked_content],
-                f"{float((cells > 0).float().mean()):.1%} of the latent is repainted.",
-            ]
+        messages = [f"{inputs.label}: {_inpaint_method(model, inputs)}", *_repainted(cells, noise_mask, masked_content)]
+        if noise_mask and cells.any():
             messages += [MASK_TIMES] if inputs.mask_times else []
             messages += [] if window is None else [_around(window, samples)]
-        messages += [*references, heard, lost, *tiled("encoded", encoded), *further_tiled]
+        messages += [*references, heard, lost, *tiles, *further_tiles]
         return io.NodeOutput(positive, negative, latent, ui={"text": ("\n".join(filter(None, messages)),)})
+
+
+def _encoded_once(vae: Any, pictures: Sequence[Tensor], window: Box | None) -> tuple[list[Tensor], list[str]]:
+    """Encode pictures of one size. One that is there several times is encoded once.
+
+    Returns:
+        The latent of each; lines for the report.
+    """
+    distinct = list({id(picture): picture for picture in pictures}.values())
+    pixels = torch.cat(distinct) if len(distinct) > 1 else distinct[0]
+    if window is None:
+        encoded = host.encode(vae, pixels, budget_of(vae))
+    else:
+        encoded = host.encode_window(vae, pixels, window, budget_of(vae))
+    parts = encoded.result.split([len(picture) for picture in distinct])
+    latents = {id(picture): latent for picture, latent in zip(distinct, parts, strict=True)}
+    return [latents[id(picture)] for picture in pictures], tiled("encoded", encoded)
+
+
+def _content(
+    model: Any, samples: Tensor, prepared: conditioning.Prepared, content: str, widen: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Put the chosen content into the masked area, and bring the mask to the latent's cells.
+
+    Args:
+        samples: the encoded picture, one for each prompt and mask.
+        content: one of `CONTENTS`.
+        widen: cells by which the noise mask is widened with neutral content.
+
+    Returns:
+        The latents; the noise mask and the hidden area, [N, 1, (1,) h, w] each.
+    """
+    cells, hidden = (pool(mask, (len(mask), *samples.shape[1:])) for mask in (prepared.soft, prepared.hard))
+    if content in LATENT_CONTENTS:
+        made = host.from_model_scale(model, LATENT_CONTENTS[content](samples.shape))
+        samples = conditioning.replace_masked(samples, made, conditioning.repeat_to(hidden, len(samples)))
+    if content in PLACEHOLDERS:
+        # Placeholder content is repainted in full: a soft mask value would leave part of it in the result.
+        cells = torch.maximum(cells, hidden)
+    if content == "neutral":
+        cells = grow_cells(cells, widen)
+    return samples, cells, hidden
+
+
+def _latent(
+    model: Any, samples: Tensor, held: Tensor | None, sound: dict[str, Any] | None, ratio: int
+) -> tuple[dict[str, Any], str]:
+    """Make the latent of the encoded pictures, with its sound where the model samples one, and a line for the report.
+
+    Args:
+        held: the noise mask in cells; None for none.
+        ratio: pixels per latent cell, along each side.
+    """
+    if host.needs_sound(model) or sound is not None:
+        latent = host.with_sound(samples, held, sound)
+        return latent, "The sound is made." if sound is None or held is None else "The sound is kept."
+    latent = {"samples": samples}
+    if held is not None:
+        latent["noise_mask"] = in_pixels(held, ratio)
+    return latent, ""
+
+
+def _repainted(cells: Tensor, noise_mask: bool, content: str) -> list[str]:
+    """Say how much is repainted, and what is there before."""
+    if not noise_mask:
+        return [CONTENTS[content], "No noise mask: the whole latent is repainted."]
+    if not cells.any():
+        return ["The mask is empty: nothing will be repainted."]
+    return [CONTENTS[content], f"{float((cells > 0).float().mean()):.1%} of the latent is repainted."]
 
 
 def _check_around(inputs: host.ModelInputs, noise_mask: bool, nested: bool) -> None:

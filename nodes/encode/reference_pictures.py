@@ -15,12 +15,14 @@ from ...inpaint.model_families.sizes import side_multiple
 from ...inpaint.sampling.conditioning import Prepared, padded
 from ...inpaint.sampling.references import AUTO, CHOICES, Decision, decide, too_many
 
-# What the masked area of the picture shows as a reference, by option.
-HOLES: dict[str, Callable[[Prepared], Tensor]] = {
-    "as it is": lambda prepared: prepared.pixels,
-    "filled": lambda prepared: fill_harmonic(prepared.pixels, prepared.soft),
-    "neutral": lambda prepared: prepared.hidden,
-    "highlighted": lambda prepared: overlay(prepared.pixels, prepared.hard),
+# The references that the picture and its mask make, by option.
+HOLES: dict[str, Callable[[Prepared], list[Tensor]]] = {
+    "as it is": lambda prepared: [prepared.pixels],
+    "filled": lambda prepared: [fill_harmonic(prepared.pixels, prepared.soft)],
+    "neutral": lambda prepared: [prepared.hidden],
+    "highlighted": lambda prepared: [overlay(prepared.pixels, prepared.hard)],
+    # White is to be removed, as huggingface.co/slopshop/erase-v1 for FLUX.2 Klein 4B has it.
+    "mask beside": lambda prepared: [prepared.pixels, prepared.hard[..., None].expand(-1, -1, -1, 3)],
 }
 AS_IT_IS = next(iter(HOLES))
 # The text encoders of edit models count the pictures from 1, which is the picture that is edited.
@@ -44,7 +46,8 @@ def reference_inputs() -> list[io.Input]:
             options=list(HOLES),
             default=AS_IT_IS,
             tooltip="What the masked area of the picture shows as a reference. filled: its surroundings, smoothly. "
-            "neutral: grey. highlighted: a see-through red, which a prompt can speak of.",
+            "neutral: grey. highlighted: a see-through red, which a prompt can speak of. mask beside: as it is, and "
+            "the mask is a second picture, white on black.",
         ),
         *(
             io.Image.Input(
@@ -89,17 +92,16 @@ def encoded_further(model: Any, vae: Any, pictures: Sequence[Tensor]) -> tuple[l
 
 
 def referring(
-    model: Any, prompts: Sequence[list], decided: Decision, this: Tensor | None, further: Sequence[Tensor]
+    model: Any, prompts: Sequence[list], decided: Decision, this: Sequence[Tensor], further: Sequence[Tensor]
 ) -> tuple[list[list], list[str]]:
     """Return the prompts with their references, and lines for the report.
 
     Args:
         decided: which they get.
-        this: latent of the picture; None if it is none of them.
+        this: latents of what `HOLES` makes of the picture; [] if it is no reference.
         further: latents of the further pictures.
     """
     takes = host.references_taken(model)
-    first = [] if this is None else [this]
-    given = [host.with_references(prompt, takes, first, decided.connected, further) for prompt in prompts]
+    given = [host.with_references(prompt, takes, this, decided.connected, further) for prompt in prompts]
     count = max(len(host.reference_sizes(prompt, 1)) for prompt in given)
     return given, [decided.why, too_many(takes, count)]

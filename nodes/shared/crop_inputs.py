@@ -1,5 +1,6 @@
 """Shared by the crop nodes: inputs for the crop's size, inputs for the stitch, and the report of the result."""
 
+from functools import partial
 from typing import Any
 
 from comfy_api.latest import io
@@ -7,15 +8,19 @@ from torch import Tensor
 
 from ... import host
 from ...inpaint.compositing import METHODS, color, max_change
+from ...inpaint.compositing.finish import Aligning, Finish
+from ...inpaint.compositing.registration import registered
 from ...inpaint.compositing.seam_score import seam, worst
 from ...inpaint.core.geometry import Area, Size
 from ...inpaint.crops.crop_plan import Context, Target
+from ...inpaint.edits import laid_on_original
 from ...inpaint.imaging.padding import BORDERS
 from ...inpaint.model_families.sizes import native_side, side_multiple
 from .notes import report_output, reported
 from .widgets import all_advanced, count, pixels, share
 
 OWN, MEGAPIXELS, GIVEN, KEEP = "model's own", "megapixels", "width and height", "keep"
+SHIFT_AND_SIZE, FULL = "shift and size", "full"
 
 
 def context_inputs() -> list[io.Input]:
@@ -155,5 +160,29 @@ def finish_inputs() -> list[io.Input]:
                 tooltip="Undo a shift or a change of size that the model gave to the whole crop, as edit models do. It "
                 "is found on the known ring, and left where that is not sure.",
             ),
+            io.Combo.Input(
+                "registration",
+                options=[SHIFT_AND_SIZE, FULL],
+                default=SHIFT_AND_SIZE,
+                tooltip="For align. full: besides, turns, stretches, tilts and smooth bends, found on all of the crop "
+                "that is known; with color_match, also the change of light of the whole crop. It takes longer.",
+            ),
         ),
     ]
+
+
+def finish_of(
+    blend: str,
+    color_match: str,
+    color_strength: float,
+    ring_width: float,
+    align: bool,
+    registration: str,
+) -> Finish:
+    """Make what `finish_inputs` asks for."""
+    light = 0.0 if color_match == "none" else color_strength
+    ways: dict[str, Aligning] = {
+        SHIFT_AND_SIZE: partial(registered, ring=ring_width),
+        FULL: partial(laid_on_original, light=light),
+    }
+    return Finish(blend, color_match, color_strength, ring_width, ways[registration] if align else None)

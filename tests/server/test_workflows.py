@@ -6,6 +6,9 @@ by one row; a fixed seed in the sampler node; a node with one widget more than i
 
 import io
 import json
+import os
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +17,19 @@ from PIL import Image
 
 from devtools.hosts import prompts
 from devtools.hosts.node_info import NodeInfo
+from devtools.models.small_models import run_here
 from devtools.pictures.rocket import save_masked
 from inpaint.fills import fill_neutral
+
+# Workflows of edit models, why the picture is a reference, and ComfyUI's own template that edits with the model.
+EDITS = {
+    "erase-with-edit-model": ("since FLUX.2 edits pictures", None),
+    "flux2-inpaint": ("since FLUX.2 edits pictures", "image_flux2"),
+    "klein-edit-inpaint": ("since FLUX.2 edits pictures", "image_flux2_klein_image_edit_4b_distilled"),
+    "kontext-inpaint": ("by the name of the file, small-flux-kontext", "flux_kontext_dev_basic"),
+    "qwen-edit-inpaint": ("by the name of the file, small-qwen-image-edit", "image_qwen_image_edit_2509"),
+}
+HERE = [name for name in prompts.names() if run_here(Path(os.environ["MEND_COMFYUI"]), name)]
 
 
 def _ready(name, upload, small_models, seed=1):
@@ -58,7 +72,7 @@ def test_workflows_hold_a_value_for_each_widget(client):
             assert set(nodes[node["class_type"]].widgets) <= set(node["inputs"]), (name, node["class_type"])
 
 
-@pytest.mark.parametrize("name", [name for name in prompts.names() if name != prompts.KEEP_UNEDITED])
+@pytest.mark.parametrize("name", [name for name in HERE if name != prompts.KEEP_UNEDITED])
 def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, small_models, picture, mask, name):
     prompt = _ready(name, upload, small_models)
     run = client.run(prompt)
@@ -84,6 +98,28 @@ def test_a_workflow_changes_what_it_should_and_nothing_else(client, upload, smal
     assert np.abs(painted - grey[0].numpy()[hole]).mean() > 0.02
     texts = [shown["text"][0] for shown in run.outputs.values() if "text" in shown]
     assert any("Largest change outside: 0." in text for text in texts)
+    reason, _ = EDITS.get(name, ("", None))
+    assert any(f"The picture is a reference, {reason}" in text for text in texts) == (name in EDITS)
+
+
+def _count(nodes, subgraphs):
+    """How many nodes work: of subgraphs those within, no notes, none that is switched off."""
+    working = [node for node in nodes if node.get("mode", 0) == 0 and not node["type"].endswith("Note")]
+    inner = [subgraphs.get(node["type"]) for node in working]
+    return sum(1 if graph is None else _count(graph["nodes"], subgraphs) for graph in inner)
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if EDITS.get(name, ("", None))[1]])
+def test_an_edit_workflow_has_no_more_nodes_than_comfyuis_template(client, name, record_property):
+    """The template edits whole pictures: it has no crop, no mask and no stitch."""
+    with urllib.request.urlopen(f"{client.url}/templates/{EDITS[name][1]}.json") as reply:
+        template = json.loads(reply.read())
+    subgraphs = {graph["id"]: graph for graph in template.get("definitions", {}).get("subgraphs", [])}
+    file = json.loads((prompts.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    ours, theirs = _count(file["nodes"], {}), _count(template["nodes"], subgraphs)
+    record_property("nodes", (ours, theirs))
+    print(f"{name}: {ours} nodes, ComfyUI's template: {theirs}")
+    assert 8 < ours <= theirs
 
 
 def test_keep_unedited_puts_back_the_edit_and_nothing_else(client, picture, tmp_path):

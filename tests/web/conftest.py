@@ -14,7 +14,7 @@ from devtools.hosts.canvas import Canvas
 from devtools.hosts.client import HostClient
 from devtools.hosts.node_info import NodeInfo
 from devtools.hosts.process import HostProcess
-from devtools.models.small_models import SmallModels
+from devtools.models.small_models import LORA, SmallModels
 from devtools.setup.environment import ROOT
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
@@ -69,6 +69,10 @@ class Server:
         """
         files = self.models.files(workflow)
         return {widget: name if name == "none" else f"{mode}-{name}" for widget, name in files.items()}
+
+    def lora(self, mode: str) -> str:
+        """Return the name of the small LoRA, as in `files`."""
+        return f"{mode}-{LORA}"
 
     def upload(self, picture: np.ndarray, name: str) -> str:
         Image.fromarray(picture).save(self.folder / name)

@@ -9,28 +9,35 @@ what was reported before the page heard that the prompt is queued left to be for
 """
 
 import json
+import os
 import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
 from devtools.hosts import prompts
-from devtools.models.small_models import LOADERS, TEST_TEXT_NODE, TEXT_NODE
+from devtools.models.small_models import LOADERS, LORA_LOADER, TEXT_NODES, run_here
 
 NAMES = (
     "any-model-coherent",
     "any-model-inpaint",
     "any-model-soft-inpaint",
     "crop-and-stitch",
+    "erase-with-edit-model",
     "flux-fill",
+    "flux2-inpaint",
     "keep-unedited",
+    "klein-edit-inpaint",
+    "kontext-inpaint",
     "object-removal",
     "outpaint",
     "photo-repair",
+    "qwen-edit-inpaint",
     "remove-with-network",
     "remove-without-model",
     "sd15-inpaint-denoise-075",
@@ -39,15 +46,22 @@ NAMES = (
     "sdxl-inpaint",
     "several-regions",
 )
+# Those whose small models the host can load.
+HERE = [name for name in NAMES if run_here(Path(os.environ["MEND_COMFYUI"]), name)]
 # What the sampler of each starts with: steps, cfg and denoise.
 PROMISED = {
     "any-model-coherent": (30, 7, 1),
     "any-model-inpaint": (20, 7, 0.9),
     "any-model-soft-inpaint": (30, 7, 1),
     "crop-and-stitch": (20, 7, 1),
+    "erase-with-edit-model": (4, 1, 1),
     "flux-fill": (20, 1, 1),
+    "flux2-inpaint": (20, 1, 1),
+    "klein-edit-inpaint": (4, 1, 1),
+    "kontext-inpaint": (20, 1, 1),
     "object-removal": (30, 4, 0.5),
     "outpaint": (20, 7, 1),
+    "qwen-edit-inpaint": (20, 2.5, 1),
     "sd15-inpaint": (20, 7, 1),
     "sd15-inpaint-denoise-075": (20, 7, 0.75),
     "sd2-inpaint": (20, 7, 1),
@@ -148,9 +162,10 @@ def test_any_model_starts_from_the_fill(workflows):
     assert encode["masked_content"] == "already filled"
 
 
-def test_flux_is_guided_as_fill_wants_it(workflows):
-    api = json.loads((workflows["flux-fill"].parent / "api" / "flux-fill.json").read_text())
-    assert api[str(_node(api, "FluxGuidance"))]["inputs"]["guidance"] == 30
+@pytest.mark.parametrize(("name", "guidance"), [("flux-fill", 30), ("flux2-inpaint", 4), ("kontext-inpaint", 2.5)])
+def test_flux_is_guided_as_its_makers_have_it(workflows, name, guidance):
+    api = json.loads((workflows[name].parent / "api" / f"{name}.json").read_text())
+    assert api[str(_node(api, "FluxGuidance"))]["inputs"]["guidance"] == guidance
 
 
 def test_in_the_template_browser(server, workflows, name):
@@ -170,12 +185,13 @@ def _node(api, *kinds):
 
 
 def _with_test_text(workflow, folder):
-    """The workflow's file; for Flux a copy in which a node of tests/host_pack stands in for its text encoders."""
-    if workflow.stem != "flux-fill":
+    """The workflow's file; a copy in which a node of tests/host_pack stands in for a text encoder that tests lack."""
+    if workflow.stem not in TEXT_NODES:
         return workflow
-    print(f"{workflow.stem}, replaced: {TEXT_NODE}: {TEST_TEXT_NODE}")
+    text_node, stand_in = TEXT_NODES[workflow.stem]
+    print(f"{workflow.stem}, replaced: {text_node}: {stand_in}")
     copy = folder / workflow.name
-    copy.write_text(workflow.read_text().replace(f'"{TEXT_NODE}"', f'"{TEST_TEXT_NODE}"'))
+    copy.write_text(workflow.read_text(encoding="utf-8").replace(f'"{text_node}"', f'"{stand_in}"'), encoding="utf-8")
     return copy
 
 
@@ -192,6 +208,8 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
     canvas.set_widget(original, "image", picture)
     for widget, file in server.files(workflow.stem, mode).items():
         canvas.set_widget(_node(api, *LOADERS), widget, file)
+    if any(each["class_type"] == LORA_LOADER for each in api.values()):
+        canvas.set_widget(_node(api, LORA_LOADER), "lora_name", server.lora(mode))
     if workflow.stem in PROMISED:
         canvas.set_widget(_node(api, "MendMaskedSampler"), "steps", 2)
     for node in ("MendCropForInpaint", "MendCropRegions"):
@@ -209,6 +227,7 @@ def _without_seed(prompt):
     return prompt
 
 
+@pytest.mark.parametrize("name", HERE, indirect=True)
 def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, shot, tmp_path):
     _prepare(canvas, server, photo, mode, workflows[name], api, tmp_path)
     drawn_as_elements = canvas.page.locator("[data-node-id]").count()

@@ -2,7 +2,7 @@
 
 They load, sample and decode like the real ones, only faster, and they paint noise.
 UNets are narrower or have fewer levels. Transformers have one block of each kind. Text encoders have their real shape.
-The VAE has TAESD's layout and paints each 8x8 block in its mean color.
+The VAE has TAESD's layout and paints each 8x8 block in its mean color; those of FLUX.2 and Qwen-Image are random.
 float16 holds every weight exactly, so float32 arithmetic sees the same numbers everywhere.
 """
 
@@ -13,20 +13,27 @@ from pathlib import Path
 
 import torch
 
-from devtools.models.checkpoints import unets
+from devtools.models.checkpoints import flux2_transformer, unets
+from devtools.models.checkpoints.flux2_transformer import flux2
 from devtools.models.checkpoints.flux_transformer import CHANNELS, FILL_CHANNELS, flux
+from devtools.models.checkpoints.full_vaes import flux2_vae, wan_vae
 from devtools.models.checkpoints.networks import write_lama, write_migan
-from devtools.models.checkpoints.random_weights import Maker, WithHoles, under
+from devtools.models.checkpoints.qwen_transformer import qwen_image
+from devtools.models.checkpoints.random_weights import Maker, QuickMaker, WithHoles, under
 from devtools.models.checkpoints.text_encoders import CLIP_G, CLIP_H, CLIP_L, clip, hollow_clip, hollow_open_clip
 from devtools.models.checkpoints.unets import unet
 from devtools.models.checkpoints.vaes import vae
-from devtools.models.sparse_file import write_safetensors
+from devtools.models.sparse_file import Contents, write_safetensors
 
 __all__ = [
     "SeparateFiles",
+    "write_flux2",
     "write_flux_fill",
+    "write_klein_lora",
+    "write_kontext",
     "write_lama",
     "write_migan",
+    "write_qwen_edit",
     "write_sd2_inpaint",
     "write_sd15_inpaint",
     "write_sdxl",
@@ -101,15 +108,60 @@ def write_flux_fill(models: str | Path, seed: int = 0, fill: bool = True) -> Sep
         fill: False for FLUX.1 dev, which has no inpainting inputs.
     """
     make = Maker(seed, torch.bfloat16)
-    kind = "fill" if fill else "dev"
-    names = SeparateFiles(f"small-flux-{kind}.safetensors", "small-clip-l.safetensors", "small-flux-vae.safetensors")
-    folders = {"diffusion_models": names.diffusion_model, "text_encoders": names.text_encoder, "vae": names.vae}
-    paths = {folder: Path(models) / folder / name for folder, name in folders.items()}
-    for path in paths.values():
+    transformer = flux(make, FILL_CHANNELS if fill else CHANNELS)
+    return _write_separate(models, "flux-fill" if fill else "flux-dev", transformer, "flux", _flux_vae(), seed)
+
+
+def write_kontext(models: str | Path, seed: int = 0) -> SeparateFiles:
+    """Write an untrained FLUX.1 Kontext, which has the tensors of FLUX.1 dev, in fp8: 0.5 GB. Args as above."""
+    transformer = flux(QuickMaker(seed, torch.float8_e4m3fn), CHANNELS)
+    return _write_separate(models, "flux-kontext", transformer, "flux", _flux_vae(), seed)
+
+
+def write_flux2(models: str | Path, seed: int = 0, klein: bool = False) -> SeparateFiles:
+    """Write an untrained, narrow FLUX.2, or one with the text and without the guidance of Klein 4B. Args as above."""
+    make = QuickMaker(seed, torch.bfloat16)
+    text_width = flux2_transformer.KLEIN_TEXT_WIDTH if klein else flux2_transformer.TEXT_WIDTH
+    transformer = flux2(make, text_width, guidance=not klein)
+    return _write_separate(
+        models, "flux2-klein" if klein else "flux2", transformer, "flux2", flux2_vae(QuickMaker(seed)), seed
+    )
+
+
+def write_qwen_edit(models: str | Path, seed: int = 0) -> SeparateFiles:
+    """Write an untrained Qwen-Image-Edit 2509, which has the tensors of Qwen-Image, in fp8: 0.4 GB. Args as above."""
+    transformer = qwen_image(QuickMaker(seed, torch.float8_e4m3fn))
+    return _write_separate(models, "qwen-image-edit", transformer, "qwen-image", wan_vae(QuickMaker(seed)), seed)
+
+
+def write_klein_lora(path: str | Path, seed: int = 0, rank: int = 4) -> Path:
+    """Write a LoRA for the FLUX.2 of `write_flux2` in the layout that ComfyUI's and most trainers' have."""
+    make, width = Maker(seed), flux2_transformer.HIDDEN
+    layers = {"double_blocks.0.img_attn.qkv": 3 * width, "double_blocks.0.img_attn.proj": width}
+    weights: WithHoles = {}
+    for layer, outputs in layers.items():
+        weights[f"diffusion_model.{layer}.lora_A.weight"] = make.normal(rank, width)
+        weights[f"diffusion_model.{layer}.lora_B.weight"] = make.normal(outputs, rank)
+    return write_safetensors(Path(path), weights)
+
+
+def _flux_vae() -> WithHoles:
+    return dict(vae(16, FLUX_SCALE, FLUX_SHIFT))
+
+
+def _write_separate(
+    models: str | Path, name: str, transformer: Contents, vae_name: str, vae_weights: Contents, seed: int
+) -> SeparateFiles:
+    names = SeparateFiles(f"small-{name}.safetensors", "small-clip-l.safetensors", f"small-{vae_name}-vae.safetensors")
+    parts = {
+        "diffusion_models": (names.diffusion_model, transformer),
+        "text_encoders": (names.text_encoder, _separate_clip(Maker(seed))),
+        "vae": (names.vae, vae_weights),
+    }
+    for folder, (file, weights) in parts.items():
+        path = Path(models) / folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_safetensors(paths["diffusion_models"], flux(make, FILL_CHANNELS if fill else CHANNELS))
-    write_safetensors(paths["text_encoders"], _separate_clip(Maker(seed)))
-    write_safetensors(paths["vae"], vae(16, FLUX_SCALE, FLUX_SHIFT))
+        write_safetensors(path, weights)
     return names
 
 

@@ -8,12 +8,14 @@ clean-up or a finish not checked.
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from math import inf
 
 import pytest
 import torch
 
 from inpaint.compositing import Finish, composite_mask, match_color, paste, register
+from inpaint.compositing.registration import registered
 from inpaint.core import Area, Size, checks, join
 from inpaint.core.errors import InpaintError
 from inpaint.core.geometry import Sides
@@ -46,7 +48,7 @@ CROPPED = crop(IMAGE, MASK, SCALED)
 REGIONS = crop_regions(IMAGE, MASK, target=Area.square(64))
 
 
-FINISH = Finish("multiband", "mean-std", ring=12, align=True)
+FINISH = Finish("multiband", "mean-std", ring=12, align=partial(registered, ring=12))
 
 CASES: dict[str, tuple[Callable[[], object], dict[str, int]]] = {
     "crop": (lambda: crop(IMAGE, MASK, SCALED), {"check_image": 1, "check_mask": 1}),

@@ -14,7 +14,7 @@ from inpaint.model_families.table import BY_ID
 from inpaint.sampling.references import AUTO, CONNECTED, NONE, THIS, cut_references, decide, too_many
 
 PICTURE = Size(640, 480)
-QWEN, FLUX2, HIDREAM = (BY_ID[name].references for name in ("qwen-image", "flux2", "hidream-o1"))
+QWEN, FLUX2, HIDREAM, BOOGU = (BY_ID[name].references for name in ("qwen-image", "flux2", "hidream-o1", "boogu"))
 
 
 def _decided(choice=AUTO, takes: References | None = QWEN, file="", connected=(), further=0):
@@ -38,7 +38,12 @@ def _decided(choice=AUTO, takes: References | None = QWEN, file="", connected=()
             {"connected": [Size(1024, 768)]},
             True,
             "since the prompts have references. The prompts have 1 reference of another size: 1024x768 pixels, where "
-            "the picture has 640x480.",
+            "the picture has 640x480. If one shows this picture, take the VAE off its text encode node",
+        ),
+        (
+            {"takes": BOOGU, "connected": [Size(1024, 768)]},
+            True,
+            "If one shows this picture, crop it to the model's own size: TextEncodeBooguEdit asks for the VAE",
         ),
         ({"takes": None}, False, ""),
         ({"takes": HIDREAM}, False, ""),

@@ -2,11 +2,13 @@
 
 Mutations seen to fail here: the model's own size not asked for; context mask ignored; the box of another frame told;
 the path used for one box; color corrected though none was chosen; align left out; the mask of the regions emptied;
-border or linear light dropped in any of the nodes; the VAE's or the model's multiple left out; the first seam told for
-the worst; an empty frame's seam told; color fitted on what was repainted and is not pasted; one mask made many; what
-Pad for Outpainting is told of size, place, color and feather ignored.
+border or linear light dropped in any of the nodes; full registration without light, or with it though colors are left;
+the VAE's or the model's multiple left out; the first seam told for the worst; an empty frame's seam told; color fitted
+on what was repainted and is not pasted; one mask made many; what Pad for Outpainting is told of size, place, color and
+feather ignored.
 """
 
+import cv2
 import pytest
 import torch
 from skimage import data
@@ -178,6 +180,28 @@ def test_drift_is_undone_and_only_if_asked(run, photo):
     left, undone = (float((ran[align].outputs[0] - photo)[inside].abs().mean()) for align in (False, True))
     assert undone < left / 3
     assert "Drift undone" in ran[True].text
+
+
+def test_full_registration_undoes_a_turn_and_light_unless_colors_are_left(run, photo):
+    """Turn a crop by a degree and darken it: shift and size cannot undo that."""
+    crop, _, stitch, *_ = run(
+        "MendCropForInpaint", image=photo, mask=_mask(photo), size="keep", context_pixels=64
+    ).outputs
+    height, width = crop.shape[1:3]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 1.0, 1.0)
+    turned = cv2.warpAffine(crop[0].float().numpy(), matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=4)
+    returned = 0.9 * torch.from_numpy(turned)[None]
+    settings = {"stitch": stitch, "image": returned, "blend": "feather", "align": True}
+    ran = {
+        (color, way): run("MendStitchCrop", color_match=color, registration=way, **settings)
+        for color, way in (("auto", "shift and size"), ("auto", "full"), ("none", "full"))
+    }
+    inside = _mask(photo) > 0
+    simple, full, dark = (float((each.outputs[0] - photo)[inside].abs().mean()) for each in ran.values())
+    assert full < min(simple, dark) / 2
+    assert "turned by -1.00 degrees" in ran["auto", "full"].text
+    assert "Change of color undone" not in ran["none", "full"].text
+    assert all("Largest change outside: 0." in each.text for each in ran.values())
 
 
 def test_scaled_and_back(run, photo):

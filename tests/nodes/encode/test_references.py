@@ -1,7 +1,8 @@
 """References in Encode for Inpainting, on small models of the host's own classes.
 
 Mutations seen to fail here: Krea 2 without a method; the picture after the references of the prompts; a picture
-encoded twice; the hole of another option; further pictures scaled, or padded to the VAE's cells alone.
+encoded twice; the hole of another option; the mask beside inverted, or before the picture; further pictures scaled, or
+padded to the VAE's cells alone.
 """
 
 import dataclasses
@@ -209,6 +210,20 @@ def test_the_hole_of_the_reference(encode, how):
     torch.testing.assert_close(encoded.outputs[2]["samples"], vae.encode(_picture()))
 
 
+def test_the_mask_is_a_second_picture(encode):
+    """White where it is to be repainted; before the pictures that are connected."""
+    vae, mask = _vae("FLUX.2"), _mask()[..., None].expand(-1, -1, -1, 3)
+    encoded = encode("FLUX.2", vae, reference_hole="mask beside", picture_2=_picture(64, 64, seed=3))
+    this, beside, further = _references(encoded)
+    torch.testing.assert_close(this, vae.encode(_picture()), rtol=0, atol=1e-6)
+    torch.testing.assert_close(beside, vae.encode(mask), rtol=0, atol=1e-6)
+    assert further.shape[-2:] == (4, 4)
+    assert "The picture is a reference" in encoded.text
+    torch.testing.assert_close(encoded.outputs[2]["samples"], vae.encode(_picture()))
+    # Two pictures in one pass of the VAE, and the further one.
+    assert [call[0] for call in vae.first_stage_model.calls[:2]] == [2, 1]
+
+
 def test_a_filled_hole_shows_nothing_of_what_was_there(encode):
     other = torch.where(_mask()[..., None] > 0, 1 - _picture(), _picture())
     one, two = (_references(encode("FLUX.2", image=image, reference_hole="filled"))[0] for image in (_picture(), other))
@@ -254,3 +269,21 @@ def test_around_the_mask(encode, InpaintError):
     prompt = _referring("FLUX.1", torch.zeros(1, 16, 8, 8))
     with pytest.raises(InpaintError, match=r'^encode_area: expected references .* by the method "offset"'):
         encode("FLUX.1", **wide, prompt=prompt, encode_area="around the mask", reference="this picture")
+
+
+def test_a_crop_is_the_reference_as_it_is(run, tiny, name):
+    """It has the area, and the multiple of sides, of the table of families, so that nothing scales or pads it."""
+    family, picture = TINY[name].family, _picture(300, 451)
+    mask = torch.zeros(1, 300, 451)
+    mask[:, 100:140, 180:240] = 1
+    crop, hole = run("MendCropForInpaint", image=picture, mask=mask, model=tiny(name), vae=_vae(name)).outputs[:2]
+    height, width = crop.shape[1:3]
+    assert height % family.grid == width % family.grid == 0
+    assert width * height == pytest.approx(family.side**2, rel=0.05)
+    made = {"model": tiny(name), "vae": _vae(name), "image": crop, "mask": hole}
+    prompts = {"positive": make_prompt(name), "negative": make_prompt(name)}
+    positive, _, latent = run("MendEncodeInpaint", **made, **prompts, reference="this picture").outputs
+    ((_, held),) = positive
+    (reference,) = held["reference_latents"]
+    ratio = family.latents.ratio
+    assert reference.shape[-2:] == latent["samples"].shape[-2:] == (height // ratio, width // ratio)

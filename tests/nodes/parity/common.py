@@ -94,6 +94,7 @@ def run_ours(
     noise_mask: bool = False,
     denoise: float = 1.0,
     steps: int = STEPS,
+    **options: Any,
 ) -> Ours:
     """Run Encode for Inpainting, then Masked Sampler.
 
@@ -102,6 +103,7 @@ def run_ours(
         loaded: model, VAE and conditioning.
         picture: [B, H, W, 3] in 0..1.
         mask: [B, H, W] in 0..1; 1 = repaint.
+        options: of Encode for Inpainting.
     """
     calls = []
 
@@ -113,6 +115,7 @@ def run_ours(
     model.set_model_unet_function_wrapper(watch)
     encode = {"vae": loaded.vae, "image": picture, "mask": mask, "noise_mask": noise_mask}
     encode |= {"positive": loaded.positive, "negative": loaded.negative, "masked_content": "original"}
+    encode |= options
     positive, negative, latent = run("MendEncodeInpaint", model=model, **encode).outputs
     sample = {"seed": SEED, "steps": steps, "cfg": cfg, "sampler_name": "euler", "scheduler": "simple"}
     sample |= {"positive": positive, "negative": negative, "latent": latent, "denoise": denoise}
