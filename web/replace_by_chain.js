@@ -10,7 +10,7 @@ const FILES = ["ckpt_name", "model_name", "unet_name"];
 const FARTHEST = 32; // nodes between a model's loader and Inpaint
 const CONTROL = "control_after_generate"; // of a seed
 const GAP = 40; // between nodes of the chain
-const LARGER = 1.3; // at most, a node in Nodes 2.0 than what it was made with
+const LARGER = 1.5; // a node in Nodes 2.0 than it was made, at most
 const TITLE = 40; // height of a title above its node
 
 const link = (node, slot) => {
@@ -106,6 +106,8 @@ function replace(node, { steps, outputs }) {
     }
   });
   app.graph.remove(node);
+  app.canvas.deselectAll();
+  app.canvas.selectItems(Object.values(made));
 }
 
 // All changes are one step of undo.

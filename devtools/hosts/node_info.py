@@ -24,7 +24,8 @@ class NodeInfo:
             for name in names if group != "hidden" else ():
                 kind, options = (*description["input"][group][name], {})[:2]
                 # Older nodes give the choices of a combo in place of its type.
-                if isinstance(kind, list) or kind in ("BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"):
+                typed = isinstance(kind, list) or kind in ("BOOLEAN", "COMBO", "FLOAT", "INT", "STRING")
+                if typed and not options.get("forceInput"):
                     widgets[name] = options
                 else:
                     slots[name] = kind

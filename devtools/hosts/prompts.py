@@ -7,7 +7,7 @@ from typing import Any
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 COMPOSITES = (
     *("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions", "MendInpaintWithNetwork"),
-    "MendKeepUnedited",
+    *("MendKeepUnedited", "MendInpaint"),
 )
 # The workflow that takes a picture and its edited version, not a picture and a mask.
 KEEP_UNEDITED = "keep-unedited"
@@ -17,6 +17,8 @@ Prompt = dict[str, Any]
 
 # Padding that tests set in Pad for Outpainting: the shipped workflow's larger padding would be slow to sample.
 PADDING: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
+# What tests set in Inpaint, for the same reason.
+INPAINT: dict[str, int | float] = {"steps": 2, "megapixels": 0.03, "extend_by": 24}
 
 
 def names() -> list[str]:
@@ -50,7 +52,12 @@ def node_of(prompt: Prompt, *class_types: str) -> str:
 
 
 def padding_of(prompt: Prompt) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the padding that `PADDING` adds to a prompt's picture: rows (above, below), columns (left, right)."""
+    """Return the padding of a prompt's picture, by `PADDING` or `INPAINT`: rows (above, below), columns (left, right).
+
+    The shipped workflow of Inpaint that extends does so to the left and right.
+    """
+    if any(node["inputs"].get("task") == "extend" for node in prompt.values()):
+        return (0, 0), (int(INPAINT["extend_by"]), int(INPAINT["extend_by"]))
     padded = any(node["class_type"] == "MendPadForOutpaint" for node in prompt.values())
     top, bottom, left, right = (int(PADDING[side]) if padded else 0 for side in ("top", "bottom", "left", "right"))
     return (top, bottom), (left, right)

@@ -40,6 +40,8 @@ CHECKPOINT_OF = {
     "crop-and-stitch": SD15,
     "several-regions": SD15,
     "outpaint": SD15,
+    "inpaint": SD15,
+    "extend": SD15,
     "object-removal": SD15,
     "any-model-inpaint": SD15_GENERAL,
     "any-model-coherent": SD15_GENERAL,

@@ -23,8 +23,8 @@ from devtools.setup.environment import ROOT
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"
-# Needs no model, so its thumbnail can show its result.
-WITHOUT_MODEL = "remove-without-model"
+# They need no model, so their thumbnails can show their result.
+WITHOUT_MODEL = ("remove", "remove-without-model")
 # A node's rectangle on the page, with its title and badge.
 FRAME = """(id) => {
     const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
@@ -57,11 +57,12 @@ def main() -> None:
         with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
             client = HostClient(host.url)
             upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")
-            _without_model(client, upload).save(WORKFLOWS / f"{WITHOUT_MODEL}.jpg", quality=90)
+            for name in WITHOUT_MODEL:
+                _without_model(client, upload, name).save(WORKFLOWS / f"{name}.jpg", quality=90)
             with Canvas(host.url) as canvas:
                 _portraits(canvas, sorted(name for name in client.object_info() if name.startswith("Mend")))
                 for workflow in sorted(WORKFLOWS.glob("*.json")):
-                    if workflow.stem != WITHOUT_MODEL:
+                    if workflow.stem not in WITHOUT_MODEL:
                         canvas.load_workflow(workflow)
                         shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
                         view = Image.open(io.BytesIO(shot)).convert("RGB")
@@ -86,9 +87,9 @@ def _portraits(canvas: Canvas, names: list[str]) -> None:
         canvas.page.screenshot(path=ROOT / "docs" / f"{name}.png", clip=canvas.page.evaluate(FRAME, node))
 
 
-def _without_model(client: HostClient, upload: str) -> Image.Image:
-    """Return the photograph on the left and the workflow's result on the right."""
-    prompt = prompts.load(WITHOUT_MODEL)
+def _without_model(client: HostClient, upload: str, name: str) -> Image.Image:
+    """Return the photograph on the left and a workflow's result on the right."""
+    prompt = prompts.load(name)
     prompts.set_input(prompt, "LoadImage", image=upload)
     (saved,) = client.run(prompt).outputs[prompts.node_of(prompt, "SaveImage")]["images"]
     before, after = photograph(), Image.open(io.BytesIO(client.view(saved))).convert("RGB")

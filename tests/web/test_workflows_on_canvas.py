@@ -29,8 +29,10 @@ NAMES = (
     "any-model-soft-inpaint",
     "crop-and-stitch",
     "erase-with-edit-model",
+    "extend",
     "flux-fill",
     "flux2-inpaint",
+    "inpaint",
     "keep-unedited",
     "klein-edit-inpaint",
     "kontext-inpaint",
@@ -40,6 +42,7 @@ NAMES = (
     "qwen-edit-inpaint",
     "remove-with-network",
     "remove-without-model",
+    "remove",
     "sd15-inpaint-denoise-075",
     "sd15-inpaint",
     "sd2-inpaint",
@@ -215,6 +218,9 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
     for node in ("MendCropForInpaint", "MendCropRegions"):
         if any(each["class_type"] == node for each in api.values()):
             canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
+    if any(each["class_type"] == "MendInpaint" for each in api.values()):
+        for widget, value in prompts.INPAINT.items():
+            canvas.set_widget(_node(api, "MendInpaint"), widget, value)
     if any(each["class_type"] == "MendPadForOutpaint" for each in api.values()):
         for widget, value in prompts.PADDING.items():
             canvas.set_widget(_node(api, "MendPadForOutpaint"), widget, value)
@@ -249,7 +255,8 @@ def test_runs_from_the_page(canvas, server, photo, mode, workflows, name, api, s
     assert np.abs(result[hole].astype(int) - before[hole]).mean() > 5
 
     messages = {id: "\n".join(output["text"]) for id, output in queued.outputs.items() if output and output.get("text")}
-    assert len(messages) >= (1 if name == prompts.KEEP_UNEDITED else 2)
+    one_report = name == prompts.KEEP_UNEDITED or any(node["class_type"] == "MendInpaint" for node in api.values())
+    assert len(messages) >= (1 if one_report else 2)
     readable = {"clipped": False, "inside": True, "empty": False, "covered": False}
     expected = {id: {"text": text, **readable} for id, text in messages.items()}
     for _ in range(50):
