@@ -13,6 +13,7 @@ from pathlib import Path
 
 from devtools.setup.environment import ROOT
 from inpaint.model_families.family import Family, InpaintInputs, References
+from inpaint.model_families.sampling import sampling_in_words
 from inpaint.model_families.table import FAMILIES
 
 ALL, EDITING = ROOT / "docs" / "models.md", ROOT / "web" / "docs" / "MendEncodeInpaint.md"
@@ -91,13 +92,14 @@ class Model:
 def models() -> Iterator[Model]:
     """Yield the models of all families: each family, and those variants that differ from it in what the table says."""
     for family in FAMILIES:
-        yield Model(family.label, family, family.inpaint, family.references, family.usual)
+        usual = sampling_in_words(family.id, family.label)
+        yield Model(family.label, family, family.inpaint, family.references, usual)
         for variant in family.variants:
             own = variant.inpaint is not None or variant.own_inputs
             references = None if own else variant.references or family.references
-            usual = variant.usual if variant.usual is not None else "" if variant.inpaint else family.usual
-            if (variant.inpaint, references, usual) != (family.inpaint, family.references, family.usual):
-                yield Model(variant.label, family, variant.inpaint, references, usual)
+            own_usual = sampling_in_words(family.id, variant.label)
+            if (variant.inpaint, references, own_usual) != (family.inpaint, family.references, usual):
+                yield Model(variant.label, family, variant.inpaint, references, own_usual)
 
 
 def table(edits_only: bool) -> str:

@@ -93,8 +93,6 @@ class Variant:
     """How it takes reference pictures, where that differs from the family's."""
     dtypes: Sequence[str] | None = None
     """The dtypes that it can compute in, where they differ from the family's."""
-    usual: str | None = None
-    """Steps and guidance, where they differ from the family's."""
     own_inputs: bool = False
     """Whether it has inputs for pictures beside the latent; ComfyUI gives such models no references of this pack's."""
 
@@ -130,9 +128,6 @@ class Family:
     """Models of the family with another name or other inputs. The first one that fits counts."""
     whole_patches: bool = False
     """Whether ComfyUI's network fails for latents that are no multiple of `grid`. It pads those of other families."""
-    usual: str = ""
-    """Steps and guidance of ComfyUI's own template for it (package comfyui-workflow-templates-json 0.1.50), for help
-    pages; "" if it has none."""
     side_v_prediction: int | None = None
     """`side` of those models of the family that predict the velocity; None if there are none."""
 

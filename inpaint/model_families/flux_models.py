@@ -17,10 +17,8 @@ CHROMA = Family(
     grid=16,
     memory=Memory(3.2, ANY_DTYPES, cell=CELL, base=BASE),
     text_encoder="chroma",
-    usual="26 steps, cfg 3.5",
 )
 _APART = ("reference_latents", "index", "an index of its own for each, 10 apart; rows and columns from 0")
-_KLEIN = "4 steps, cfg 1; base: 20, cfg 5"
 _BFL = "docs.bfl.ai/guides/prompting_editing_overview"
 FLUX2 = Family(
     id="flux2",
@@ -32,18 +30,15 @@ FLUX2 = Family(
     grid=16,
     memory=Memory(3.1 * 4 * 6144 / 2604, ANY_DTYPES, Width("img_in.weight", 0, 6144)),
     text_encoder="flux2",
-    usual="20 steps, cfg 1, guidance 4",
     references=References(*_APART, most=6, source=_BFL, edits=True),
     variants=(
         Variant(
             *("FLUX.2 Klein 9B", lambda names: names.size("img_in.weight", 0) == 4096),
             references=References(*_APART, most=4, source=_BFL, edits=True),
-            usual=_KLEIN,
         ),
         Variant(
             *("FLUX.2 Klein 4B", lambda names: names.size("img_in.weight", 0) == 3072),
             references=References(*_APART, most=4, source=_BFL, edits=True),
-            usual=_KLEIN,
         ),
     ),
 )
@@ -58,7 +53,6 @@ LONGCAT = Family(
     grid=16,
     memory=Memory(2.5, ANY_DTYPES),
     text_encoder="longcat_image",
-    usual="edit: 50 steps, cfg 4.5, guidance 4.5",
     references=References(*_BESIDE, read_by="TextEncodeQwenImageEdit"),
 )
 OVIS = Family(
@@ -71,7 +65,6 @@ OVIS = Family(
     grid=16,
     memory=Memory(3.1, ANY_DTYPES),
     text_encoder="ovis",
-    usual="20 steps, cfg 5",
 )
 FLUX = Family(
     id="flux",
@@ -83,7 +76,6 @@ FLUX = Family(
     grid=16,
     memory=Memory(3.1, ANY_DTYPES, cell=CELL, base=BASE),
     text_encoder="flux",
-    usual="20 steps, cfg 1, guidance 3.5; Kontext: guidance 2.5",
     # Kontext, which no tensor tells from dev, was trained with one.
     references=References(*_BESIDE, most=1, source="github.com/black-forest-labs/flux, cli_kontext.py"),
     variants=(
@@ -93,16 +85,14 @@ FLUX = Family(
             "fill",
             ("FluxInpaint",),
             dtypes=DIT_DTYPES,
-            usual="20 steps, cfg 1, guidance 30",
         ),
         Variant(
             "FLUX.1 Canny or Depth",
             lambda names: names.flux(inputs=128),
-            usual="20 steps, cfg 1, guidance 30",
             own_inputs=True,
         ),
         Variant("FLUX.1 dev", lambda names: names.some(r"^(guidance_in|time_text_embed\.guidance_embedder)\.")),
-        Variant("FLUX.1 schnell", lambda names: True, classes=("FluxSchnell",), usual="4 steps, cfg 1"),
+        Variant("FLUX.1 schnell", lambda names: True, classes=("FluxSchnell",)),
     ),
 )
 

@@ -20,7 +20,6 @@ SD3 = Family(
     grid=16,
     memory=Memory(1.6, SD_DTYPES, cell=7_450),
     text_encoder="sd3",
-    usual="20 steps, cfg 4",
 )
 AURAFLOW = Family(
     id="auraflow",
@@ -77,7 +76,6 @@ LENS = Family(
     grid=16,
     memory=Memory(4.0, DIT_DTYPES),
     text_encoder="lens",
-    usual="20 steps",
 )
 MAGEFLOW = Family(
     id="mageflow",
@@ -89,7 +87,6 @@ MAGEFLOW = Family(
     grid=16,
     memory=Memory(6.5, DIT_DTYPES),
     text_encoder="mage",
-    usual="30 steps, cfg 5; turbo: 4, cfg 1",
     references=References(*_INDEXED, read_by="TextEncodeMageFlowEdit"),
 )
 QWEN_IMAGE = Family(
@@ -103,7 +100,6 @@ QWEN_IMAGE = Family(
     grid=16,
     memory=Memory(1.8, DIT_DTYPES, cell=8_600),
     text_encoder="qwen_image",
-    usual="20 steps, cfg 4",
     references=References(
         *_INDEXED, most=3, source="github.com/QwenLM/Qwen-Image, Qwen-Image-Edit-2509.md", read_by=_QWEN_READER
     ),
@@ -115,7 +111,6 @@ QWEN_IMAGE = Family(
                 edits=True,
                 read_by=_QWEN_READER,
             ),
-            usual="40 steps, cfg 4",
         ),
         Variant(
             *("Qwen-Image-Layered", has("time_text_embed.addition_t_embedding.weight")),
@@ -133,7 +128,6 @@ JOYIMAGE = Family(
     grid=16,
     memory=Memory(1.8, DIT_DTYPES),
     text_encoder="joyimage",
-    usual="40 steps, cfg 4",
     # Another page of the makers says 6.
     references=References(
         *("reference_latents", "sequence", "frames beside that of the picture"),
@@ -153,13 +147,11 @@ Z_IMAGE = Family(
     grid=16,
     memory=Memory(2.8, DIT_DTYPES, cell=13_300, base=28 * MIB),
     text_encoder="lumina2",
-    usual="25 steps, cfg 4; turbo: 8, cfg 1",
     variants=(
         Variant(
             "Z-Image Omni",
             has("siglip_embedder.0.weight"),
             references=References(*_IN_LINE, edits=True, read_by="TextEncodeZImageOmni"),
-            usual="",
         ),
     ),
 )
@@ -173,7 +165,6 @@ LUMINA2 = Family(
     grid=16,
     memory=Memory(1.4, DIT_DTYPES, cell=11_050, base=23 * MIB),
     text_encoder="lumina2",
-    usual="30 steps, cfg 4",
 )
 NEWBIE = Family(
     id="newbie",
@@ -185,7 +176,6 @@ NEWBIE = Family(
     grid=16,
     memory=Memory(1.4, DIT_DTYPES, cell=11_050, base=23 * MIB),
     text_encoder="newbie",
-    usual="20 steps, cfg 5.5",
 )
 HIDREAM = Family(
     id="hidream",
@@ -197,7 +187,6 @@ HIDREAM = Family(
     grid=16,
     memory=Memory(2.0, DIT_DTYPES),
     text_encoder="hidream",
-    usual="50 steps, cfg 5; dev: 28, cfg 1",
 )
 BOOGU = Family(
     id="boogu",
@@ -209,7 +198,6 @@ BOOGU = Family(
     grid=16,
     memory=Memory(2.15, DIT_DTYPES),
     text_encoder="boogu",
-    usual="25 steps",
     references=References(
         *_IN_LINE, most=1, source="README of Boogu-Image", read_by="TextEncodeBooguEdit", read_with_vae=True
     ),
@@ -224,7 +212,6 @@ OMNIGEN2 = Family(
     grid=16,
     memory=Memory(1.95, DIT_DTYPES),
     text_encoder="omnigen2",
-    usual="20 steps, cfg 5 for the text and 2 for pictures",
     references=References(
         *_IN_LINE, most=5, source="github.com/VectorSpaceLab/OmniGen2, transformer_omnigen2.py", edits=True
     ),
@@ -250,7 +237,6 @@ KREA2 = Family(
     grid=16,
     memory=Memory(2.2, ANY_DTYPES),
     text_encoder="krea2",
-    usual="turbo: 8 steps, cfg 1",
     # The method is that of ComfyUI's template image_krea2_turbo_int8_image_style_reference.
     references=References(
         *("reference_latents", "none", "ignored until a method is set; then as Qwen-Image's, from the corner"),
@@ -268,7 +254,6 @@ ERNIE = Family(
     grid=16,
     memory=Memory(10.0, DIT_DTYPES),
     text_encoder="flux2",
-    usual="20 steps, cfg 4; turbo: 8, cfg 1",
 )
 ANIMA = Family(
     id="anima",
@@ -279,7 +264,6 @@ ANIMA = Family(
     side=1024,
     grid=16,
     memory=Memory(0.95, ANY_DTYPES, Width("x_embedder.proj.1.weight", 0, 2048), in_fp16=1.4),
-    usual="30 steps, cfg 4",
 )
 COSMOS_PREDICT2 = Family(
     id="cosmos-predict2",
@@ -314,7 +298,6 @@ KANDINSKY5_IMAGE = Family(
     whole_patches=True,
     memory=Memory(1.25, DIT_DTYPES),
     text_encoder="kandinsky5_image",
-    usual="50 steps, cfg 3.5",
 )
 HUNYUAN_IMAGE = Family(
     id="hunyuan-image",

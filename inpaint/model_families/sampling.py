@@ -47,7 +47,7 @@ BY_MODEL: Mapping[str, Sampling] = {
     "sd2": SD,
     "sdxl": Sampling(30, 6.0, "dpmpp_2m", "karras"),
     "sdxl-refiner": Sampling(30, 6.0, "dpmpp_2m", "karras"),
-    "sd3": Sampling(32, 4.5),
+    "sd3": Sampling(20, 4.0),
     "flux": Sampling(20, 1.0, guidance=3.5),
     "FLUX.1 Fill": Sampling(20, 1.0, "euler", "normal", guidance=30.0),
     "FLUX.1 Canny or Depth": Sampling(20, 1.0, "euler", "normal", guidance=30.0),
@@ -70,9 +70,9 @@ BY_MODEL: Mapping[str, Sampling] = {
     "mageflow": Sampling(30, 5.0),
     "joyimage": Sampling(40, 4.0, "euler", "normal"),
     "boogu": Sampling(25, 4.0, "dpmpp_2m", shift=3.16),
+    "kandinsky5-image": Sampling(50, 3.5),
     "anima": Sampling(30, 4.0),
     "ernie-image": Sampling(20, 4.0),
-    "krea2": Sampling(25, 4.0),
 }
 # Models distilled to few steps, by family: the words of `FEW_STEPS` are in the name of the file.
 DISTILLED: Mapping[str, Sampling] = {
@@ -103,3 +103,26 @@ def sampling_of(family: str, variant: str, file: str = "") -> Sampling:
     if FEW_STEPS.search(file) and variant not in BY_MODEL:
         return DISTILLED.get(family, FEW)
     return BY_MODEL.get(variant) or BY_MODEL.get(family, USUAL)
+
+
+def sampling_in_words(family: str, variant: str) -> str:
+    """Return steps and guidance of a model, for a help page; "" if the tables do not have it.
+
+    Args:
+        family: id of its family.
+        variant: name of its variant.
+    """
+    if variant.startswith("FLUX.2 Klein"):
+        return f"{_words(BY_MODEL['FLUX.2 Klein'])}; base: {_words(BY_MODEL['FLUX.2 Klein base'])}"
+    own = BY_MODEL.get(variant) or BY_MODEL.get(family)
+    words = [] if own is None else [_words(own)]
+    if variant not in BY_MODEL and family in DISTILLED:
+        words.append(f"distilled, by the name of the file: {_words(DISTILLED[family])}")
+    if family == "flux" and variant not in BY_MODEL:
+        words.append(f"Kontext: {_words(BY_MODEL['FLUX.1 Kontext'])}")
+    return "; ".join(words)
+
+
+def _words(sampling: Sampling) -> str:
+    told = "" if sampling.guidance is None else f", guidance {sampling.guidance:g}"
+    return f"{sampling.steps} steps, cfg {sampling.cfg:g}{told}"

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.errors import InpaintError
 from ..model_families.sampling import Sampling
 from .models import Model
-from .table import EXTEND_FEATHER, SEEING_ENCODERS, SIDES, TASKS, Task, Way
+from .table import EXTEND_FEATHER, READERS, SIDES, TASKS, Task, Way
 
 AUTO = "auto"
 # What a fill is called in the report.
@@ -284,9 +284,9 @@ def _uses_negative(wish: Wish, sampling: Sampling) -> bool:
 
 def _encoded(build: _Builder, name: str, model: Model, text: Given | str, picture: Out) -> Out:
     """Add a text encoder; one that sees the picture, if the model's does."""
-    if model.kind == "edit" and model.family in SEEING_ENCODERS:
-        node, prompt, image = SEEING_ENCODERS[model.family]
-        return build.add(name, node, **{"clip": Given("clip"), prompt: text, image: picture})
+    if model.reader:
+        prompt, image = READERS[model.reader]
+        return build.add(name, model.reader, **{"clip": Given("clip"), prompt: text, image: picture})
     return build.add(name, "CLIPTextEncode", clip=Given("clip"), text=text)
 
 

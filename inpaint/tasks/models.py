@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..model_families.family import Family, InpaintInputs, References
 from ..model_families.sampling import Sampling, sampling_of
 from ..sampling.references import EDITS
-from .table import Kind
+from .table import READERS, Kind
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Model:
 
     kind: Kind
     """How it inpaints."""
-    family: str
-    """Id of its family."""
     sampling: Sampling
     """The settings of its makers."""
+    reader: str = ""
+    """ComfyUI's text encode node that looks at the picture too, one of `READERS`; "" for the plain one."""
 
 
 def model_of(
@@ -42,4 +42,5 @@ def model_of(
         kind = "edit"
     elif unet:
         kind = "unet"
-    return Model(kind, family.id, sampling_of(family.id, variant, file))
+    reader = takes.read_by if kind == "edit" and takes is not None and takes.read_by in READERS else ""
+    return Model(kind, sampling_of(family.id, variant, file), reader)

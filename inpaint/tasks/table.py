@@ -135,8 +135,9 @@ SIDES: Mapping[str, tuple[str, ...]] = {
     "top": ("top",),
     "bottom": ("bottom",),
 }
-# Text encoders that see the picture, by family: ComfyUI's node, and the names of its text and picture. They get the
-# crop without a VAE, which would scale it to a size of its own.
-SEEING_ENCODERS: Mapping[str, tuple[str, str, str]] = {
-    "qwen-image": ("TextEncodeQwenImageEditPlus", "prompt", "image1"),
+# ComfyUI's text encode nodes that look at the picture too: the names of their text and picture. They get the crop
+# without a VAE, which would scale it to a size of its own. Those that need the VAE, or lists of pictures, are left out.
+READERS: Mapping[str, tuple[str, str]] = {
+    "TextEncodeQwenImageEdit": ("prompt", "image"),
+    "TextEncodeQwenImageEditPlus": ("prompt", "image1"),
 }

@@ -24,7 +24,8 @@ TITLE = """(id) => {
 }"""
 TYPES = "() => app.graph.nodes.map(({ comfyClass }) => comfyClass).sort()"
 OVERLAPS = """() => {
-    const boxes = app.graph.nodes.filter(({ comfyClass }) => comfyClass).map((node) => [node.comfyClass, node.boundingRect]);
+    const nodes = app.graph.nodes.filter(({ comfyClass }) => comfyClass);
+    const boxes = nodes.map((node) => [node.comfyClass, node.boundingRect]);
     const apart = ([, a], [, b]) =>
         a[0] + a[2] <= b[0] || b[0] + b[2] <= a[0] || a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1];
     return boxes.flatMap((a, number) => boxes.slice(number + 1).filter((b) => !apart(a, b)).map((b) => [a[0], b[0]]));

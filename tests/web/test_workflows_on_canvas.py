@@ -219,8 +219,8 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
         if any(each["class_type"] == node for each in api.values()):
             canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
     if any(each["class_type"] == "MendInpaint" for each in api.values()):
-        for widget, value in prompts.INPAINT.items():
-            canvas.set_widget(_node(api, "MendInpaint"), widget, value)
+        for widget, number in prompts.INPAINT.items():
+            canvas.set_widget(_node(api, "MendInpaint"), widget, number)
     if any(each["class_type"] == "MendPadForOutpaint" for each in api.values()):
         for widget, value in prompts.PADDING.items():
             canvas.set_widget(_node(api, "MendPadForOutpaint"), widget, value)

@@ -12,14 +12,14 @@ import pytest
 
 from inpaint.core.errors import InpaintError
 from inpaint.model_families.sampling import BY_MODEL, sampling_of
-from inpaint.model_families.table import FAMILIES
+from inpaint.model_families.table import BY_ID, FAMILIES
 from inpaint.tasks.chain import Given, Out, Wish, chain_for
-from inpaint.tasks.models import Model
+from inpaint.tasks.models import Model, model_of
 from inpaint.tasks.table import TASKS, Kind
 
 KINDS = get_args(Kind)
 LOADED = ("image", "mask", "model", "clip", "vae")
-PLAIN = Model("general", "sd15", BY_MODEL["sd15"])
+PLAIN = Model("general", BY_MODEL["sd15"])
 
 
 def chain(task="replace", model=PLAIN, connected=LOADED, **wish):
@@ -37,7 +37,7 @@ def ids(found):
 
 @pytest.mark.parametrize(("task", "kind"), list(itertools.product(TASKS, KINDS)))
 def test_every_step_reads_only_what_is_there(task, kind):
-    found = chain(task, Model(kind, "qwen-image", BY_MODEL["qwen-image"]))
+    found = chain(task, Model(kind, BY_MODEL["qwen-image"]))
     before = {}
     for each in found.steps:
         assert each.id not in before
@@ -50,7 +50,7 @@ def test_every_step_reads_only_what_is_there(task, kind):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_an_inpainting_model_is_shown_a_hole_and_not_a_fill(task):
-    found = chain(task, Model("inpainting", "sd15", BY_MODEL["sd15"]))
+    found = chain(task, Model("inpainting", BY_MODEL["sd15"]))
     assert "fill" not in ids(found)
     assert step(found, "encode").inputs["masked_content"] == ("original" if task == "refine" else "auto")
 
@@ -60,7 +60,7 @@ def test_prompts_are_those_given_or_the_tasks():
     assert step(chain("remove", prompt="grass"), "prompt").inputs["text"] == Given("prompt")
     assert step(chain("remove", prompt="  \n"), "prompt").inputs["text"] == TASKS["remove"].prompt
     assert step(chain(negative_prompt="red"), "negative_prompt").inputs["text"] == Given("negative_prompt")
-    edit = Model("edit", "flux2", sampling_of("flux2", "FLUX.2"))
+    edit = Model("edit", sampling_of("flux2", "FLUX.2"))
     assert step(chain("remove", edit), "prompt").inputs["text"] == TASKS["remove"].edit_prompt
 
 
@@ -73,7 +73,7 @@ def test_conditioning_that_is_connected_takes_the_place_of_prompts():
 
 
 def test_without_guidance_no_negative_prompt_is_encoded():
-    flux = Model("general", "flux", BY_MODEL["flux"])
+    flux = Model("general", BY_MODEL["flux"])
     assert "negative_prompt" not in ids(chain(model=flux))
     assert "negative_prompt" in ids(chain(model=flux, cfg=3.0))
     assert step(chain(model=flux), "guidance").inputs["guidance"] == 3.5
@@ -92,7 +92,17 @@ def test_settings_are_those_given_or_the_makers():
 
 
 def test_a_text_encoder_that_sees_pictures_is_given_the_crop_without_a_vae():
-    found = chain("replace", Model("edit", "qwen-image", BY_MODEL["Qwen-Image-Edit 2511"]))
+    found = chain(
+        "replace",
+        model_of(
+            BY_ID["qwen-image"],
+            "Qwen-Image-Edit 2511",
+            None,
+            BY_ID["qwen-image"].references,
+            False,
+            "qwen_edit.safetensors",
+        ),
+    )
     for id in ("prompt", "negative_prompt"):
         assert step(found, id).node == "TextEncodeQwenImageEditPlus"
         assert step(found, id).inputs["image1"] == Out("crop")

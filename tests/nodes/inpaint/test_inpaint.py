@@ -18,7 +18,7 @@ from inpaint.tasks.table import TASKS, Kind
 # Files of the host's nodes that chains use.
 EXTRAS = ("nodes_flux.py", "nodes_model_advanced.py", "nodes_qwen.py")
 LOADED = ("image", "mask", "model", "clip", "vae")
-SAMPLINGS = {"qwen-image": "Qwen-Image-Edit 2511", "flux2": "flux2", "sd15": "sd15", "flux": "FLUX.1 Kontext"}
+READERS = {"Qwen-Image-Edit 2511": "TextEncodeQwenImageEditPlus", "flux2": "", "sd15": "", "FLUX.1 Kontext": ""}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,10 +29,10 @@ def _extras(host_nodes, comfyui):
 
 
 @pytest.mark.parametrize(
-    ("task", "kind", "family"), [*itertools.product(TASKS, get_args(Kind), SAMPLINGS), ("remove", None, "")]
+    ("task", "kind", "family"), [*itertools.product(TASKS, get_args(Kind), READERS), ("remove", None, "")]
 )
 def test_nodes_are_given_all_they_need_and_nothing_else(host_nodes, pack, task, kind, family):
-    model = None if kind is None else Model(kind, family, BY_MODEL[SAMPLINGS[family]])
+    model = None if kind is None else Model(kind, BY_MODEL[family], READERS[family])
     for step in chain_for(Wish(task=task, model=model, connected=LOADED)).steps:
         types = host_nodes.NODE_CLASS_MAPPINGS[step.node].INPUT_TYPES()
         complete = pack("host").with_defaults(step.node, step.inputs)
