@@ -31,7 +31,7 @@ def load(name: str) -> Prompt:
     return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def set_input(prompt: Prompt, class_type: str, **values: Any) -> None:
+def set_input(prompt: Prompt, class_type: str, /, **values: Any) -> None:
     """Set inputs of every node of a class. Does nothing if the prompt has none."""
     for node in prompt.values():
         if node["class_type"] == class_type:

@@ -1,7 +1,8 @@
 """Make the pictures of the README and the template browser: `python -m devtools.publish.screenshots`.
 
-docs/<node id>.png is each node as the canvas draws it. workflows/<name>.jpg is a workflow's thumbnail: picture and
-result if it needs no trained model, else its canvas. MEND_COMFYUI is the folder of the host, as for the tests.
+docs/<node id>.png is each node as the canvas draws it, docs/graph.jpg the first workflow after a run.
+workflows/<name>.jpg is a workflow's thumbnail: picture and result if it needs no trained model, else its canvas.
+MEND_COMFYUI is the folder of the host, as for the tests.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 WORKFLOWS = ROOT / "workflows"
 # They need no model, so their thumbnails can show their result.
 WITHOUT_MODEL = ("remove", "remove-without-model")
+# Its graph with the result is the first picture of the README, docs/graph.jpg.
+FIRST = "remove"
 # A node's rectangle on the page, with its title and badge.
 FRAME = """(id) => {
     const [x, y, width, height] = app.graph.getNodeById(id).boundingRect;
@@ -61,13 +64,22 @@ def main() -> None:
                 _without_model(client, upload, name).save(WORKFLOWS / f"{name}.jpg", quality=90)
             with Canvas(host.url) as canvas:
                 _portraits(canvas, sorted(name for name in client.object_info() if name.startswith("Mend")))
+                canvas.load_workflow(WORKFLOWS / f"{FIRST}.json")
+                canvas.queue()
+                _view(canvas, (1400, 900)).save(ROOT / "docs" / "graph.jpg", quality=88)
                 for workflow in sorted(WORKFLOWS.glob("*.json")):
                     if workflow.stem not in WITHOUT_MODEL:
                         canvas.load_workflow(workflow)
-                        shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
-                        view = Image.open(io.BytesIO(shot)).convert("RGB")
-                        view.thumbnail((960, 640))
-                        view.save(workflow.with_suffix(".jpg"), quality=90)
+                        _view(canvas, (960, 640)).save(workflow.with_suffix(".jpg"), quality=90)
+
+
+def _view(canvas: Canvas, size: tuple[int, int]) -> Image.Image:
+    """Return the graph that is open, at most of this size."""
+    canvas.fit_view()
+    shot = canvas.page.screenshot(clip=canvas.page.evaluate(GRAPH_FRAME))
+    view = Image.open(io.BytesIO(shot)).convert("RGB")
+    view.thumbnail(size)
+    return view
 
 
 def _named_models() -> list[tuple[str, str]]:
