@@ -4,7 +4,7 @@ This folder hides the differences between host versions from the rest of the pac
 """
 
 from .blocked import blocked
-from .expansion import inputs_as_sent, inside_expansion, new_graph, with_defaults
+from .expansion import inputs_as_sent, inside_expansion, loaded_file, new_graph, with_defaults
 from .memory import Computer, dynamic_vram, flash_attention, is_oom, ram, this_computer
 from .models.budget import budget_holds
 from .models.detection import detect_model, facts_of, file_of, with_facts
@@ -111,6 +111,7 @@ __all__ = [
     "load_text_encoders",
     "load_vae",
     "load_weights",
+    "loaded_file",
     "loads_quantized",
     "missing",
     "model_inputs",

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import nodes
-from comfy_execution.graph_utils import GraphBuilder
+from comfy_execution.graph_utils import GraphBuilder, is_link
 from comfy_execution.utils import get_executing_context
+
+# Widgets of loaders that name a model's file, and the nodes that are followed to one.
+FILES = ("ckpt_name", "model_name", "unet_name")
+FARTHEST = 32
 
 
 def inputs_as_sent(prompt: Any, node_id: str | None) -> Mapping[str, Any]:
     """Return a node's inputs as they stand in the prompt: links as links. {} without a prompt."""
     return {} if prompt is None or node_id is None else prompt.get_node(node_id)["inputs"]
+
+
+def loaded_file(prompt: Any, node_id: str | None) -> str:
+    """Return the name of the file that the loader before a node's `model` input names; "" if none is found.
+
+    Older hosts do not keep it on a MODEL. Nodes between are followed by their own `model` input.
+    """
+    inputs = inputs_as_sent(prompt, node_id)
+    for _ in range(FARTHEST):
+        link = inputs.get("model")
+        if link is None or not is_link(link):
+            return ""
+        inputs = inputs_as_sent(prompt, link[0])
+        file = next((inputs[name] for name in FILES if isinstance(inputs.get(name), str)), "")
+        if file:
+            return os.path.basename(file)
+    return ""
 
 
 def new_graph() -> GraphBuilder:

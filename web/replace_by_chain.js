@@ -13,17 +13,17 @@ const GAP = 40; // between nodes of the chain
 const LARGER = 1.5; // a node in Nodes 2.0 than it was made, at most
 const TITLE = 40; // height of a title above its node
 
-const link = (node, slot) => {
-  const id = node.inputs?.find(({ name }) => name === slot)?.link;
-  return id == null ? null : app.graph.links[id] ?? app.graph.links.get?.(id);
-};
+// A node's graph, which may be a subgraph.
+const linkOf = ({ graph }, id) => (id == null ? null : graph.links[id] ?? graph.links.get?.(id));
+const link = (node, slot) => linkOf(node, node.inputs?.find(({ name }) => name === slot)?.link);
 const widget = (node, name) => node.widgets?.find((each) => each.name === name);
 
 // The file that the connected model was loaded from: of its loader, or of the loader before nodes that change it.
 function modelFile(node) {
   let from = link(node, "model");
   for (let hops = 0; from && hops < FARTHEST; hops++) {
-    const origin = app.graph.getNodeById(from.origin_id);
+    const origin = node.graph.getNodeById(from.origin_id);
+    if (!origin) break; // an input of a subgraph
     const file = FILES.map((name) => widget(origin, name)?.value).find(Boolean);
     if (file) return file;
     from = link(origin, "model") ?? link(origin, origin.inputs?.[0]?.name);
@@ -31,11 +31,18 @@ function modelFile(node) {
   return "";
 }
 
+// What stands for a linked widget: any value but the one that leaves the choice to the tables.
+function standIn({ name, value }) {
+  if (["task", "extend_sides"].includes(name)) throw new Error(`${name}: expected a value, got a link. Choose one here.`);
+  return typeof value === "number" ? 1 : "linked";
+}
+
 async function chainOf(node) {
   const connected = node.inputs.filter((slot) => slot.link != null && !slot.widget).map(({ name }) => name);
   const query = new URLSearchParams({ connected: connected.join(","), model: modelFile(node) });
-  for (const { name, value } of node.widgets) {
-    if (["string", "number"].includes(typeof value)) query.set(name, String(value).slice(0, 1000));
+  for (const each of node.widgets) {
+    const value = link(node, each.name) ? standIn(each) : each.value;
+    if (["string", "number"].includes(typeof value)) query.set(each.name, String(value).slice(0, 1000));
   }
   const reply = await api.fetchApi(`/mend/chain?${query}`);
   const body = await reply.json();
@@ -69,7 +76,7 @@ function place(made, steps, node) {
     x += LARGER * Math.max(...nodes.map((each) => each.size[0])) + GAP;
   }
   const right = left + node.size[0];
-  for (const other of app.graph.nodes) {
+  for (const other of node.graph.nodes) {
     if (other.pos[0] >= right) other.pos = [other.pos[0] + Math.max(x - GAP - right, 0), other.pos[1]];
   }
 }
@@ -82,7 +89,7 @@ function setInput(target, name, given, node, made) {
   const from = given.given && link(node, given.given);
   if (from) {
     const slot = target.inputs.findIndex((each) => each.name === name);
-    app.graph.getNodeById(from.origin_id).connect(from.origin_slot, target, slot);
+    node.graph.getNodeById(from.origin_id).connect(from.origin_slot, target, slot);
     return;
   }
   const own = widget(target, name);
@@ -95,17 +102,18 @@ function replace(node, { steps, outputs }) {
   const made = Object.fromEntries(steps.map(({ id, node: type }) => [id, LiteGraph.createNode(type)]));
   // Nodes 2.0 takes a node's place from when it is added.
   place(made, steps, node);
-  Object.values(made).forEach((each) => app.graph.add(each));
+  const { graph } = node;
+  Object.values(made).forEach((each) => graph.add(each));
   for (const { id, inputs } of steps) {
     for (const [name, given] of Object.entries(inputs)) setInput(made[id], name, given, node, made);
   }
   outputs.forEach(({ step, output }, number) => {
     for (const id of [...(node.outputs[number].links ?? [])]) {
-      const { target_id, target_slot } = app.graph.links[id] ?? app.graph.links.get(id);
-      made[step].connect(output, app.graph.getNodeById(target_id), target_slot);
+      const { target_id, target_slot } = linkOf(node, id);
+      made[step].connect(output, graph.getNodeById(target_id), target_slot);
     }
   });
-  app.graph.remove(node);
+  graph.remove(node);
   app.canvas.deselectAll();
   app.canvas.selectItems(Object.values(made));
 }
@@ -121,14 +129,15 @@ async function run(node) {
     return;
   }
   app.canvas.emitBeforeChange();
-  app.graph.beforeChange();
+  const { graph } = node;
+  graph.beforeChange();
   try {
     replace(node, chain);
   } finally {
-    app.graph.afterChange();
+    graph.afterChange();
     app.canvas.emitAfterChange();
   }
-  app.graph.setDirtyCanvas(true, true);
+  graph.setDirtyCanvas(true, true);
 }
 
 const isInpaint = (item) => item?.comfyClass === NODE;

@@ -14,6 +14,9 @@ from ..core.checks import check_choice
 from .blend import METHODS, REACH, blended
 from .color import check_color_settings, color_report, matched
 
+# Smallest displacement in pixels that a report calls one.
+SEEN = 0.005
+
 
 class Motion(Protocol):
     """How one crop lay on its original."""
@@ -118,10 +121,15 @@ class Finish:
             messages.append(self.drifts[0].report())
         elif self.drifts:
             undone = [drift for drift in self.drifts if drift.undone]
-            most = f", by at most {max(drift.displacement for drift in undone):.2f} px" if undone else ""
+            moved = [drift for drift in undone if drift.displacement >= SEEN]
+            most = f", by at most {max(drift.displacement for drift in moved):.2f} px" if moved else ""
             unsure = sum(not drift.sure for drift in self.drifts)
+            light = (
+                f" Only the change of light undone in {len(undone) - len(moved)}." if len(undone) > len(moved) else ""
+            )
             messages.append(
-                f"Drift undone in {len(undone)} of {len(self.drifts)} crops{most}; estimate unreliable in {unsure}."
+                f"Drift undone in {len(moved)} of {len(self.drifts)} crops{most}; estimate unreliable in {unsure}."
+                + light
             )
         if self.shifts:
             messages.append(color_report(self.color, self.colors, self.pixels, torch.cat(self.shifts)))

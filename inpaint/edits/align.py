@@ -64,14 +64,12 @@ class Alignment:
             edited: (height, width) of the edited picture.
         """
         mapping = self.mapping
+        same = (mapping.height, mapping.width) == edited
         if not self.sure:
-            return (
-                "Not sure how the pictures lie on each other: too little is the same in both. Taken as resized, not "
-                "moved."
-            )
+            left = "Left as it came" if same else "Taken as resized, not moved"
+            return f"Not sure how the pictures lie on each other: too little is the same in both. {left}."
         quality = f"{self.share:.0%} of the original's detail is there, expected error {self.error:.2f} px"
         if self.kind == "resize":
-            same = (mapping.height, mapping.width) == edited
             return f"{'In place' if same else 'Resized, and in place'} ({quality})."
         plain = Mapping.resize((mapping.height, mapping.width), edited)
         relative = np.linalg.inv(plain.matrix) @ mapping.matrix

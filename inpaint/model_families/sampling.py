@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 # Words in names of files by which makers tell models that were distilled to few steps.
-FEW_STEPS = re.compile(r"turbo|schnell|lightning|hyper|lcm|dmd|distill|[^a-z]fast|[248]-?steps?", re.IGNORECASE)
+FEW_STEPS = re.compile(
+    r"turbo|schnell|lightning|hyper(?![-_ ]?real)|lcm|dmd|distill|[^a-z]fast|\d+[-_ ]?steps?", re.IGNORECASE
+)
+# Words that take it back, and how many steps the name says.
+UNDONE = re.compile(r"(de|un)[-_ ]?(distill|turbo)", re.IGNORECASE)
+COUNT = re.compile(r"(\d+)[-_ ]?steps?", re.IGNORECASE)
 # FLUX.2 Klein is distilled, but for the files named so.
 BASE = re.compile(r"base", re.IGNORECASE)
 # The name by which FLUX.1 Kontext is told from dev.
@@ -37,7 +42,7 @@ class Sampling(NamedTuple):
 SD = Sampling(25, 7.0, "dpmpp_2m", "karras")
 # For families that are not in the table.
 USUAL = Sampling(25, 4.0)
-# What is left of a model's settings when it is distilled to few steps, and the number is not in its name.
+# Models that were distilled to few steps, of other families.
 FEW = Sampling(8, 1.0)
 
 # By family, or by the variant where that has settings of its own. Those that name no source here are ComfyUI's
@@ -74,7 +79,8 @@ BY_MODEL: Mapping[str, Sampling] = {
     "anima": Sampling(30, 4.0),
     "ernie-image": Sampling(20, 4.0),
 }
-# Models distilled to few steps, by family: the words of `FEW_STEPS` are in the name of the file.
+# Models distilled to few steps, by family: the words of `FEW_STEPS` are in the name of the file. The number of steps
+# counts where the name has none.
 DISTILLED: Mapping[str, Sampling] = {
     "flux": Sampling(4, 1.0),
     "z-image": Sampling(8, 1.0, "res_multistep", shift=3.0),
@@ -98,11 +104,16 @@ def sampling_of(family: str, variant: str, file: str = "") -> Sampling:
     """
     if variant.startswith("FLUX.2 Klein"):
         return BY_MODEL["FLUX.2 Klein base" if BASE.search(file) else "FLUX.2 Klein"]
+    found = BY_MODEL.get(variant) or BY_MODEL.get(family, USUAL)
     if family == "flux" and KONTEXT.search(file):
-        return BY_MODEL["FLUX.1 Kontext"]
-    if FEW_STEPS.search(file) and variant not in BY_MODEL:
-        return DISTILLED.get(family, FEW)
-    return BY_MODEL.get(variant) or BY_MODEL.get(family, USUAL)
+        found = BY_MODEL["FLUX.1 Kontext"]
+    if found.cfg == 1 and found.guidance is None:
+        return found  # made for few steps
+    if FEW_STEPS.search(file) and not UNDONE.search(file):
+        few, count = DISTILLED.get(family, FEW), COUNT.search(file)
+        steps = int(count[1]) if count else few.steps
+        found = few._replace(steps=steps, guidance=found.guidance if found.guidance is not None else few.guidance)
+    return found
 
 
 def sampling_in_words(family: str, variant: str) -> str:

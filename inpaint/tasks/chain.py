@@ -15,6 +15,8 @@ from .models import Model
 from .table import EXTEND_FEATHER, READERS, SIDES, TASKS, Task, Way
 
 AUTO = "auto"
+# Pixels of the largest hole of a mask that is closed.
+PINHOLE = 400
 # What a fill is called in the report.
 FILLS = {"patchmatch": "PatchMatch", "harmonic": "harmonic"}
 
@@ -176,6 +178,8 @@ def _start(build: _Builder, wish: Wish, task: Task, extend_fill: str) -> tuple[G
         image=Given("image"),
         grow=task.grow if wish.grow < 0 else Given("grow"),
         fill_holes=task.fills_holes,
+        # Not more than pinholes: what a ring surrounds is to stay.
+        max_hole=PINHOLE if task.fills_holes else None,
         min_area=None if task.fills_holes else 0,
     )
     return Given("image"), clean
@@ -207,7 +211,7 @@ def _with_network(wish: Wish, task: Task) -> Chain:
 
 def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
     _check_parts(wish)
-    build, way, vae = _Builder(), task.ways[model.kind], Given("vae")
+    build, way, vae = _Builder(), _way(wish, task, model), Given("vae")
     image, mask = _start(build, wish, task, "edge")
     area = {"size": "megapixels", "megapixels": Given("megapixels")} if wish.megapixels else {}
     crop = build.add("crop", "MendCropForInpaint", image=image, mask=mask, model=Given("model"), vae=vae, **area)
@@ -243,11 +247,24 @@ def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
         feather=task.feather if wish.feather < 0 else Given("feather"),
         # Edit models shift and scale what they return.
         align=True if model.kind == "edit" else None,
+        registration="full" if model.kind == "edit" else None,
     )
     told = [f"{FILLS[way.fill]} pre-fill"] if way.fill else []
     told += ["the object out of the model's attention"] if way.remover else []
     told += ["{crop} crop", f"denoise {wish.strength or way.denoise:g}"]
+    told += [f"{wish.steps or model.sampling.steps} steps"]
     return _chain(build, task, pasted, ", ".join(told), cropped=crop)
+
+
+def _way(wish: Wish, task: Task, model: Model) -> Way:
+    """Return how the model does the task."""
+    way = task.ways[model.kind]
+    if not 0 < wish.strength < 1:
+        return way
+    # A part of what is there stays: of the picture itself, or of a fill. Grey or a blur would show.
+    if wish.task == "replace":
+        return TASKS["refine"].ways[model.kind]
+    return task.ways["general"] if way.content == "auto" else way
 
 
 def _check_parts(wish: Wish) -> None:
@@ -271,15 +288,16 @@ def _prompts(build: _Builder, wish: Wish, task: Task, model: Model, picture: Out
             positive = build.add("guidance", "FluxGuidance", conditioning=positive, guidance=guidance)
     if "negative" in wish.connected:
         return positive, Given("negative")
-    if "clip" not in wish.connected or not _uses_negative(wish, model.sampling):
-        # Not read without guidance; there has to be one.
+    if "clip" not in wish.connected or not _uses_negative(wish, task, model):
+        # It is not read; there has to be one.
         return positive, build.add("no_negative", "ConditioningZeroOut", conditioning=positive)
     text = Given("negative_prompt") if wish.negative_prompt.strip() else "" if edits else task.negative
     return positive, _encoded(build, "negative_prompt", model, text, picture)
 
 
-def _uses_negative(wish: Wish, sampling: Sampling) -> bool:
-    return (wish.cfg or sampling.cfg) != 1
+def _uses_negative(wish: Wish, task: Task, model: Model) -> bool:
+    # Remove Object has guidance of its own, and reads no negative prompt.
+    return (wish.cfg or model.sampling.cfg) != 1 and not _way(wish, task, model).remover
 
 
 def _encoded(build: _Builder, name: str, model: Model, text: Given | str, picture: Out) -> Out:

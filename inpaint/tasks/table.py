@@ -36,7 +36,7 @@ class Task:
     grow: float = 4.0
     """Pixels by which the mask is widened."""
     fills_holes: bool = True
-    """Whether holes of the mask are closed, and specks removed."""
+    """Whether pinholes of the mask are closed, and specks removed."""
     feather: float = 16.0
     """Width of the soft edge of the paste, in pixels."""
     fill: str = ""
@@ -60,7 +60,8 @@ TASKS: Mapping[str, Task] = {
         fill="patchmatch",
         network=True,
         prompt="the same place, empty",
-        edit_prompt="Remove the object. Show what is behind it.",
+        # The model is shown the fill, so that there is nothing left to remove.
+        edit_prompt="Make the picture look natural. Change nothing else.",
         negative="object, person, text, watermark, blurry",
         ways={
             "inpainting": Way(1.0),

@@ -18,7 +18,7 @@ from ...inpaint.sampling.references import AUTO, CHOICES, Decision, decide, too_
 # The references that the picture and its mask make, by option.
 HOLES: dict[str, Callable[[Prepared], list[Tensor]]] = {
     "as it is": lambda prepared: [prepared.pixels],
-    "filled": lambda prepared: [fill_harmonic(prepared.pixels, prepared.soft)],
+    "filled": lambda prepared: [fill_harmonic(prepared.pixels.expand(len(prepared.soft), -1, -1, -1), prepared.soft)],
     "neutral": lambda prepared: [prepared.hidden],
     "highlighted": lambda prepared: [overlay(prepared.pixels, prepared.hard)],
     # White is to be removed, as huggingface.co/slopshop/erase-v1 for FLUX.2 Klein 4B has it.

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ... import host
+from ...inpaint.core.errors import InpaintError
 from ...inpaint.tasks.chain import AUTO, Chain, Given, Out, Wish, chain_for
 from ...inpaint.tasks.models import Model, model_of
 from ...inpaint.tasks.table import SIDES, TASKS
@@ -18,6 +19,7 @@ WISHES = (
     *("task", "prompt", "negative_prompt", "strength", "extend_sides", "steps", "cfg", "sampler_name", "scheduler"),
     *("megapixels", "grow", "feather"),
 )
+PROMPTS = ("prompt", "negative_prompt")
 
 
 class Inpaint(io.ComfyNode):
@@ -83,12 +85,12 @@ class Inpaint(io.ComfyNode):
                 io.Combo.Input(
                     "extend_sides", options=list(SIDES), optional=True, tooltip="For extend: where room is added."
                 ),
-                io.Int.Input(
+                io.Float.Input(
                     "extend_by",
-                    default=256,
-                    min=0,
-                    max=8192,
-                    step=8,
+                    default=256.0,
+                    min=0.0,
+                    max=8192.0,
+                    step=8.0,
                     optional=True,
                     tooltip="For extend: pixels to add on each of these sides.",
                 ),
@@ -150,21 +152,36 @@ class Inpaint(io.ComfyNode):
     def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
         # Inputs that are not connected come as [None], or not at all.
         first = {name: values[0] for name, values in inputs.items() if len(values) and values[0] is not None}
+        _check_wishes(inputs)
         connected = [name for name in first if name not in WISHES]
         model = first.get("model")
         wish = Wish(
             connected=connected,
-            model=None if model is None else _model(model),
+            model=None
+            if model is None
+            else _model(model, host.loaded_file(cls.hidden.dynprompt, cls.hidden.unique_id)),
             **{name: first[name] for name in WISHES if name in first},
         )
         sent = host.inputs_as_sent(cls.hidden.dynprompt, cls.hidden.unique_id)
         return _expanded(chain_for(wish), {**first, **sent})
 
 
-def _model(model: Any) -> Model:
+def _check_wishes(inputs: dict[str, list[Any]]) -> None:
+    """Check that one chain serves all of a list. Prompts may differ, if none is empty."""
+    for name in WISHES:
+        values = inputs.get(name, [])
+        if len(set(values)) > 1 and not (name in PROMPTS and all(value.strip() for value in values)):
+            raise InpaintError(
+                f"{name}: expected one value for all pictures, got {len(set(values))} different ones. Connect one, or "
+                "use a node for each."
+            )
+
+
+def _model(model: Any, loaded: str) -> Model:
+    """Return what a chain needs to know of a MODEL. loaded: the file that its loader names, "" if unknown."""
     inputs = host.model_inputs(model)
     unet = bool(host.redirectable_blocks(model)) and not host.predicts_by_itself(model)
-    takes, file = host.references_taken(model), host.file_of(model)
+    takes, file = host.references_taken(model), host.file_of(model) or loaded
     return model_of(inputs.family, host.variant_of(model), inputs.inpaint, takes, unet, file)
 
 

@@ -93,6 +93,35 @@ def test_the_chain_does_the_same(canvas, server, photo, mode, workflows, name, s
     assert np.array_equal(parts, whole)
 
 
+# Connects a node's first output to the input of a name.
+CONNECT = """([from, output, to, name]) => {
+    const target = app.graph.getNodeById(to);
+    app.graph.getNodeById(from).connect(output, target, target.inputs.findIndex((slot) => slot.name === name));
+}"""
+LINKED = """(name) => app.graph.nodes.flatMap((node) => (node.inputs ?? [])
+    .filter((slot) => slot.name === name && slot.link != null)
+    .map((slot) => [node.comfyClass, app.graph.getNodeById(app.graph.links[slot.link].origin_id).comfyClass]))"""
+
+
+def test_links_of_widgets_stay(canvas, server, mode):
+    image, text, number, loader = (
+        canvas.add_node(kind, 0, 400 * row)
+        for row, kind in enumerate(("LoadImage", "PrimitiveString", "PrimitiveFloat", "MendLoadCheckpoint"))
+    )
+    node = canvas.add_node("MendInpaint", 500, 0)
+    for name, file in server.files("sd15-inpaint", mode).items():
+        canvas.set_widget(loader, name, file)
+    links = [(image, 0, "image"), (image, 1, "mask"), (text, 0, "prompt"), (number, 0, "strength")]
+    links += [(loader, output, name) for output, name in enumerate(("model", "clip", "vae"))]
+    for origin, output, name in links:
+        canvas.page.evaluate(CONNECT, [origin, output, node, name])
+    canvas.fit_view()
+    _replace(canvas, mode, node)
+    canvas.page.wait_for_function("() => !app.graph.nodes.some(({ comfyClass }) => comfyClass === 'MendInpaint')")
+    assert canvas.page.evaluate(LINKED, "text") == [["CLIPTextEncode", "PrimitiveString"]]
+    assert canvas.page.evaluate(LINKED, "denoise") == [["MendMaskedSampler", "PrimitiveFloat"]]
+
+
 def test_what_cannot_be_replaced_says_why(canvas, mode):
     node = canvas.add_node("MendInpaint", 100, 100)
     canvas.set_widget(node, "task", "replace")

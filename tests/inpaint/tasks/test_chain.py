@@ -55,6 +55,24 @@ def test_an_inpainting_model_is_shown_a_hole_and_not_a_fill(task):
     assert step(found, "encode").inputs["masked_content"] == ("original" if task == "refine" else "auto")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_kept_in_part_is_no_placeholder(task, kind):
+    found = chain(task, Model(kind, BY_MODEL["sd15"]), strength=0.5)
+    content = step(found, "encode").inputs["masked_content"]
+    assert content == ("original" if task in ("replace", "refine") else "already filled")
+    assert ("fill" in ids(found)) == (content == "already filled")
+
+
+def test_remove_object_reads_no_negative_prompt():
+    assert "no_negative" in ids(chain("remove", Model("unet", BY_MODEL["sd15"])))
+
+
+def test_what_a_ring_surrounds_stays():
+    assert step(chain("remove"), "clean").inputs["max_hole"] == 400
+    assert "max_hole" not in step(chain("repair"), "clean").inputs
+
+
 def test_prompts_are_those_given_or_the_tasks():
     assert step(chain("remove"), "prompt").inputs["text"] == TASKS["remove"].prompt
     assert step(chain("remove", prompt="grass"), "prompt").inputs["text"] == Given("prompt")
@@ -143,6 +161,14 @@ def test_what_is_missing_is_named(wish, said):
         ("z-image", "Z-Image", "z_image_turbo_bf16.safetensors", 8, 1.0),
         ("z-image", "Z-Image", "z_image_bf16.safetensors", 25, 4.0),
         ("sdxl", "SDXL", "dreamshaperXL_lightning.safetensors", 8, 1.0),
+        ("sdxl", "SDXL", "sdxl_lightning_4step.safetensors", 4, 1.0),
+        ("sd15", "SD 1.5", "hyperRealism_v30.safetensors", 25, 7.0),
+        ("flux", "FLUX.1 dev", "flux-dev-de-distill.safetensors", 20, 1.0),
+        ("flux", "FLUX.1 dev", "flux1-dev-hyper-8steps.safetensors", 8, 1.0),
+        ("flux", "FLUX.1 Fill", "flux1-fill-dev-turbo-8steps.safetensors", 8, 1.0),
+        ("flux", "FLUX.1 dev", "flux1-kontext-dev-turbo-8steps.safetensors", 8, 1.0),
+        ("z-image", "Z-Image", "z-image-de-turbo.safetensors", 25, 4.0),
+        ("qwen-image", "Qwen-Image-Edit 2511", "qwen_image_edit_2511_lightning_4steps.safetensors", 4, 1.0),
         ("sdxl", "SDXL", "", 30, 6.0),
         ("auraflow", "AuraFlow", "", 25, 4.0),
     ],

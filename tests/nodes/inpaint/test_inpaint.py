@@ -5,6 +5,7 @@ Mutations seen to fail here: an input that the host's node does not have; a requ
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -50,6 +51,29 @@ def test_what_is_not_connected_may_be_none(run, InpaintError):
         run(
             "MendInpaint", **listed(image=torch.zeros(1, 8, 8, 3), mask=torch.ones(1, 8, 8), task="replace", model=None)
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "refused"),
+    [("prompt", ["a cat", "a dog"], False), ("prompt", ["a cat", ""], True), ("strength", [0.5, 0.0], True)],
+)
+def test_lists_of_settings(run, InpaintError, name, values, refused):
+    """One chain serves all of a list. What is refused afterwards is that there is no model."""
+    inputs = listed(image=torch.zeros(1, 8, 8, 3), mask=torch.ones(1, 8, 8), task="replace")
+    with pytest.raises(InpaintError, match=f"^{name}: expected one value" if refused else "^model: expected a model"):
+        run("MendInpaint", **(inputs | {name: values}))
+
+
+@pytest.mark.parametrize("loader", ["UNETLoader", "LoraLoaderModelOnly"])
+def test_the_file_is_that_of_the_loader(pack, loader):
+    nodes = {
+        "1": {"inputs": {"unet_name": "folder/z_image_turbo.safetensors"}},
+        "2": {"inputs": {"model": ["1", 0], "lora_name": "a.safetensors"}},
+        "3": {"inputs": {"model": ["1" if loader == "UNETLoader" else "2", 0]}},
+    }
+    prompt = SimpleNamespace(get_node=nodes.__getitem__)
+    assert pack("host").loaded_file(prompt, "3") == "z_image_turbo.safetensors"
+    assert pack("host").loaded_file(prompt, "1") == pack("host").loaded_file(None, None) == ""
 
 
 def test_the_result_holds_lists_as_one_value(run):
