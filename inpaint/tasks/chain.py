@@ -213,6 +213,9 @@ def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
     _check_parts(wish)
     build, way, vae = _Builder(), _way(wish, task, model), Given("vae")
     image, mask = _start(build, wish, task, "edge")
+    if way.content == "original":
+        # An editor may have erased the picture under the mask: it is brought back.
+        image = build.add("inspect", "MendInspectMask", mask=Given("mask"), image=image, repair=True).of(2)
     area = {"size": "megapixels", "megapixels": Given("megapixels")} if wish.megapixels else {}
     crop = build.add("crop", "MendCropForInpaint", image=image, mask=mask, model=Given("model"), vae=vae, **area)
     hole = crop.of(1)

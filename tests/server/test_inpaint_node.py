@@ -226,6 +226,18 @@ def test_the_route_refuses_in_words(client, query, said):
     assert json.loads(refused.value.read())["error"].startswith(said)
 
 
+def test_what_an_editor_erased_is_brought_back(client, original, mask, tmp_path):
+    hole = np.asarray(mask) > 127
+    erased = np.dstack([np.where(hole[..., None], 0, original), np.where(hole, 0, 255)]).astype(np.uint8)
+    whole = np.dstack([original, np.where(hole, 0, 255)]).astype(np.uint8)
+    files = {"clipspace-painted-masked-1.png": erased, "clipspace-painted-1.png": original, "whole.png": whole}
+    for name, pixels in files.items():
+        Image.fromarray(pixels).save(tmp_path / name)
+    names = [client.upload_image(tmp_path / name) for name in files]
+    runs = [client.run(graph(name, "refine", SD15)) for name in (names[0], names[2])]
+    assert np.array_equal(*(picture_of(client, run)[hole] for run in runs))
+
+
 def test_an_empty_mask_changes_nothing(client, original, tmp_path):
     path = tmp_path / "whole.png"
     Image.fromarray(original).save(path)
