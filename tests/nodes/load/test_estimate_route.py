@@ -1,4 +1,4 @@
-"""The route's own rules, without a server: time, and how many at once.
+"""The rules of routes that read files, by the one that estimates, without a server: time, and how many at once.
 
 Mutations seen to fail here: three at once; no limit of time; hung reads that keep their turn; no end to them; threads
 that keep the host from ending.
@@ -12,22 +12,28 @@ import pytest
 
 
 @pytest.fixture
-def route(pack, monkeypatch):
-    module = pack("nodes.load.estimate_route")
+def route(pack):
+    return pack("nodes.load.estimate_route")
+
+
+@pytest.fixture(autouse=True)
+def bounds(pack, monkeypatch):
+    """What bounds the answers of this route and of others."""
+    module = pack("nodes.shared.bounded_routes")
     monkeypatch.setattr(module, "_turns", asyncio.Semaphore(module.AT_ONCE))
     return module
 
 
-def test_a_slow_disk_is_given_up_on(route, monkeypatch):
+def test_a_slow_disk_is_given_up_on(route, bounds, monkeypatch):
     let_go, read = threading.Event(), threading.Event()
-    monkeypatch.setattr(route, "SECONDS", 0.1)
+    monkeypatch.setattr(bounds, "SECONDS", 0.1)
     monkeypatch.setattr(route, "_plan", lambda *asked: let_go.wait(60) and read.set())
     status, body = asyncio.run(route.answer({"model": "a"}))
     assert (status, "in time" in body["error"], read.is_set()) == (503, True, False)
     let_go.set()
 
 
-def test_two_at_once_and_the_loop_goes_on(route, monkeypatch):
+def test_two_at_once_and_the_loop_goes_on(route, bounds, monkeypatch):
     running, most, ticks = [], [], []
 
     def plan(*asked):
@@ -54,7 +60,7 @@ def test_two_at_once_and_the_loop_goes_on(route, monkeypatch):
     assert len(ticks) > 8
 
 
-def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, monkeypatch):
+def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, bounds, monkeypatch):
     let_go, asked = threading.Event(), []
 
     def plan(model, *asked_for):
@@ -69,18 +75,18 @@ def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, monkeypa
     async def go():
         batched_cfg = await asyncio.gather(*(route.answer({"model": "hangs"}) for _ in range(2)))
         first = [status for status, _ in batched_cfg] + await ask("fine", 3)
-        more = await ask("hangs", route.MOST_HUNG - 2)
+        more = await ask("hangs", bounds.MOST_HUNG - 2)
         return first, more, await ask("fine", 1)
 
-    monkeypatch.setattr(route, "SECONDS", 0.1)
+    monkeypatch.setattr(bounds, "SECONDS", 0.1)
     monkeypatch.setattr(route, "_plan", plan)
     try:
         first, more, after = asyncio.run(go())
         assert first == [503, 503, 200, 200, 200]
         assert set(more) == {503}
-        assert (after, asked.count("hangs")) == ([503], route.MOST_HUNG), "nothing more is read"
-        hung = [thread for thread in threading.enumerate() if thread.name == route.THREAD]
-        assert len(hung) == route.MOST_HUNG
+        assert (after, asked.count("hangs")) == ([503], bounds.MOST_HUNG), "nothing more is read"
+        hung = [thread for thread in threading.enumerate() if thread.name == bounds.THREAD]
+        assert len(hung) == bounds.MOST_HUNG
         assert all(thread.daemon for thread in hung)
     finally:
         let_go.set()
@@ -89,20 +95,20 @@ def test_reads_that_hang_stop_no_others_until_there_are_too_many(route, monkeypa
     assert asyncio.run(ask("fine", 1)) == [200], "they came back"
 
 
-def test_an_error_that_nobody_thought_of_gets_the_one_answer(route, monkeypatch, caplog):
+def test_an_error_that_nobody_thought_of_gets_the_one_answer(route, bounds, monkeypatch, caplog):
     """Only its kind is logged: its text may come from a hostile file."""
 
     def fail(*asked):
         raise RuntimeError("\ud800 of the file")
 
     monkeypatch.setattr(route, "_plan", fail)
-    assert asyncio.run(route.answer({"model": "a"})) == route.UNREADABLE
-    assert caplog.messages == ["Mend: no estimate, because of RuntimeError"]
+    assert asyncio.run(route.answer({"model": "a"})) == bounds.UNREADABLE
+    assert caplog.messages == ["Mend: no answer, because of RuntimeError"]
 
 
-def test_a_crowd_is_answered_in_time(route, monkeypatch):
+def test_a_crowd_is_answered_in_time(route, bounds, monkeypatch):
     """As many as can wait are read or told that it was busy; the rest are told at once."""
-    monkeypatch.setattr(route, "SECONDS", 0.3)
+    monkeypatch.setattr(bounds, "SECONDS", 0.3)
     monkeypatch.setattr(route, "_plan", lambda *asked: time.sleep(0.1) or (200, {}))
 
     async def go():
@@ -113,6 +119,6 @@ def test_a_crowd_is_answered_in_time(route, monkeypatch):
     answers, seconds = asyncio.run(go())
     assert seconds < 5
     read = sum(answer == (200, {}) for answer in answers)
-    assert route.AT_ONCE <= read <= route.MOST_WAITING
-    assert sum(answer == route.BUSY for answer in answers) >= 500 - route.MOST_WAITING - route.AT_ONCE
-    assert set(map(str, answers)) <= {str((200, {})), str(route.BUSY), str(route.TOO_SLOW)}
+    assert bounds.AT_ONCE <= read <= bounds.MOST_WAITING
+    assert sum(answer == bounds.BUSY for answer in answers) >= 500 - bounds.MOST_WAITING - bounds.AT_ONCE
+    assert set(map(str, answers)) <= {str((200, {})), str(bounds.BUSY), str(bounds.TOO_SLOW)}
