@@ -153,17 +153,11 @@ class Inpaint(io.ComfyNode):
         # Inputs that are not connected come as [None], or not at all.
         first = {name: values[0] for name, values in inputs.items() if len(values) and values[0] is not None}
         _check_wishes(inputs)
-        connected = [name for name in first if name not in WISHES]
-        model = first.get("model")
-        wish = Wish(
-            connected=connected,
-            model=None
-            if model is None
-            else _model(model, host.loaded_file(cls.hidden.dynprompt, cls.hidden.unique_id)),
-            **{name: first[name] for name in WISHES if name in first},
-        )
-        sent = host.inputs_as_sent(cls.hidden.dynprompt, cls.hidden.unique_id)
-        return _expanded(chain_for(wish), {**first, **sent})
+        here = cls.hidden.dynprompt, cls.hidden.unique_id
+        model = _model(first["model"], host.loaded_file(*here)) if "model" in first else None
+        wishes = {name: first[name] for name in WISHES if name in first}
+        wish = Wish(connected=first.keys() - wishes.keys(), model=model, **wishes)
+        return _expanded(chain_for(wish), {**first, **host.inputs_as_sent(*here)})
 
 
 def _check_wishes(inputs: dict[str, list[Any]]) -> None:
