@@ -67,6 +67,10 @@ WATCH_ENDS = """() => {
             window.promptEnds[detail.prompt_id] = { event, detail };
         });
 }"""
+REMEMBER = """() => {
+    const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
+    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
+}"""
 FRAMES_DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 PICTURES_LOADED = """() => [...app.graph.nodes.flatMap((node) => node.imgs ?? []), ...document.images]
     .every((picture) => picture.complete)"""
@@ -194,6 +198,10 @@ class Canvas:
     def command(self, name: str) -> None:
         """Run one of the page's commands, as a menu entry or a key does."""
         self.page.evaluate("(name) => app.extensionManager.command.execute(name)", name)
+
+    def remember(self) -> None:
+        """Begin a new step of undo if something changed, as the page does after each click and key."""
+        self.page.evaluate(REMEMBER)
 
     def fit_view(self) -> None:
         """Bring the whole graph into view."""

@@ -73,13 +73,14 @@ def max_change(before: Tensor, after: Tensor, where: Tensor) -> float:
     """Return the largest |difference| of two pictures [B, H, W, C] where `where` [B, H, W] is True."""
     largest = 0.0
     # Band by band, so that no temporary is as large as a video or a large picture.
-    for number, band in ((number, band) for number in range(len(where)) for band in bands(*where.shape[1:])):
-        old, new, inside = before[number, band], after[number, band], where[number, band]
-        if torch.equal(old, new):  # most bands; far faster than to tell where they differ
-            continue
-        differs = reduce(torch.logical_or, old.ne(new).unbind(-1)).logical_and_(inside)
-        if differs.any():
-            old, new = old[differs].float(), new[differs].float()
-            change = (new - old).abs().masked_fill(old.isnan() & new.isnan(), 0.0)
-            largest = max(largest, float(change.nan_to_num(nan=torch.inf).amax()))
+    for old_frame, new_frame, inside_frame in zip(before, after, where, strict=False):
+        for band in bands(*inside_frame.shape):
+            old, new = old_frame[band], new_frame[band]
+            if torch.equal(old, new):  # most bands; far faster than to tell where they differ
+                continue
+            differs = reduce(torch.logical_or, old.ne(new).unbind(-1)).logical_and_(inside_frame[band])
+            if differs.any():
+                old, new = old[differs].float(), new[differs].float()
+                change = (new - old).abs().masked_fill(old.isnan() & new.isnan(), 0.0)
+                largest = max(largest, float(change.nan_to_num(nan=torch.inf).amax()))
     return largest

@@ -79,18 +79,8 @@ FLUX = Family(
     # Kontext, which no tensor tells from dev, was trained with one.
     references=References(*_BESIDE, most=1, source="github.com/black-forest-labs/flux, cli_kontext.py"),
     variants=(
-        Variant(
-            "FLUX.1 Fill",
-            lambda names: names.flux(inputs=384),
-            "fill",
-            ("FluxInpaint",),
-            dtypes=DIT_DTYPES,
-        ),
-        Variant(
-            "FLUX.1 Canny or Depth",
-            lambda names: names.flux(inputs=128),
-            own_inputs=True,
-        ),
+        Variant("FLUX.1 Fill", lambda names: names.flux(inputs=384), "fill", ("FluxInpaint",), dtypes=DIT_DTYPES),
+        Variant("FLUX.1 Canny or Depth", lambda names: names.flux(inputs=128), own_inputs=True),
         Variant("FLUX.1 dev", lambda names: names.some(r"^(guidance_in|time_text_embed\.guidance_embedder)\.")),
         Variant("FLUX.1 schnell", lambda names: True, classes=("FluxSchnell",)),
     ),

@@ -220,7 +220,7 @@ def _with_model(wish: Wish, task: Task, model: Model) -> Chain:
     crop = build.add("crop", "MendCropForInpaint", image=image, mask=mask, model=Given("model"), vae=vae, **area)
     hole = crop.of(1)
     start = build.add("fill", "MendFillMasked", image=crop, mask=hole, method=way.fill) if way.fill else crop
-    positive, negative = _prompts(build, wish, task, model, start)
+    positive, negative = _prompts(build, wish, task, model, way, start)
     encoded = build.add(
         "encode",
         "MendEncodeInpaint",
@@ -280,7 +280,7 @@ def _check_parts(wish: Wish) -> None:
         )
 
 
-def _prompts(build: _Builder, wish: Wish, task: Task, model: Model, picture: Out) -> tuple[Any, Any]:
+def _prompts(build: _Builder, wish: Wish, task: Task, model: Model, way: Way, picture: Out) -> tuple[Any, Any]:
     """Add the text encoders. Returns the positive and the negative conditioning."""
     edits, guidance = model.kind == "edit", model.sampling.guidance
     positive: Given | Out = Given("positive")
@@ -291,16 +291,16 @@ def _prompts(build: _Builder, wish: Wish, task: Task, model: Model, picture: Out
             positive = build.add("guidance", "FluxGuidance", conditioning=positive, guidance=guidance)
     if "negative" in wish.connected:
         return positive, Given("negative")
-    if "clip" not in wish.connected or not _uses_negative(wish, task, model):
+    if "clip" not in wish.connected or not _uses_negative(wish, model.sampling, way):
         # It is not read; there has to be one.
         return positive, build.add("no_negative", "ConditioningZeroOut", conditioning=positive)
     text = Given("negative_prompt") if wish.negative_prompt.strip() else "" if edits else task.negative
     return positive, _encoded(build, "negative_prompt", model, text, picture)
 
 
-def _uses_negative(wish: Wish, task: Task, model: Model) -> bool:
+def _uses_negative(wish: Wish, sampling: Sampling, way: Way) -> bool:
     # Remove Object has guidance of its own, and reads no negative prompt.
-    return (wish.cfg or model.sampling.cfg) != 1 and not _way(wish, task, model).remover
+    return (wish.cfg or sampling.cfg) != 1 and not way.remover
 
 
 def _encoded(build: _Builder, name: str, model: Model, text: Given | str, picture: Out) -> Out:

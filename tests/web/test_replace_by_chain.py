@@ -30,19 +30,12 @@ OVERLAPS = """() => {
         a[0] + a[2] <= b[0] || b[0] + b[2] <= a[0] || a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1];
     return boxes.flatMap((a, number) => boxes.slice(number + 1).filter((b) => !apart(a, b)).map((b) => [a[0], b[0]]));
 }"""
-REMEMBER = """() => {
-    const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
-    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
-}"""
 
 
-def _open(canvas, server, photo, mode, workflow, files, tmp_path):
+def _open(canvas, server, photo, mode, workflow, files):
     """Open a workflow with a small model and few steps."""
-    file = json.loads(workflow.read_text())
-    path = tmp_path / workflow.name
-    path.write_text(json.dumps(file))
-    canvas.load_workflow(path)
-    nodes = {node["type"]: node["id"] for node in file["nodes"]}
+    canvas.load_workflow(workflow)
+    nodes = {node["type"]: node["id"] for node in json.loads(workflow.read_text())["nodes"]}
     canvas.set_widget(nodes["LoadImage"], "image", server.upload(photo.with_hole(), f"{mode}-chain.png"))
     for name, value in {"steps": 2, "megapixels": 0.02, "control_after_generate": "fixed"}.items():
         canvas.set_widget(nodes["MendInpaint"], name, value)
@@ -68,12 +61,12 @@ def _picture(server, queued, node):
 
 
 @pytest.mark.parametrize("name", ["remove", "inpaint"])
-def test_the_chain_does_the_same(canvas, server, photo, mode, workflows, name, shot, tmp_path):
+def test_the_chain_does_the_same(canvas, server, photo, mode, workflows, name, shot):
     files = server.files("sd15-inpaint", mode) if name == "inpaint" else {}
-    nodes = _open(canvas, server, photo, mode, workflows[name], files, tmp_path)
+    nodes = _open(canvas, server, photo, mode, workflows[name], files)
     before = canvas.page.evaluate(TYPES)
     whole = _picture(server, canvas.queue(), nodes["SaveImage"])
-    canvas.page.evaluate(REMEMBER)
+    canvas.remember()
 
     _replace(canvas, mode, nodes["MendInpaint"])
     canvas.page.wait_for_function("() => !app.graph.nodes.some(({ comfyClass }) => comfyClass === 'MendInpaint')")

@@ -109,11 +109,6 @@ EMPTY_REPORTS = """() => app.graph.nodes
     .map((node) => node.widgets?.find((widget) => widget.type === "mend-report")?.element)
     .filter((element) => element && !element.textContent)
     .map((element) => element.parentElement?.getBoundingClientRect().height)"""
-# What the page does after each click and key: a new step for undo, if something changed.
-REMEMBER = """() => {
-    const tracker = app.extensionManager.workflow.activeWorkflow.changeTracker;
-    tracker.captureCanvasState ? tracker.captureCanvasState() : tracker.checkState();
-}"""
 
 
 @pytest.fixture(params=NAMES)
@@ -283,9 +278,9 @@ def test_reports_outlast_undo_and_a_change_of_tabs(canvas, server, photo, mode, 
     reports = canvas.page.evaluate(REPORTS)
     assert str(clean) in reports
 
-    canvas.page.evaluate(REMEMBER)
+    canvas.remember()
     canvas.set_widget(clean, "grow", 20)
-    canvas.page.evaluate(REMEMBER)
+    canvas.remember()
     canvas.command("Comfy.Undo")
     canvas.settle()
     assert canvas.widgets() == before

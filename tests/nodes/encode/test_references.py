@@ -224,6 +224,13 @@ def test_the_mask_is_a_second_picture(encode):
     assert [call[0] for call in vae.first_stage_model.calls[:2]] == [2, 1]
 
 
+@pytest.mark.parametrize("how", ["as it is", "filled", "neutral", "highlighted"])
+def test_one_picture_with_a_mask_for_each_prompt(encode, how):
+    masks = torch.cat([_mask(), _mask().flip(-1)])
+    encoded = encode("FLUX.2", mask=masks, reference_hole=how)
+    assert len(encoded.outputs[2]["samples"]) == len(_references(encoded)[0]) == 2
+
+
 def test_a_filled_hole_shows_nothing_of_what_was_there(encode):
     other = torch.where(_mask()[..., None] > 0, 1 - _picture(), _picture())
     one, two = (_references(encode("FLUX.2", image=image, reference_hole="filled"))[0] for image in (_picture(), other))
