@@ -2,7 +2,7 @@
 a node can get wrong.
 
 Mutations seen to fail here: links passed on as values (all runs again with another seed; a list is gone through twice);
-the fill given the sampler's seed; defaults left out; no step named in an error; the report not last.
+the fill given the sampler's seed; no step named in an error.
 """
 
 import io

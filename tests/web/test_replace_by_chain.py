@@ -1,8 +1,4 @@
-"""The menu entry of Inpaint that puts its chain in its place.
-
-Mutations seen to fail here: a value not passed on; a link of the node lost; an input linked to another output; two
-steps of undo.
-"""
+"""The menu entry of Inpaint that puts its chain in its place."""
 
 import json
 
