@@ -42,8 +42,8 @@ class Sampling(NamedTuple):
 SD = Sampling(25, 7.0, "dpmpp_2m", "karras")
 # For families that are not in the table.
 USUAL = Sampling(25, 4.0)
-# Models that were distilled to few steps, of other families.
-FEW = Sampling(8, 1.0)
+# Steps of models that were distilled to few, of families that `DISTILLED` does not have.
+FEW_USUAL = 8
 
 # By family, or by the variant where that has settings of its own. Those that name no source here are ComfyUI's
 # templates of the model, comfyui-workflow-templates 0.11.44.
@@ -110,7 +110,8 @@ def sampling_of(family: str, variant: str, file: str = "") -> Sampling:
     if found.cfg == 1 and found.guidance is None:
         return found  # made for few steps
     if FEW_STEPS.search(file) and not UNDONE.search(file):
-        few, count = DISTILLED.get(family, FEW), COUNT.search(file)
+        # Of families without a row of their own, sampler and shift stay.
+        few, count = DISTILLED.get(family, found._replace(steps=FEW_USUAL, cfg=1.0)), COUNT.search(file)
         steps = int(count[1]) if count else few.steps
         found = few._replace(steps=steps, guidance=found.guidance if found.guidance is not None else few.guidance)
     return found

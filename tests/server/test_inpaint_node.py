@@ -7,16 +7,18 @@ the fill given the sampler's seed; no step named in an error.
 
 import io
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from devtools.hosts.node_info import NodeInfo
-from devtools.models.small_models import NETWORK, SD15
+from devtools.models.small_models import NETWORK, SD15, run_here
 from devtools.models.small_models import SD15_GENERAL as GENERAL
 from inpaint.tasks.table import TASKS
 
@@ -110,7 +112,7 @@ def test_with_a_model(client, upload, original, task, checkpoint):
 def test_extend(client, upload, original, checkpoint):
     run = client.run(graph(upload, "extend", checkpoint, extend_sides="right", extend_by=32))
     check(client, run, np.pad(original, ((0, 0), (0, 32), (0, 0)), mode="edge"))
-    assert report_of(run).startswith("Extended: ")
+    assert report_of(run).startswith("Extended: harmonic pre-fill, 144x112 crop, denoise 1, 2 steps, ")
 
 
 def test_with_a_network(client, upload, original, small_models):
@@ -119,6 +121,48 @@ def test_with_a_network(client, upload, original, small_models):
     run = client.run(prompt)
     check(client, run, original)
     assert report_of(run).startswith("Removed: network, ")
+
+
+# Newer models in files of their own: task, class of the stand-in for their text encoder, begin of the report.
+NEWER = {
+    "flux-fill": ("remove", "TestFluxConditioning", "Removed: 112x144 crop, denoise 1, 2 steps, "),
+    "kontext-inpaint": ("replace", "TestFluxConditioning", "Replaced: 112x144 crop, denoise 1, 2 steps, "),
+    "qwen-edit-inpaint": (
+        "repair",
+        "TestQwenEditConditioning",
+        "Repaired: harmonic pre-fill, 112x144 crop, denoise 0.8, 2 steps, ",
+    ),
+    "klein-edit-inpaint": ("refine", "TestKleinConditioning", "Refined: 112x144 crop, denoise 0.5, 2 steps, "),
+    "flux2-inpaint": ("extend", "TestFlux2Conditioning", "Extended: "),
+}
+
+
+@pytest.mark.parametrize("model", [name for name in NEWER if run_here(Path(os.environ["MEND_COMFYUI"]), name)])
+def test_with_newer_models(client, upload, original, small_models, model):
+    task, text, begin = NEWER[model]
+    prompt = graph(upload, task)
+    loader = {"precision": "fp32", "budget_gb": 0, "other_files": "", **small_models.files(model)}
+    word = "prompt" if text == "TestQwenEditConditioning" else "text"
+    prompt[LOADER] = {"class_type": "MendLoadModel", "inputs": loader}
+    for name in ("positive", "negative"):
+        prompt[name] = {"class_type": text, "inputs": {word: name}}
+    prompt[NODE]["inputs"] |= {"model": [LOADER, 0], "vae": [LOADER, 2], **SMALL}
+    prompt[NODE]["inputs"] |= {"positive": ["positive", 0], "negative": ["negative", 0], "extend_by": 24}
+    run = client.run(prompt)
+    if task == "extend":
+        original = np.pad(original, ((0, 0), (24, 24), (0, 0)), mode="edge")
+    check(client, run, original)
+    assert report_of(run).startswith(begin)
+
+
+def test_cancelled_half_way(client, upload):
+    def stop(kind, data):
+        if kind == "progress" and data["value"] == 2:
+            client.interrupt()
+
+    long = graph(upload, "replace", GENERAL, seed=21, steps=400)
+    assert client.run(long, stop).status == "interrupted"
+    assert client.run(graph(upload, "replace", GENERAL, seed=21)).status == "success"
 
 
 def test_another_seed_runs_the_sampler_and_what_follows(client, upload):

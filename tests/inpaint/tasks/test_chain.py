@@ -178,6 +178,14 @@ def test_makers_settings(family, variant, file, steps, cfg):
     assert (found.steps, found.cfg) == (steps, cfg)
 
 
+# Boogu's makers have levels of their own for few steps.
+@pytest.mark.parametrize("family", [family.id for family in FAMILIES if family.id in BY_MODEL and family.id != "boogu"])
+def test_a_model_for_few_steps_keeps_the_noise_levels_of_its_family(family):
+    usual, few = sampling_of(family, ""), sampling_of(family, "", "model-turbo-6steps.safetensors")
+    assert (few.shift, few.flux_shift) == (usual.shift, usual.flux_shift)
+    assert few.steps == 6
+
+
 def test_settings_name_families_and_variants_that_there_are():
     known = {family.id for family in FAMILIES} | {each.label for family in FAMILIES for each in family.variants}
     # Told by the name of the file, or the same for two sizes.
