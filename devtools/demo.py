@@ -15,10 +15,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from devtools.hosts import prompts
-from devtools.hosts.client import HostClient, PromptRejected, Run
 from devtools.hosts.process import HostFailed, HostProcess, has_gpu
 from devtools.models.demo_model import write_demo_model
 from devtools.pictures.rocket import object_mask, photograph, save_masked
+from inpaint.batch.client import HostClient, PromptRejected
+from inpaint.batch.events import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_CHECKPOINT = "mend-demo-sd15-inpaint.safetensors"

@@ -12,6 +12,7 @@ edits         what was edited in a picture, and the original with nothing but th
 crops         crops around masks and their way back, outpainting
 patchmatch    holes filled with pieces of the picture
 networks      holes filled by LaMa, MI-GAN, MAT
+batch         from a folder of pictures to a folder of results, through ComfyUI hosts
 
 A folder imports only folders above it in this list. Public names and folders are imported when they are first used, so
 that a program pays for what it uses.
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .patchmatch import fill_patchmatch as fill_patchmatch
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
+    "batch": (),
     "compositing": ("Finish", "paste", "seam"),
     "core": ("Area", "InpaintError", "Size", "join", "match"),
     "crops": ("Context", "crop", "crop_regions", "pad_for_outpaint", "plan_box", "stitch", "stitch_regions"),

@@ -17,10 +17,10 @@ from PIL import Image
 
 from devtools.hosts import prompts
 from devtools.hosts.canvas import Canvas
-from devtools.hosts.client import HostClient
 from devtools.hosts.process import HostProcess
 from devtools.pictures.rocket import object_mask, photograph, save_masked
 from devtools.setup.environment import ROOT
+from inpaint.batch.client import HostClient
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"

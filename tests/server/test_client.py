@@ -7,8 +7,8 @@ node errors dropped; another node named as the failing one; the upload's sub fol
 import pytest
 from PIL import Image
 
-from devtools.hosts.client import HostClient, PromptRejected
 from devtools.hosts.process import HostProcess
+from inpaint.batch.client import HostClient, PromptRejected
 
 # It starts a host.
 pytestmark = pytest.mark.slow
