@@ -7,10 +7,8 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from ...core.errors import InpaintError
 from .picture import Color, Picture
-
-# createProfile gives the inner one.
-Profile = ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile
 
 WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
@@ -59,30 +57,25 @@ def from_rgb(rgb: np.ndarray, color: Color, dtype: np.dtype, icc: bytes | None) 
 
 
 def _inks_to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if icc is None:
-        return image.convert("RGB")
-    return _convert(image, _profile(icc), ImageCms.createProfile("sRGB"), "RGB")
+    return image.convert("RGB") if icc is None else _convert(image, icc, "RGB")
 
 
 def _rgb_to_inks(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if icc is None:
-        return image.convert("CMYK")
-    return _convert(image, ImageCms.createProfile("sRGB"), _profile(icc), "CMYK")
+    return image.convert("CMYK") if icc is None else _convert(image, icc, "CMYK")
 
 
-def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
-
-
-def _convert(image: Image.Image, source: Profile, target: Profile, mode: str) -> Image.Image:
-    """Convert between profiles so that white stays white and what is on the screen is what was there before."""
-    converted = ImageCms.profileToProfile(
-        image,
-        source,
-        target,
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode=mode,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
+def _convert(image: Image.Image, icc: bytes, mode: str) -> Image.Image:
+    """Convert between a profile of inks and sRGB, so that white stays white and black stays black."""
+    try:
+        inks, screen = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(
+            image,
+            *((screen, inks) if mode == "CMYK" else (inks, screen)),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode=mode,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise InpaintError(f"its CMYK profile cannot be used: {error}. Save it with another, or as RGB.") from error
     assert converted is not None
     return converted

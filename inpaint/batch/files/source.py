@@ -170,8 +170,9 @@ def read_source(image: Path, mask: Path | None) -> Source:
         InpaintError: if one of them cannot be read or written back, or they do not fit; with the file's name.
     """
     kind, picture = read_picture(image)
-    rgb, notes = rgb_of(picture), list(picture.notes)
+    notes = list(picture.notes)
     with about_file(image):
+        rgb = rgb_of(picture)
         notes += _out_of_range(picture)
         if mask is None:
             levels = mask_from_alpha(picture)
