@@ -15,9 +15,9 @@ from .files.atomic import write_atomic
 from .files.channels import rgb_of
 from .files.formats import read_picture
 
-# In pixels. JPEG ends at 65,500 rows, which 200 rows of cells do not reach.
+# In pixels. JPEG ends at 65,500 rows, which 500 cells do not reach.
 THUMBNAIL, MARGIN, LINE, FONT = 240, 12, 18, 13
-CELLS_IN_A_ROW, TEXT_LINES, MOST_CELLS = 3, 3, 600
+CELLS_IN_A_ROW, TEXT_LINES, MOST_CELLS = 3, 3, 500
 BACKGROUND, BEHIND, INK, FAINT = (250, 250, 250), (225, 225, 225), (20, 20, 20), (110, 110, 110)
 QUALITY = 90
 
@@ -39,7 +39,7 @@ class Cell:
 def contact_sheet(cells: Sequence[Cell], path: Path) -> None:
     """Draw pictures before and after, and write the sheet as JPEG.
 
-    A picture that cannot be read is a gray box with the reason. One picture is in memory at a time. After 600 cells a
+    A picture that cannot be read is a gray box with the reason. One picture is in memory at a time. After 500 cells a
     line says how many more there are.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import glob
 import os
@@ -171,15 +172,26 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
 def _matching(pattern: str, recursive: bool) -> Iterator[tuple[Path, str]]:
     """Yield the pictures that a pattern matches. Names are relative to its part before the first wildcard."""
     parts = Path(pattern).parts
-    base = Path(*parts[: next(index for index, part in enumerate(parts) if glob.has_magic(part))])
-    seen = set()
-    # "**" goes around in circles of links, up to the system's limit: the shortest way to a picture counts.
-    for match in sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda path: (len(path.parts), path)):
-        for file in _files(match, recursive) if match.is_dir() else filter(_is_picture, [match]):
-            real = file.parent.resolve() / file.name
-            if real not in seen:
-                seen.add(real)
+    plain = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base, wild = Path(*parts[:plain]), parts[plain:]
+    if "**" in wild:
+        # glob itself would follow links in circles, in more ways than can be counted.
+        for file in _files(base, recursive=True) if base.is_dir() else ():
+            if _fits(file.relative_to(base).parts, wild):
                 yield file, file.relative_to(base).as_posix()
+        return
+    for match in sorted(map(Path, glob.glob(pattern))):
+        for file in _files(match, recursive) if match.is_dir() else filter(_is_picture, [match]):
+            yield file, file.relative_to(base).as_posix()
+
+
+def _fits(parts: tuple[str, ...], wild: tuple[str, ...]) -> bool:
+    """Whether a path fits a pattern in which "**" stands for any number of folders, none included."""
+    if not wild:
+        return not parts
+    if wild[0] == "**":
+        return any(_fits(parts[start:], wild[1:] or ("*",)) for start in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatch(parts[0], wild[0]) and _fits(parts[1:], wild[1:])
 
 
 def _listed(path: Path) -> Iterator[tuple[Path, str]]:

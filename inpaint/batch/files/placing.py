@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-# Pixels in a row that are looked for, rows and columns of which one is taken, places that are checked, and the share of
-# what was to be kept that has to be there.
-PROBE, GRID, MOST_PLACES, SHARE = 32, 24, 64, 0.5
+# Pixels in a row that are looked for, rows and columns from which they are taken, how many such runs are tried, at how
+# many places at most, and the share of what was to be kept that has to be there.
+RUN, GRID, RUNS, MOST_PLACES, SHARE = 32, 24, 8, 64, 0.5
+
+Place = tuple[int, int]
 
 
-def place_of(part: np.ndarray, whole: np.ndarray, kept: np.ndarray) -> tuple[int, int] | None:
+def place_of(part: np.ndarray, whole: np.ndarray, kept: np.ndarray) -> Place | None:
     """Find where a picture lies, pixel by pixel, within a larger one.
 
-    The row of pixels with the most different colors is looked for in the larger picture. Each place at which it is
-    found is checked with all pixels that were to be kept.
+    Runs of pixels with many colors are looked for in the larger picture. Each place at which one is found is checked
+    with all pixels that were to be kept.
 
     Args:
         part: [h, w, 3] uint8.
@@ -23,51 +25,49 @@ def place_of(part: np.ndarray, whole: np.ndarray, kept: np.ndarray) -> tuple[int
     Returns:
         Row and column of the part's first pixel. None if it is not found, or in several places alike.
     """
-    height, width = part.shape[:2]
-    if whole.shape[0] < height or whole.shape[1] < width:
+    room = whole.shape[0] - part.shape[0], whole.shape[1] - part.shape[1]
+    if min(room) < 0:
         return None
-    probe = _probe(part, kept)
-    if probe is None:
-        return None
-    row, column, pixels = probe
-    counts: dict[tuple[int, int], int] = {}
-    places = _found(pixels, whole)
-    if len(places) == MOST_PLACES:
-        return None
-    for y, x in places:
-        top, left = y - row, x - column
-        if 0 <= top <= whole.shape[0] - height and 0 <= left <= whole.shape[1] - width:
-            equal = (whole[top : top + height, left : left + width] == part).all(axis=2)
-            counts[top, left] = int(np.count_nonzero(equal & kept))
-    best = sorted(counts.values())[-2:]
-    if not best or best[-1] < SHARE * np.count_nonzero(kept) or (len(best) == 2 and best[0] == best[1]):
-        return None
-    return max(counts, key=counts.__getitem__)
+    length, least = min(RUN, part.shape[1]), SHARE * np.count_nonzero(kept)
+    for row, column in _runs(part, kept, length):
+        found = _found(part[row, column : column + length].tobytes(), whole)
+        places = [(y - row, x - column) for y, x in found if 0 <= y - row <= room[0] and 0 <= x - column <= room[1]]
+        counts = {place: _equal(part, whole, kept, place) for place in places} if len(found) < MOST_PLACES else {}
+        best = max(counts.values(), default=0)
+        if best >= least and best > 0:
+            (*others, place) = (place for place, count in counts.items() if count == best)
+            return None if others else place
+    return None
 
 
-def _probe(part: np.ndarray, kept: np.ndarray) -> tuple[int, int, bytes] | None:
-    """Return row, column and bytes of the run of kept pixels with the most different colors."""
+def _runs(part: np.ndarray, kept: np.ndarray, length: int) -> list[Place]:
+    """Return where runs of kept pixels begin: of many colors and near the middle first, then others."""
     height, width = part.shape[:2]
-    length = min(PROBE, width)
-    best, most = None, 0
-    for row in np.unique(np.linspace(0, height - 1, GRID).astype(int)):
-        for column in np.unique(np.linspace(0, width - length, GRID).astype(int)):
+    ranks = {}
+    for row in np.unique(np.linspace(0, height - 1, GRID).astype(int)).tolist():
+        for column in np.unique(np.linspace(0, width - length, GRID).astype(int)).tolist():
             if kept[row, column : column + length].all():
-                run = part[row, column : column + length]
-                colors = len(np.unique(run, axis=0))
-                if colors > most:
-                    best, most = (int(row), int(column), run.tobytes()), colors
-    return best
+                colors = len(np.unique(part[row, column : column + length], axis=0))
+                from_middle = abs(row - height / 2) + abs(column + length / 2 - width / 2)
+                ranks[row, column] = (-colors, from_middle)
+    ranked = sorted(ranks, key=ranks.__getitem__)
+    return ranked[:: -(-len(ranked) // RUNS) or 1]
 
 
-def _found(pixels: bytes, whole: np.ndarray) -> list[tuple[int, int]]:
-    """Return rows and columns at which a run of pixels begins."""
+def _equal(part: np.ndarray, whole: np.ndarray, kept: np.ndarray, place: Place) -> int:
+    """Return how many of the kept pixels are equal at a place."""
+    there = whole[place[0] : place[0] + part.shape[0], place[1] : place[1] + part.shape[1]]
+    return int(np.count_nonzero((there == part).all(axis=2) & kept))
+
+
+def _found(run: bytes, whole: np.ndarray) -> list[Place]:
+    """Return rows and columns at which a run of pixels begins, MOST_PLACES at most."""
     data, width = whole.tobytes(), whole.shape[1]
-    places: list[tuple[int, int]] = []
-    at = data.find(pixels)
+    places: list[Place] = []
+    at = data.find(run)
     while at >= 0 and len(places) < MOST_PLACES:
         row, column = divmod(at // 3, width)
-        if at % 3 == 0 and column + len(pixels) // 3 <= width:
+        if at % 3 == 0 and column + len(run) // 3 <= width:
             places.append((row, column))
-        at = data.find(pixels, at + 1)
+        at = data.find(run, at + 1)
     return places
