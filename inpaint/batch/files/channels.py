@@ -70,7 +70,8 @@ def _convert(image: Image.Image, icc: bytes, mode: str) -> Image.Image:
         inks, screen = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(
             image,
-            *((screen, inks) if mode == "CMYK" else (inks, screen)),
+            screen if mode == "CMYK" else inks,
+            inks if mode == "CMYK" else screen,
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             outputMode=mode,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,13 +86,14 @@ def png16(channels: int) -> Callable[[], bytes]:
     return encode
 
 
-def tiff(channels: int, dtype: type, **options: object) -> Callable[[], bytes]:
+def tiff(channels: int, dtype: type, **options: Any) -> Callable[[], bytes]:
     def encode() -> bytes:
         file, pixels = io.BytesIO(), np.squeeze(ramp(channels, dtype))
         if options.get("planarconfig") == "separate":
             pixels = np.moveaxis(pixels, -1, 0)
         photometric = "rgb" if channels > 2 else "minisblack"
-        tifffile.imwrite(file, pixels, **{"photometric": photometric, "metadata": None, "iccprofile": SRGB, **options})
+        settings: dict[str, Any] = {"photometric": photometric, "metadata": None, "iccprofile": SRGB, **options}
+        tifffile.imwrite(file, pixels, **settings)
         return file.getvalue()
 
     return encode
@@ -111,18 +113,23 @@ def decoded(data: bytes) -> np.ndarray:
             if page.bitspersample > 8:
                 return _tiff_pixels(data, page)
     if data[1:4] == b"PNG" and data[24] == 16:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        return values.reshape(*values.shape[:2], -1)
-    image = Image.open(io.BytesIO(data))
+        return _by_opencv(data)
+    image: Image.Image = Image.open(io.BytesIO(data))
     if image.mode == "P" or "transparency" in image.info:
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     values = np.asarray(image)
     return values.reshape(*values.shape[:2], -1)
 
 
-def _tiff_pixels(data: bytes, page: tifffile.TiffPage) -> np.ndarray:
+def _by_opencv(data: bytes) -> np.ndarray:
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert values is not None
+    return values.reshape(*values.shape[:2], -1)
+
+
+def _tiff_pixels(data: bytes, page: Any) -> np.ndarray:
     if page.compression == tifffile.COMPRESSION.LZW:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1]
+        values = _by_opencv(data)[..., ::-1]
     else:
         values = page.asarray()
         values = np.moveaxis(values, 0, -1) if page.planarconfig == 2 else values

@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from inpaint.batch.files.atomic import write_atomic
 from inpaint.core.errors import InpaintError
 
 # To start anew costs seconds of imports.
-PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+PROCESSES: Any = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
 
 
 def _write_again_and_again(path):

@@ -6,6 +6,7 @@ A preview of the old picture would still show what was removed.
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -255,15 +256,19 @@ def _rich_tiff(**options):
     return samples.saved(deep, "TIFF", tiffinfo=tags, icc_profile=samples.SRGB, dpi=(300, 200), **options)
 
 
+def _tags(image: Any) -> Any:
+    return image.tag_v2
+
+
 def test_tags_of_a_deep_tiff_come_along(restored):
     data = _rich_tiff()
     before, after = Image.open(io.BytesIO(data)), Image.open(io.BytesIO((result := restored("photo.tif", data)).data))
     assert after.mode == before.mode == "I;16"
     for tag in (0x010F, 0x013B, 33432):
-        assert after.tag_v2[tag] == before.tag_v2[tag]
+        assert _tags(after)[tag] == _tags(before)[tag]
     assert after.info["dpi"] == (300, 200)
     assert after.info["icc_profile"] == samples.SRGB
-    assert bytes(after.tag_v2[700]) == XMP.replace(b'Orientation="6"', b'Orientation="1"')
+    assert bytes(_tags(after)[700]) == XMP.replace(b'Orientation="6"', b'Orientation="1"')
     for folder in (0x8769, 0x8825):
         assert after.getexif().get_ifd(folder) == before.getexif().get_ifd(folder) != {}
     assert after.getexif().get_ifd(0x8769)[0x927C] == MAKER_NOTE
@@ -279,7 +284,7 @@ def test_a_tiff_is_as_another_reader_takes_it(order, restored):
     tifffile.imwrite(file, pixels, photometric="rgb", byteorder=order, compression="zlib", extratags=tags)
     result = restored("photo.tif", file.getvalue())
     with tifffile.TiffFile(io.BytesIO(result.data)) as whole:
-        page = whole.pages.first
+        page: Any = whole.pages.first
         assert (len(whole.pages), whole.byteorder, page.compression.name) == (1, order, "ADOBE_DEFLATE")
         assert page.tags[315].value == "A. P."
         assert page.photometric.name == "RGB"
