@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from ...core.errors import InpaintError, about_file
 from . import avif, bmp, gif, jpeg, png, tiff, webp
 from .picture import Format, Picture
@@ -52,8 +54,15 @@ def read_picture(path: Path) -> tuple[Format, Picture]:
         kind = _format_of(data)
         try:
             return kind, kind.read(data)
-        except (InpaintError, MemoryError):
+        except InpaintError:
             raise
+        except Image.DecompressionBombError as error:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise InpaintError(f"it has more than {most:,} pixels, the most that is read. Cut it up.") from error
+        except Image.UnidentifiedImageError as error:
+            raise InpaintError(f"it is a {kind.name} of an unknown kind. Save it as RGB of 8 bits.") from error
+        except MemoryError as error:
+            raise InpaintError("it takes more memory than there is. It is broken, or too large here.") from error
         except Exception as error:  # the readers raise whatever a broken file makes them
             reason = str(error).strip() or type(error).__name__
             raise InpaintError(

@@ -24,6 +24,8 @@ JFIF_HEAD = b"JFIF\0"
 # they are sampled again: at quality 90 and 4:2:0, 74 % of the pixels that were not touched come back equal after the
 # first time, 89 % after the fourth.
 ROUNDS = 4
+# How much of what is missing is added: seven tenths.
+STEP = np.int16(7), np.int16(10)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ def read(data: bytes) -> Picture:
 def write(picture: Picture, raster: Raster) -> Written:
     """Write a JPEG with the tables and segments of the picture's file."""
     encoded = _closest(picture, raster)
-    return _with_segments(encoded, picture, (raster.pixels.shape[1], raster.pixels.shape[0]))
+    written = _with_segments(encoded, picture, (raster.pixels.shape[1], raster.pixels.shape[0]))
+    if picture.kept.progressive and not Image.open(io.BytesIO(encoded)).info.get("progressive"):
+        return Written(written.data, (*written.notes, "It is no longer progressive: it has too much detail for that."))
+    return written
 
 
 def _closest(picture: Picture, raster: Raster) -> bytes:
@@ -75,7 +80,7 @@ def _closest(picture: Picture, raster: Raster) -> bytes:
             best, least = encoded, error
         if error == 0:
             break
-        given = np.clip(given + (missing * 0.7).round().astype(np.int16), 0, 255)
+        given = np.clip(given + missing * STEP[0] // STEP[1], 0, 255)
     return best
 
 
@@ -83,7 +88,14 @@ def _encode(pixels: np.ndarray, picture: Picture) -> bytes:
     kept, file = picture.kept, io.BytesIO()
     options = {"keep_rgb": True} if kept.plain_rgb else {"subsampling": max(kept.subsampling, 0)}
     image = as_image(pixels, picture.color, None)
-    image.save(file, "JPEG", qtables=kept.tables, progressive=kept.progressive, optimize=True, **options)
+    if kept.progressive:
+        try:
+            image.save(file, "JPEG", qtables=kept.tables, progressive=True, **options)
+            return file.getvalue()
+        except OSError:
+            # Pillow guesses how many bytes a progressive file takes; with noise at a high quality it takes more.
+            file = io.BytesIO()
+    image.save(file, "JPEG", qtables=kept.tables, **options)
     return file.getvalue()
 
 

@@ -19,6 +19,8 @@ from .pillow_file import as_image, as_picture, open_still, orientation_of
 Chunks = tuple[tuple[bytes, bytes], ...]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# As of ComfyUI's Save Image: of a photograph half the time of the usual 6, and 3 % larger.
+COMPRESS_LEVEL = 4
 # These are about the pixels or how they are stored.
 OF_PIXELS = frozenset(b"IHDR PLTE IDAT IEND tRNS bKGD hIST sBIT acTL fcTL fdAT".split())
 # Content credentials.
@@ -67,7 +69,7 @@ def write(picture: Picture, raster: Raster) -> Written:
         encoded = _encode_deep(raster)
     else:
         file = io.BytesIO()
-        as_image(raster.pixels, picture.color, raster.alpha).save(file, "PNG")
+        as_image(raster.pixels, picture.color, raster.alpha).save(file, "PNG", compress_level=COMPRESS_LEVEL)
         encoded = file.getvalue()
     return _with_chunks(encoded, picture, (raster.pixels.shape[1], raster.pixels.shape[0]))
 

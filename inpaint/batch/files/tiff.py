@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
+from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Folder
 
 from ...core.errors import InpaintError
@@ -103,14 +105,18 @@ def _shallow(data: bytes, kept: Kept, notes: tuple[str, ...]) -> Picture:
 
 def _deep(data: bytes, page: Any, extra: tuple[int, ...], kept: Kept, notes: tuple[str, ...]) -> Picture:
     photometric = int(page.photometric)
-    if page.dtype not in (np.uint16, np.float32) or photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
+    count = 3 if photometric == RGB else 1
+    plain = page.dtype in (np.uint16, np.float32) and page.bitspersample == np.dtype(page.dtype).itemsize * 8
+    if not plain or photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB) or page.samplesperpixel != count + len(extra):
         raise InpaintError(
-            f"expected gray or RGB of 8 or 16 bits or of 32-bit floats, got {page.photometric.name} of {page.dtype}. "
+            f"expected gray or RGB of 8 or 16 bits or of 32-bit floats, got {page.samplesperpixel} "
+            f"channels ({page.photometric.name}) of {page.bitspersample}-bit {page.dtype}. "
             "Save it as RGB of 16 bits."
         )
+    if page.imagelength * page.imagewidth > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
     values = _values(data, page)
     colors: Color = "rgb" if photometric == RGB else "gray"
-    count = 3 if colors == "rgb" else 1
     pixels = values[..., :count].astype(page.dtype)
     if photometric == MIN_IS_WHITE:
         pixels = _opaque(pixels.dtype) - pixels

@@ -4,6 +4,7 @@ Files are made and read here by other means than in the functions under test.
 """
 
 import io
+import zlib
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,24 @@ def test_colors_of_a_jpeg_come_closer_than_by_saving_it_again(tmp_path, mask):
     assert errors[0] < 0.8 * errors[1]
 
 
+def test_noise_at_the_highest_quality_is_written(tmp_path, mask):
+    noise = np.random.default_rng(3).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    data = samples.saved(Image.fromarray(noise), "JPEG", quality=100, subsampling=0)
+    Image.new("L", (500, 400)).save(mask)
+    source = read_source(samples.written(tmp_path, "photo.jpg", data), mask)
+    result = source.restore(samples.repainted(source.upload()))
+    assert Image.open(io.BytesIO(result.data)).size == (500, 400)
+    assert not any("progressive" in note for note in result.notes)
+
+
+def test_noise_that_pillow_cannot_write_as_progressive_is_noted(tmp_path, mask):
+    data = file_of("RGB", "JPEG", quality=100, subsampling=0, progressive=True)()
+    noise = np.random.default_rng(3).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    result = read_source(samples.written(tmp_path, "photo.jpg", data), mask).restore(samples.png(noise))
+    assert Image.open(io.BytesIO(result.data)).size == (500, 400)
+    assert "It is no longer progressive: it has too much detail for that." in result.notes
+
+
 # ---- inks ----
 
 
@@ -349,6 +368,26 @@ def doubles():
     return file.getvalue()
 
 
+def twelve_bits():
+    with tifffile.TiffFile(io.BytesIO(data := tiff(1, np.uint16)())) as file:
+        at = file.pages.first.tags["BitsPerSample"].valueoffset
+    return data[:at] + b"\x0c\0" + data[at + 2 :]
+
+
+def with_tag(name, value):
+    """A TIFF of 16 bits with a wrong number in a tag."""
+    with tifffile.TiffFile(io.BytesIO(data := tiff(3, np.uint16)())) as file:
+        tag = file.pages.first.tags[name]
+        size = {3: 2, 4: 4}[int(tag.dtype)]
+        return data[: tag.valueoffset] + value.to_bytes(size, "little") + data[tag.valueoffset + size :]
+
+
+def enormous():
+    data = file_of("RGB", "PNG")()
+    head = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + data[24:29]
+    return data[:12] + head + zlib.crc32(head).to_bytes(4, "big") + data[33:]
+
+
 def lab():
     return samples.saved(Image.new("LAB", (WIDTH, HEIGHT)), "TIFF")
 
@@ -368,6 +407,16 @@ REFUSED = {
     "JPEG XL": (lambda: b"\xff\x0a" + bytes(50), "JPEG XL cannot be read"),
     "TIFF of doubles": (doubles, "expected gray or RGB of 8 or 16 bits or of 32-bit floats"),
     "multiplied by alpha": (tiff(4, np.uint16, extrasamples=["assocalpha"]), "its colors are multiplied by its alpha"),
+    "TIFF of 12 bits": (
+        twelve_bits,
+        r"expected gray or RGB .* got 1 channels \(MINISBLACK\) of 12-bit",
+    ),
+    "too many pixels": (enormous, "it has more than 178,956,970 pixels, .* Cut it up"),
+    "too many deep pixels": (
+        lambda: with_tag("ImageLength", 4_000_000_000),
+        "it has more than 178,956,970 pixels",
+    ),
+    "too few channels": (lambda: with_tag("SamplesPerPixel", 2), "expected gray or RGB .* got 2 channels"),
     "LAB": (lab, "expected gray, RGB or CMYK, got LAB"),
 }
 

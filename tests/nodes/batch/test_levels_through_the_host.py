@@ -8,6 +8,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -70,9 +71,8 @@ def test_each_level_comes_back_and_with_it_each_bit(host_nodes, base, sent, uplo
     assert set(source.rgb[..., 0].ravel()) == set(range(256))
     result = source.restore(returned)
     assert "Nothing in it changed." in result.notes
-    import cv2
-
     after = cv2.imdecode(np.frombuffer(result.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert after is not None
     np.testing.assert_array_equal(after[..., ::-1], deep)
 
 
