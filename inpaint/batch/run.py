@@ -1,0 +1,290 @@
+"""A whole run, from the options to the report."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import os
+import queue
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InpaintError
+from .client import HostClient, HostTrouble, headers_of_environment
+from .crew import QUEUED, Crew, Job
+from .files.atomic import write_atomic
+from .host_nodes import Descriptions, described, is_link
+from .manifest import Manifest, Record, settled, what_changed
+from .mask_reach import check_mask_reach
+from .pairs import Pair, find_pairs
+from .progress import Progress
+from .report import summary, write_report
+from .settings import Settings, settings_of
+from .worker import Order, Outcome, Worker
+from .workflow import Workflow, check_choices, load_prompt, open_workflow
+
+# In the output folder: the manifest and the report.
+FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
+OVER_WEBSOCKET = "SaveImageWebsocket"
+# Between looks at the hosts' states, in seconds.
+LOOK = 0.5
+CHUNK = 1 << 20
+MODEL_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the pictures. Returns the exit status: 0, or 1 if a picture failed or waits, or 130 after Ctrl-C.
+
+    Raises:
+        InpaintError: if the run cannot begin.
+    """
+    pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
+    _check_output(options.output, pairs)
+    clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
+    nodes, facts = _ask(clients)
+    name, prompt = load_prompt(options.workflow)
+    workflow = open_workflow(name, prompt, nodes, options.image_node, options.mask_node, options.output_node)
+    repainting = check_mask_reach(workflow, nodes)
+    settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
+    check_choices(workflow.filled(settings.common), nodes)
+    facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": _models(workflow)}
+    if options.dry_run:
+        _say_plan(workflow, repainting, pairs, settings)
+        return 0
+    with Manifest(options.output / FOLDER / MANIFEST) as manifest:
+        before = manifest.records()
+        if before and not options.resume:
+            raise InpaintError(
+                f"--output: {options.output} has a run with {len(before)} pictures. --resume goes on with it; or "
+                "choose another folder."
+            )
+        planned = _planned(pairs, workflow, settings)
+        todo = _plan(manifest, before, planned, pairs, options.output)
+        manifest.note(**facts)
+        started = time.monotonic()
+        stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, nodes, options)
+        records = list(manifest)
+        lines = summary(records, len(planned) - len(todo) - _broken(pairs), time.monotonic() - started)
+        write_report(records, manifest.facts(), options.output, options.output / FOLDER)
+    print("\n".join([*lines, f"Report: {options.output / FOLDER}"]))
+    if stopped:
+        return 130
+    return int(any(record.state != "done" for record in records))
+
+
+def _check_output(output: Path, pairs: list[Pair]) -> None:
+    """Check that no result would take the place of a picture or mask, and that the folder can be written to."""
+    sources = {Path(os.path.abspath(path)) for pair in pairs for path in (pair.image, pair.mask) if path is not None}
+    if any(Path(os.path.abspath(output / pair.name)) in sources for pair in pairs):
+        raise InpaintError(f"--output: {output} holds the pictures themselves. Choose another folder.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InpaintError(f"--output: {output} cannot be made: {error.strerror}. Choose another folder.") from error
+    if not os.access(output, os.W_OK):
+        raise InpaintError(f"--output: {output} cannot be written to. Choose another folder.")
+
+
+def _ask(clients: list[HostClient]) -> tuple[Descriptions, dict[str, Any]]:
+    """Return the nodes of the first host that answers, and what is known of all."""
+    versions, nodes, trouble = {}, None, []
+    for client in clients:
+        try:
+            versions[client.url] = client.system_stats()["system"].get("comfyui_version", "")
+            nodes = nodes or client.object_info()
+        except HostTrouble as error:
+            trouble.append(str(error))
+            versions[client.url] = "no answer"
+    if nodes is None:
+        raise InpaintError("--host: no host answers. " + " ".join(f"{each}." for each in trouble))
+    for each in trouble:
+        print(f"{each}. It is asked again later.", file=sys.stderr)
+    return nodes, {"hosts": versions}
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("mend-inpaint")
+    except importlib.metadata.PackageNotFoundError:
+        return "checkout"
+
+
+def _models(workflow: Workflow) -> dict[str, str]:
+    """Return the model files that the workflow names, by node and input."""
+    return {
+        f"{node}.{name}": value
+        for node, given in workflow.prompt.items()
+        for name, value in given["inputs"].items()
+        if isinstance(value, str) and value.lower().endswith(MODEL_ENDINGS)
+    }
+
+
+def _planned(pairs: list[Pair], workflow: Workflow, settings: Settings) -> dict[str, Record]:
+    """Return a record of each picture as it is to be made."""
+    base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
+    planned = {}
+    for pair in pairs:
+        values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
+        seeds = {f"{node}.{name}" for node, name in settings.seeds}
+        own = {key: value for key, value in {**base, **values}.items() if key not in seeds}
+        planned[pair.name] = Record(
+            pair.name,
+            image=str(pair.image),
+            mask=str(pair.mask or ""),
+            image_hash=_hash(pair.image) or "",
+            mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
+            settings=json.dumps({**own, "workflow": _shape(workflow)}, sort_keys=True),
+            seed=str(settings.seed_of(pair.name)),
+            output=pair.name,
+        )
+    return planned
+
+
+def _widgets(workflow: Workflow) -> dict[tuple[str, str], Any]:
+    doors = {workflow.picture, workflow.mask}
+    return {
+        (node, name): value
+        for node, given in workflow.prompt.items()
+        for name, value in given["inputs"].items()
+        if not is_link(value) and (node, name) not in doors
+    }
+
+
+def _shape(workflow: Workflow) -> str:
+    """Return a hash of the workflow's nodes and links."""
+    shape = {
+        node: [given["class_type"], {name: value for name, value in given["inputs"].items() if is_link(value)}]
+        for node, given in workflow.prompt.items()
+    }
+    return hashlib.sha256(json.dumps([shape, workflow.result], sort_keys=True).encode()).hexdigest()
+
+
+def _plan(
+    manifest: Manifest, before: Mapping[str, Record], planned: dict[str, Record], pairs: list[Pair], output: Path
+) -> list[str]:
+    """Write what is to be done into the manifest, and return the names that are to be made."""
+    todo, records = [], []
+    for pair in pairs:
+        record, was = planned[pair.name], before.get(pair.name)
+        there = _hash(output / record.output)
+        if was is not None:
+            was = settled(was, there)
+        if pair.error:
+            records.append(replace(record, state="failed", error=pair.error))
+            continue
+        if was is not None and was.state == "done":
+            reason = what_changed(was, record, there)
+            if not reason:
+                records.append(was)
+                continue
+            print(f"{pair.name}: done again, for {reason}.", file=sys.stderr)
+        elif there is not None and (was is None or was.output_hash != there):
+            error = f"{output / record.output} is there already, and no run made it. Move it, or choose another folder."
+            records.append(replace(record, state="failed", error=error))
+            continue
+        records.append(record)
+        todo.append(pair.name)
+    manifest.put(*records)
+    return todo
+
+
+def _broken(pairs: list[Pair]) -> int:
+    return sum(bool(pair.error) for pair in pairs)
+
+
+def _make(
+    manifest: Manifest,
+    todo: list[str],
+    planned: Mapping[str, Record],
+    pairs: list[Pair],
+    workflow: Workflow,
+    settings: Settings,
+    clients: list[HostClient],
+    nodes: Descriptions,
+    options: argparse.Namespace,
+) -> bool:
+    """Make pictures and write them down. Returns whether Ctrl-C ended it."""
+    by_name = {pair.name: pair for pair in pairs}
+    crew = Crew([client.url for client in clients], [Job(name) for name in todo], options.retry, options.timeout)
+    outcomes: queue.Queue[Outcome] = queue.Queue(QUEUED * len(clients))
+
+    def order(name: str) -> Order:
+        return Order(by_name[name].image, by_name[name].mask, settings.of(name))
+
+    workers = [
+        Worker(crew, client, workflow, order, OVER_WEBSOCKET in nodes, outcomes.put)
+        for client in clients
+        for _ in range(QUEUED)
+    ]
+    for worker in workers:
+        worker.start()
+    stopped = False
+    with Progress(len(todo), crew) as progress:
+        while any(worker.is_alive() for worker in workers) or not outcomes.empty():
+            try:
+                try:
+                    outcome = outcomes.get(timeout=LOOK)
+                except queue.Empty:
+                    progress.look()
+                    continue
+                record = _written(manifest, planned[outcome.name], outcome, options.output)
+                progress.step(record.state == "failed")
+                if record.error:
+                    progress.say(f"{record.name}: {record.error}")
+            except KeyboardInterrupt:
+                if stopped:
+                    raise
+                stopped = True
+                crew.stop()
+                progress.say("Stopping: what is made now is taken back from the hosts. Ctrl-C again ends at once.")
+    for url, host in crew.hosts.items():
+        if host.trouble:
+            print(f"{url} {host.state}: {host.trouble}", file=sys.stderr)
+    return stopped
+
+
+def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path) -> Record:
+    """Write a result and its record. Whatever ends the program, the file is whole and the record true."""
+    record = replace(record, host=outcome.host, seconds=round(outcome.seconds, 3), notes="\n".join(outcome.notes))
+    if outcome.error:
+        record = replace(record, state="failed", error=outcome.error)
+    else:
+        record = replace(record, state="writing", output_hash=hashlib.sha256(outcome.data).hexdigest())
+        manifest.put(record)
+        try:
+            write_atomic(output / record.output, outcome.data)
+            record = replace(record, state="done")
+        except InpaintError as error:
+            record = replace(record, state="failed", error=str(error), output_hash="")
+    manifest.put(record)
+    return record
+
+
+def _say_plan(workflow: Workflow, repainting: list[str], pairs: list[Pair], settings: Settings) -> None:
+    prompt = workflow.prompt
+    print(f"Workflow {workflow.name}: the picture enters at {described(prompt, workflow.picture[0])}.")
+    mask = "in the picture's alpha" if workflow.mask is None else f"at {described(prompt, workflow.mask[0])}"
+    print(f"The mask enters {mask}; it is used by {'; '.join(described(prompt, node) for node in repainting)}.")
+    print(f"The result comes from {described(prompt, workflow.result[0])}.")
+    for pair in pairs:
+        what = pair.error or f"mask {pair.mask or 'in its alpha'}, seed {settings.seed_of(pair.name)}"
+        print(f"{pair.name}: {what}")
+    print(f"{len(pairs) - _broken(pairs)} pictures to make, {_broken(pairs)} cannot be made. Nothing was written.")
+
+
+def _hash(path: Path) -> str | None:
+    """Return the SHA-256 of a file, None if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return None
+    return digest.hexdigest()

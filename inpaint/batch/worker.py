@@ -1,0 +1,176 @@
+"""One picture through one host."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InpaintError
+from .client import HostClient, HostTrouble, PromptRejected
+from .crew import Crew, Job
+from .events import Follower, Run
+from .files.source import read_source
+from .workflow import RESULT, Workflow
+
+# The folder of uploads on a host, in its temporary files: it deletes them when it starts again.
+FOLDER, KIND = "mend-batch", "temp"
+# Of a look at whether the run was stopped.
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is needed to make one picture."""
+
+    image: Path
+    """The picture."""
+    mask: Path | None
+    """The mask; None for the picture's own alpha."""
+    values: Mapping[tuple[str, str], Any]
+    """What is set in the workflow, by node and input."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture."""
+
+    name: str
+    """Its name."""
+    host: str
+    """The host that tried it last."""
+    seconds: float
+    """How long it took there."""
+    data: bytes = b""
+    """The result's file."""
+    notes: tuple[str, ...] = ()
+    """What differs from the source outside of what was repainted."""
+    error: str = ""
+    """Why there is no result."""
+
+
+class Stopped(Exception):
+    """The run was stopped while a picture was being made."""
+
+
+class Failed(Exception):
+    """A host that works could not make a picture."""
+
+
+class Worker(threading.Thread):
+    """Makes pictures through one host until there are no more.
+
+    Args:
+        crew: hands out pictures.
+        client: the host.
+        workflow: what makes them.
+        order: what is needed for a picture, by its name.
+        over_websocket: as in `Workflow.sent`.
+        deliver: takes each outcome that is final. It may make this thread wait.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        client: HostClient,
+        workflow: Workflow,
+        order: Callable[[str], Order],
+        over_websocket: bool,
+        deliver: Callable[[Outcome], None],
+    ) -> None:
+        super().__init__(name=f"mend-batch {client.url}", daemon=True)
+        self._crew, self._client, self._workflow = crew, client, workflow
+        self._order, self._over_websocket, self._deliver = order, over_websocket, deliver
+        # One name for all of its pictures, so that no more than this is left on the host.
+        self._slot = uuid.uuid4().hex
+
+    def run(self) -> None:
+        url = self._client.url
+        while (job := self._crew.next(url)) is not None:
+            try:
+                self._make(job)
+            except Exception as error:  # a fault of ours ends this picture, not the run
+                self._crew.dropped()
+                self._deliver(Outcome(job.name, url, 0.0, error=f"{type(error).__name__}: {error}"))
+
+    def _make(self, job: Job) -> None:
+        url, order, queued = self._client.url, self._order(job.name), False
+        started = time.monotonic()
+        try:
+            source = read_source(order.image, order.mask)
+        except InpaintError as error:
+            self._crew.dropped()
+            self._deliver(Outcome(job.name, url, 0.0, error=str(error)))
+            return
+        try:
+            if self._crew.hosts[url].rests:
+                self._client.system_stats()  # before more is sent to a host that made trouble
+            picture, mask = self._uploaded(source.upload(), None), None
+            if self._workflow.mask is not None:
+                picture, mask = self._uploaded(source.upload_picture(), None), self._uploaded(source.upload_mask(), "m")
+            prompt = self._workflow.sent(self._workflow.filled(order.values), picture, mask, self._over_websocket)
+            started, queued = time.monotonic(), True
+            restored = source.restore(self._result(prompt))
+        except Stopped:
+            self._crew.dropped()
+        except (HostTrouble, TimeoutError) as error:
+            if self._crew.troubled(url, job, str(error), blamed=queued):
+                self._deliver(Outcome(job.name, url, time.monotonic() - started, error=str(error)))
+        except (Failed, InpaintError) as error:
+            if self._crew.failed(url, job):
+                self._deliver(Outcome(job.name, url, time.monotonic() - started, error=str(error)))
+        else:
+            seconds = time.monotonic() - started
+            self._crew.succeeded(url, seconds)
+            self._deliver(Outcome(job.name, url, seconds, restored.data, restored.notes))
+
+    def _uploaded(self, data: bytes, part: str | None) -> str:
+        return self._client.upload(data, f"{self._slot}{part or ''}.png", FOLDER, KIND)
+
+    def _result(self, prompt: dict[str, Any]) -> bytes:
+        """Queue a prompt and return its picture's file."""
+        client, id = self._client, uuid.uuid4().hex
+        limit = self._crew.limit(client.url)
+        with client.listen(id) as messages:
+            try:
+                run = Run(client.queue(prompt, client_id=id))
+            except PromptRejected as error:
+                raise Failed(f"the host refused the workflow: {error}") from None
+            follower, began = Follower(run), time.monotonic()
+            try:
+                while not follower.ended:
+                    message = messages.next(LOOK_SECONDS)
+                    if message is not None:
+                        follower.take(message)
+                    if self._crew.stopped:
+                        raise Stopped
+                    if time.monotonic() - began > limit:
+                        raise TimeoutError(f"{client.url}: no end after {limit:.0f} s")
+            except (Stopped, TimeoutError):
+                with contextlib.suppress(HostTrouble):
+                    client.cancel(run.prompt_id)
+                raise
+        found = self._found(run)
+        with contextlib.suppress(HostTrouble):
+            client.forget(run.prompt_id)
+        return found
+
+    def _found(self, run: Run) -> bytes:
+        if run.status == "error" and run.failure is not None:
+            failure = run.failure
+            raise Failed(f"node {failure.node} ({failure.class_type}): {failure.message}")
+        if run.status != "success":
+            raise Failed(f"the prompt was {run.status} on the host")
+        pictures = run.sent.get(RESULT, []) if self._over_websocket else self._stored(run)
+        if len(pictures) != 1:
+            raise Failed(f"expected one picture from the workflow, got {len(pictures)}")
+        return pictures[0]
+
+    def _stored(self, run: Run) -> list[bytes]:
+        images = run.outputs.get(RESULT, {}).get("images", [])
+        return [self._client.view(image) for image in images]
