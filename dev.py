@@ -26,19 +26,24 @@ def parser():
     top = argparse.ArgumentParser(prog="dev.py", description=__doc__.splitlines()[0], allow_abbrev=False)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name, text):
-        # type: (str, str) -> argparse.ArgumentParser
-        return commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    def command(name, text, add_help=True):
+        # type: (str, str, bool) -> argparse.ArgumentParser
+        return commands.add_parser(name, help=text, description=text, allow_abbrev=False, add_help=add_help)
 
     demo = command("demo", "inpaint a photograph on a real ComfyUI and write the pictures to demo-output")
     test = command("test", "run the tests; arguments that are not listed here go to pytest")
     serve = command("serve", "run ComfyUI with this pack, in the foreground")
     lint = command("lint", "check style and types")
+    batch = command(
+        "batch",
+        "inpaint a folder of pictures through running ComfyUI hosts; all other arguments go to it",
+        add_help=False,
+    )
     bench = command("bench", "run benchmarks; arguments that are not listed here go to the benchmark")
     command("resolve", "show that the pinned versions resolve for each supported Python")
     command("clean", "remove everything that dev.py created here")
 
-    for existing in (demo, test, serve, lint, bench):
+    for existing in (demo, test, serve, lint, batch, bench):
         existing.add_argument(
             "--comfyui", metavar="PATH", help="use this ComfyUI and this Python; nothing is installed there"
         )
@@ -65,7 +70,7 @@ def main(arguments=None):
         return 2
     top = parser()
     options, extra = top.parse_known_args(arguments)
-    if extra and options.command not in ("test", "bench"):
+    if extra and options.command not in ("test", "bench", "batch"):
         top.error("unrecognized arguments: " + " ".join(extra))
 
     from devtools import commands

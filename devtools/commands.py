@@ -20,6 +20,7 @@ DEVELOPER_FILES = {
     "serve": (),
     "demo": ("demo",),
     "test": ("demo", "test"),
+    "batch": ("demo", "test"),
     "bench": ("demo", "test"),
     "lint": ("lint",),
 }
@@ -30,6 +31,9 @@ PACK = "mend_inpaint"
 
 # Checks the import rules. import-linter does not support `python -m`.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+# Runs mend-batch out of the checkout, in the user's folder.
+BATCH = "import sys; sys.path.insert(0, sys.argv.pop(1)); from inpaint.batch.__main__ import main; sys.exit(main())"
 
 # Distribute by file: module fixtures are expensive. tests/conftest.py sets the number of processes.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
@@ -191,6 +195,11 @@ def bench(place: Workplace, options: argparse.Namespace, extra: list[str]) -> in
     return max([place.call("-m", f"benchmarks.{name.replace('/', '.')}", *extra) for name in chosen], default=0)
 
 
+def batch(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
+    # Paths are the user's: the module is found here, and runs there.
+    return place.call("-c", BATCH, str(ROOT), *extra, folder=Path.cwd())
+
+
 def _benchmarks(pattern: str) -> list[str]:
     folder = ROOT / "benchmarks"
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob(pattern))
@@ -200,4 +209,12 @@ def resolve(place: Workplace, options: argparse.Namespace, extra: list[str]) -> 
     return place.call("-m", "devtools.setup.resolve")
 
 
-COMMANDS = {"demo": demo, "test": test, "serve": serve, "lint": lint, "bench": bench, "resolve": resolve}
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "serve": serve,
+    "lint": lint,
+    "batch": batch,
+    "bench": bench,
+    "resolve": resolve,
+}

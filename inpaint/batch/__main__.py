@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 # Of the extra [batch], with the command that installs them.
-NEEDED = ("PIL", "numpy", "tqdm", "websocket")
+NEEDED = ("PIL", "numpy", "tifffile", "tqdm", "websocket")
 INSTALL = "python -m pip install 'mend-inpaint[batch]'"
 
 

@@ -55,6 +55,7 @@ def test_the_wheel_holds_the_library_alone(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     code = {name for name in names if ".dist-info/" not in name}
     shipped = {path.relative_to(ROOT / "inpaint").as_posix() for path in (ROOT / "inpaint").rglob("*.py")}
+    shipped |= {f"batch/workflows/{path.name}" for path in (ROOT / "workflows" / "api").iterdir()}
     assert code == {f"mend_inpaint/{name}" for name in shipped | {"py.typed"}}
     (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
     wanted = zipfile.ZipFile(wheel).read(metadata).decode()
@@ -67,6 +68,11 @@ def test_no_host_is_needed(python, tmp_path):
     file, host = run(python, program, tmp_path).split()
     assert host == "None"
     assert Path(file).is_relative_to(python.parents[1])
+
+
+def test_the_command_knows_the_shipped_workflows(python, tmp_path):
+    program = "from mend_inpaint.batch.workflow import load_prompt; print(load_prompt('remove')[0])"
+    assert run(python, program, tmp_path).split() == ["remove"]
 
 
 @pytest.mark.slow
