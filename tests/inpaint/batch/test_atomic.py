@@ -1,4 +1,7 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent.
+
+Mutations seen to fail here: written in place; the temporary file left after an error.
+"""
 
 import multiprocessing
 import os
