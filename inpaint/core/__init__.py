@@ -14,9 +14,14 @@ progress    how long work reports its progress, and how it is cancelled
 units       bytes and dtypes as readable text
 """
 
-from .checks import as_mask, check_image, check_mask, match, match_mask
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import InpaintError
 from .geometry import Area, Box, Sides, Size, join
+
+if TYPE_CHECKING:
+    from .checks import as_mask, check_image, check_mask, match, match_mask
 
 __all__ = [
     "Area",
@@ -31,3 +36,10 @@ __all__ = [
     "match",
     "match_mask",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # They bring torch, which batches through hosts do without.
+    if name in __all__:
+        return getattr(import_module(".checks", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

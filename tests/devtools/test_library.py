@@ -70,6 +70,11 @@ def test_no_host_is_needed(python, tmp_path):
     assert Path(file).is_relative_to(python.parents[1])
 
 
+def test_the_command_needs_no_torch(python, tmp_path):
+    program = "import sys, mend_inpaint.batch.run; print('torch' in sys.modules)"
+    assert run(python, program, tmp_path).split() == ["False"]
+
+
 def test_the_command_knows_the_shipped_workflows(python, tmp_path):
     program = "from mend_inpaint.batch.workflow import load_prompt; print(load_prompt('remove')[0])"
     assert run(python, program, tmp_path).split() == ["remove"]
