@@ -7,17 +7,7 @@ node errors dropped; another node named as the failing one; the upload's sub fol
 import pytest
 from PIL import Image
 
-from devtools.hosts.process import HostProcess
-from inpaint.batch.client import HostClient, PromptRejected
-
-# It starts a host.
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def client(comfyui, tmp_path_factory):
-    with HostProcess(comfyui, tmp_path_factory.mktemp("base"), pack=None) as host:
-        yield HostClient(host.url)
+from inpaint.batch.client import PromptRejected
 
 
 def picture(color, **inputs):
