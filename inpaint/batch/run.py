@@ -10,13 +10,14 @@ import os
 import queue
 import sys
 import time
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InpaintError
-from .client import HostClient, HostTrouble, headers_of_environment
+from .client import HostClient, HostTrouble, Prompt, headers_of_environment
 from .crew import QUEUED, Crew, Job
 from .files.atomic import write_atomic
 from .host_nodes import Descriptions, described, is_link
@@ -53,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     repainting = check_mask_reach(workflow, nodes)
     settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
     check_choices(workflow.filled(settings.common), nodes)
-    facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": _models(workflow)}
+    models = _models(workflow.filled(settings.common), clients)
+    facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": models}
     if options.dry_run:
         _say_plan(workflow, repainting, pairs, settings)
         return 0
@@ -64,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
                 f"--output: {options.output} has a run with {len(before)} pictures. --resume goes on with it; or "
                 "choose another folder."
             )
-        planned = _planned(pairs, workflow, settings)
+        planned = _planned(pairs, workflow, settings, models)
         todo = _plan(manifest, before, planned, pairs, options.output)
         manifest.note(**facts)
         started = time.monotonic()
@@ -115,18 +117,37 @@ def _version() -> str:
         return "checkout"
 
 
-def _models(workflow: Workflow) -> dict[str, str]:
-    """Return the model files that the workflow names, by node and input."""
-    return {
-        f"{node}.{name}": value
-        for node, given in workflow.prompt.items()
+def _models(prompt: Prompt, clients: list[HostClient]) -> dict[str, dict[str, str]]:
+    """Return the model files that a prompt names, by node and input: {"name"}, and by host a hash of the file's header.
+
+    Hosts with Mend know the hash of checkpoints and diffusion models; where it is not known it is "".
+    """
+    models = {
+        f"{node}.{name}": {"name": value}
+        for node, given in prompt.items()
         for name, value in given["inputs"].items()
         if isinstance(value, str) and value.lower().endswith(MODEL_ENDINGS)
     }
+    for model in models.values():
+        hashes = {client.url: _header(client, model["name"]) for client in clients}
+        if len(set(filter(None, hashes.values()))) > 1:
+            print(f"The hosts have different files under the name {model['name']}.", file=sys.stderr)
+        model.update(hashes)
+    return models
 
 
-def _planned(pairs: list[Pair], workflow: Workflow, settings: Settings) -> dict[str, Record]:
+def _header(client: HostClient, name: str) -> str:
+    try:
+        return client.get_json(f"/mend/estimate?{urllib.parse.urlencode({'model': name})}").get("header", "")
+    except HostTrouble:
+        return ""
+
+
+def _planned(
+    pairs: list[Pair], workflow: Workflow, settings: Settings, models: Mapping[str, Mapping[str, str]]
+) -> dict[str, Record]:
     """Return a record of each picture as it is to be made."""
+    files = {f"{place} (file)": sorted(set(filter(None, list(model.values())[1:]))) for place, model in models.items()}
     base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
     planned = {}
     for pair in pairs:
@@ -139,7 +160,7 @@ def _planned(pairs: list[Pair], workflow: Workflow, settings: Settings) -> dict[
             mask=str(pair.mask or ""),
             image_hash=_hash(pair.image) or "",
             mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
-            settings=json.dumps({**own, "workflow": _shape(workflow)}, sort_keys=True),
+            settings=json.dumps({**own, **files, "workflow": _shape(workflow)}, sort_keys=True),
             seed=str(settings.seed_of(pair.name)),
             output=pair.name,
         )

@@ -1,5 +1,7 @@
 """GET /mend/estimate: the memory plan as JSON, for the canvas and for programs.
 
+The answer's "header" is a hash that tells model files apart, see `header_hash`.
+
 Query: model (a name that the host lists), width, height, batch_size, gpu (an option of the node Estimate VRAM). Unknown
 and unreadable models get the same answer, without a path, so that a client cannot probe the disk. An answer comes
 in bounds, also if many ask at once: `bounded_routes`.
@@ -11,6 +13,7 @@ from typing import Any
 from ... import host
 from ...host.planning import HERE, model_path, plan_for
 from ...inpaint.core.errors import InpaintError
+from ...inpaint.model_files.stored_file import header_hash, read_stored
 from ...inpaint.vram.cards import CARDS
 from ...inpaint.vram.memory_plan import Job, Plan
 from ...inpaint.vram.report import sentences
@@ -48,10 +51,11 @@ def _number(name: str, query: Mapping[str, str]) -> int:
 
 def _plan(model: str, job: Job, gpu: str) -> Answer:
     try:
-        plan = plan_for(model_path(model), job, gpu)
+        path = model_path(model)
+        plan = plan_for(path, job, gpu)
+        return 200, {**_body(plan), "header": header_hash(read_stored(path))}
     except (InpaintError, OSError):
         return UNREADABLE
-    return 200, _body(plan)
 
 
 def _body(plan: Plan) -> dict[str, Any]:

@@ -5,11 +5,14 @@ Mutations seen to fail here: a damaged file answered apart; digits of other scri
 
 import json
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
+
+from devtools.models.small_models import SD15_GENERAL
 
 from .conftest import CHECKPOINT
 
@@ -42,6 +45,8 @@ def test_the_plan(ask):
     ]
     assert all(0 < phase["weights"] <= phase["expected"] <= phase["safe"] < plan["free"] for phase in plan["phases"])
     assert plan["messages"][0].startswith("Fits")
+    assert re.fullmatch("[0-9a-f]{64}", plan["header"])
+    assert plan["header"] == ask(model=CHECKPOINT)[1]["header"] != ask(model=SD15_GENERAL)[1]["header"]
 
 
 def test_this_computer_and_the_usual_size(ask):
