@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         InpaintError: if the run cannot begin.
     """
     pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
-    _check_output(options.output, pairs)
+    _check_apart(options.output, pairs)
     clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
     nodes, facts = _ask(clients)
     name, prompt = load_prompt(options.workflow)
@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _say_plan(workflow, repainting, pairs, settings)
         return 0
+    _check_writable(options.output)
     with Manifest(options.output / FOLDER / MANIFEST) as manifest:
         before = manifest.records()
         if before and not options.resume:
@@ -67,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
                 "choose another folder."
             )
         planned = _planned(pairs, workflow, settings, models)
-        todo = _plan(manifest, before, planned, pairs, options.output)
+        todo, skipped = _plan(manifest, before, planned, pairs, options.output)
         manifest.note(**facts)
         started = time.monotonic()
         stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, nodes, options)
-        records = list(manifest)
-        lines = summary(records, len(planned) - len(todo) - _broken(pairs), time.monotonic() - started)
+        records = [record for record in manifest if record.name in planned]
+        lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
     print("\n".join([*lines, f"Report: {options.output / FOLDER}"]))
     if stopped:
@@ -80,11 +81,14 @@ def run(options: argparse.Namespace) -> int:
     return int(any(record.state != "done" for record in records))
 
 
-def _check_output(output: Path, pairs: list[Pair]) -> None:
-    """Check that no result would take the place of a picture or mask, and that the folder can be written to."""
+def _check_apart(output: Path, pairs: list[Pair]) -> None:
+    """Check that no result would take the place of a picture or mask."""
     sources = {Path(os.path.abspath(path)) for pair in pairs for path in (pair.image, pair.mask) if path is not None}
     if any(Path(os.path.abspath(output / pair.name)) in sources for pair in pairs):
         raise InpaintError(f"--output: {output} holds the pictures themselves. Choose another folder.")
+
+
+def _check_writable(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -188,9 +192,9 @@ def _shape(workflow: Workflow) -> str:
 
 def _plan(
     manifest: Manifest, before: Mapping[str, Record], planned: dict[str, Record], pairs: list[Pair], output: Path
-) -> list[str]:
-    """Write what is to be done into the manifest, and return the names that are to be made."""
-    todo, records = [], []
+) -> tuple[list[str], int]:
+    """Write what is to be done into the manifest. Returns the names that are to be made, and how many are done."""
+    todo, records, done = [], [], 0
     for pair in pairs:
         record, was = planned[pair.name], before.get(pair.name)
         there = _hash(output / record.output)
@@ -203,6 +207,7 @@ def _plan(
             reason = what_changed(was, record, there)
             if not reason:
                 records.append(was)
+                done += 1
                 continue
             print(f"{pair.name}: done again, for {reason}.", file=sys.stderr)
         elif there is not None and (was is None or was.output_hash != there):
@@ -212,7 +217,7 @@ def _plan(
         records.append(record)
         todo.append(pair.name)
     manifest.put(*records)
-    return todo
+    return todo, done
 
 
 def _broken(pairs: list[Pair]) -> int:
