@@ -17,6 +17,7 @@ from .files.formats import read_picture
 
 # In pixels. JPEG ends at 65,500 rows, which 500 cells do not reach.
 THUMBNAIL, MARGIN, LINE, FONT = 240, 12, 18, 13
+SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial.ttf", "Helvetica.ttc")
 CELLS_IN_A_ROW, TEXT_LINES, MOST_CELLS = 3, 3, 500
 BACKGROUND, BEHIND, INK, FAINT = (250, 250, 250), (225, 225, 225), (20, 20, 20), (110, 110, 110)
 QUALITY = 90
@@ -53,7 +54,7 @@ def contact_sheet(cells: Sequence[Cell], path: Path) -> None:
     rows = -(-len(shown) // columns)
     more = len(cells) - len(shown)
     sheet = Image.new("RGB", (columns * width, rows * height + (LINE + MARGIN if more else 0)), BACKGROUND)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT)
+    draw, font = ImageDraw.Draw(sheet), _font()
     for place, cell in enumerate(shown):
         row, column = divmod(place, columns)
         left, top = column * width + MARGIN, row * height + MARGIN
@@ -71,6 +72,16 @@ def contact_sheet(cells: Sequence[Cell], path: Path) -> None:
 
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def _font() -> Font:
+    """Return a font of the system, since Pillow's own has no letters but those of English."""
+    for name in SYSTEM_FONTS:
+        try:
+            return ImageFont.truetype(name, FONT)
+        except OSError:
+            continue
+    return ImageFont.load_default(FONT)
 
 
 def _place(sheet: Image.Image, draw: ImageDraw.ImageDraw, font: Font, file: Path | None, at: tuple[int, int]) -> None:
