@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # Pixels in a row that are looked for, rows and columns from which they are taken, how many such runs are tried, at how
-# many places at most, and the share of what was to be kept that has to be there.
-RUN, GRID, RUNS, MOST_PLACES, SHARE = 32, 24, 8, 64, 0.5
+# many places at most, and the share of what was to be kept that has to be there: soft edges reach far into a small one.
+RUN, GRID, RUNS, MOST_PLACES, SHARE = 24, 24, 48, 64, 0.1
 
 Place = tuple[int, int]
 

@@ -49,7 +49,7 @@ NOT_FOUND = {
     "another picture": (_noise(40, 50), np.zeros((60, 60, 3), np.uint8)),
     "all of one color": (np.full((40, 50, 3), 9, np.uint8), np.full((60, 60, 3), 9, np.uint8)),
     "twice": (_noise(40, 30), np.concatenate([_noise(40, 30)] * 2, axis=1)),
-    "mostly changed": (_noise(40, 50), np.pad(_noise(40, 50)[:15], ((0, 30), (0, 5), (0, 0)))),
+    "nearly all changed": (_noise(40, 50), np.pad(_noise(40, 50)[:3], ((0, 42), (0, 5), (0, 0)))),
 }
 
 
