@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         todo, skipped = _plan(manifest, before, planned, pairs, options.output)
         manifest.note(**facts)
         started = time.monotonic()
-        stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, nodes, options)
+        stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, options)
         records = [record for record in manifest if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
@@ -232,7 +232,6 @@ def _make(
     workflow: Workflow,
     settings: Settings,
     clients: list[HostClient],
-    nodes: Descriptions,
     options: argparse.Namespace,
 ) -> bool:
     """Make pictures and write them down. Returns whether Ctrl-C ended it."""
@@ -244,8 +243,8 @@ def _make(
         return Order(by_name[name].image, by_name[name].mask, settings.of(name))
 
     workers = [
-        Worker(crew, client, workflow, order, OVER_WEBSOCKET in nodes, outcomes.put)
-        for client in clients
+        Worker(crew, client, workflow, order, over_websocket, outcomes.put)
+        for client, over_websocket in ((client, _over_websocket(client)) for client in clients)
         for _ in range(QUEUED)
     ]
     for worker in workers:
@@ -273,6 +272,15 @@ def _make(
         if host.trouble:
             print(f"{url} {host.state}: {host.trouble}", file=sys.stderr)
     return stopped
+
+
+def _over_websocket(client: HostClient) -> bool:
+    """Whether a host can send results over the websocket, so that not even a temporary file stays."""
+    try:
+        client.object_info(OVER_WEBSOCKET)
+    except (HostTrouble, KeyError):
+        return False
+    return True
 
 
 def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path) -> Record:

@@ -1,0 +1,352 @@
+"""Whole runs of mend-batch against stand-ins of hosts, which die, hang and answer nonsense; and kills of mend-batch."""
+
+import io
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from devtools.setup.environment import ROOT
+from inpaint.batch import crew, worker
+from inpaint.batch.__main__ import main
+
+from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
+
+SIZE = (12, 8)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(crew, "FIRST_REST", 0.05)
+    monkeypatch.setattr(crew, "RESTS", 3)
+    monkeypatch.setattr(crew, "LEAST_LIMIT", 1.0)
+    monkeypatch.setattr(worker, "LOOK_SECONDS", 0.05)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "workflow.json").write_text(json.dumps(WORKFLOW))
+    return tmp_path
+
+
+def pictures(folder, count, first=0):
+    """Write pictures of one color each, with masks whose left half is repainted. Returns the results by name."""
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "masks").mkdir(exist_ok=True)
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[:, : SIZE[0] // 2] = 255
+    wanted = {}
+    for number in range(first, first + count):
+        pixels = np.full((*SIZE[::-1], 3), (number % 200, number // 200, 7), np.uint8)
+        name = f"{number:04}.png"
+        Image.fromarray(pixels).save(folder / "images" / name)
+        Image.fromarray(mask).save(folder / "masks" / name)
+        wanted[name] = repainted(np.dstack([pixels, 255 - mask]))
+    return wanted
+
+
+def poison(folder, name):
+    Image.fromarray(np.full((*SIZE[::-1], 3), (POISON, 0, 0), np.uint8)).save(folder / "images" / name)
+
+
+def is_poison(upload):
+    return np.asarray(Image.open(io.BytesIO(upload)))[0, 0, 0] == POISON
+
+
+def arguments(folder, *hosts, more=()):
+    return [
+        *("--images", str(folder / "images"), "--masks", str(folder / "masks"), "--output", str(folder / "out")),
+        *(
+            "--workflow",
+            str(folder / "workflow.json"),
+            "--host",
+            *(getattr(host, "url", host) for host in hosts),
+            *more,
+        ),
+    ]
+
+
+def batch(folder, *hosts, more=()):
+    return main(arguments(folder, *hosts, more=more))
+
+
+def records(folder):
+    base = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite")
+    base.row_factory = sqlite3.Row
+    rows = {row["name"]: dict(row) for row in base.execute("SELECT * FROM pictures")}
+    base.close()
+    return rows
+
+
+def check(folder, wanted):
+    """Check that each result is right, that each has a record, and that nothing else is there."""
+    for name, pixels in wanted.items():
+        np.testing.assert_array_equal(np.asarray(Image.open(folder / "out" / name)), pixels, err_msg=name)
+    found = {path.name for path in (folder / "out").iterdir()}
+    assert found == {*wanted, "mend-batch"}
+    assert Counter(records(folder)[name]["state"] for name in wanted) == {"done": len(wanted)}
+
+
+def test_500_pictures(folder):
+    wanted = pictures(folder, 500)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert len(host.made) == len(host.forgotten) == 500
+        assert len(set(host.seeds)) == 500
+        # At most as many names as prompts wait at a time: nothing piles up on a host.
+        assert len(host._files) <= crew.QUEUED
+    check(folder, wanted)
+    report = json.loads((folder / "out" / "mend-batch" / "report.json").read_text())
+    assert len(report["pictures"]) == 500
+    assert report["run"]["hosts"] == {host.url: "stand-in"}
+
+
+def test_killed_at_twenty_moments(folder):
+    wanted = pictures(folder, 120)
+    random_ = random.Random(3)
+    kills = 0
+    with StandInHost(seconds=0.02) as host:
+        command = [sys.executable, "-m", "inpaint.batch", *arguments(folder, host)]
+        while kills < 20:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            command += ["--resume"] if "--resume" not in command else []
+            began = len(host.made)
+            # Past the start, which is most of the time that it lives.
+            deadline = time.monotonic() + 20
+            while len(host.made) == began and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+            time.sleep(random_.uniform(0, 0.06))
+            process.kill()
+            process.wait()
+            kills += 1
+            for path in (folder / "out").glob("*.png"):
+                assert np.array_equal(np.asarray(Image.open(path)), wanted[path.name]), "half-written"
+            done = {name for name, row in records(folder).items() if row["state"] == "done"}
+            assert all((folder / "out" / name).exists() for name in done)
+        assert main(command[3:]) == 0
+        # What was made twice was in flight at a kill, at most as many as a host has at a time.
+        assert len(host.made) <= len(wanted) + crew.QUEUED * (kills + 1)
+    for part in (folder / "out").glob(".mend-*.part"):
+        part.unlink()
+    check(folder, wanted)
+
+
+@pytest.mark.parametrize("then", ["dies", "hangs", "sends pages"])
+def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
+    wanted = pictures(folder, 24)
+    with StandInHost(after=4, then=then, seconds=0.01) as bad, StandInHost(seconds=0.01) as good:
+        assert batch(folder, bad, good, more=["--timeout", "1"]) == 0
+        assert len(bad.made) == 4
+        # The bad host's last may have been made there, and not fetched any more.
+        assert 20 <= len(good.made) <= 21
+        if then == "hangs":
+            assert bad.cancelled
+    check(folder, wanted)
+    assert f"{bad.url} " in capfd.readouterr().err
+
+
+def test_a_host_that_is_not_there_at_the_start(folder, capfd):
+    wanted = pictures(folder, 4)
+    with StandInHost() as good:
+        assert batch(folder, "127.0.0.1:9", good) == 0
+    check(folder, wanted)
+    assert "It is asked again later." in capfd.readouterr().err
+
+
+def test_all_hosts_fail(folder, capfd):
+    pictures(folder, 10)
+    with StandInHost(after=4, then="dies") as host:
+        assert batch(folder, host) == 1
+    states = Counter(row["state"] for row in records(folder).values())
+    assert states["done"] == 4
+    assert states["waiting"] >= 4
+    said = capfd.readouterr()
+    assert "--resume makes them" in said.out
+    assert "is given up" in said.err
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == 6
+
+
+def test_no_host(folder, capfd):
+    pictures(folder, 1)
+    assert batch(folder, "127.0.0.1:9") == 2
+    assert "--host: no host answers. http://127.0.0.1:9/system_stats: " in capfd.readouterr().err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_picture_that_fails_is_marked(folder, count, capfd):
+    wanted = pictures(folder, 5)
+    poison(folder, "0002.png")
+    del wanted["0002.png"]
+    with StandInHost() as one, StandInHost() as two:
+        hosts = [one, two][:count]
+        assert batch(folder, *hosts) == 1
+        tries = [sum(is_poison(each) for each in host.made) for host in hosts]
+    assert tries == [2] if count == 1 else tries == [1, 1]
+    row = records(folder)["0002.png"]
+    assert (row["state"], row["error"]) == ("failed", "node 2 (Repaint): too red")
+    assert "0002.png: node 2 (Repaint): too red" in capfd.readouterr().err
+    assert (folder / "out" / "mend-batch" / "failures.jpg").exists()
+    for name, pixels in wanted.items():
+        np.testing.assert_array_equal(np.asarray(Image.open(folder / "out" / name)), pixels)
+
+
+def test_ctrl_c_ends_cleanly(folder):
+    pictures(folder, 50)
+    with StandInHost(seconds=0.3) as host:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "inpaint.batch", *arguments(folder, host)], cwd=ROOT, stderr=subprocess.PIPE
+        )
+        while len(host.made) < 2:
+            time.sleep(0.01)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert time.monotonic() - began < 6
+        assert process.returncode == 130
+        assert len(host.cancelled) == crew.QUEUED
+    assert b"Stopping: " in said
+    states = Counter(row["state"] for row in records(folder).values())
+    assert states["failed"] == 0
+    assert states["done"] >= 1
+    assert states["done"] + states["waiting"] == 50
+
+
+CHANGES = {
+    "the picture changed": lambda folder: (
+        pictures(folder, 1, first=3) and (folder / "images" / "0003.png").replace(folder / "images" / "0001.png")
+    ),
+    "the mask changed": lambda folder: Image.new("L", SIZE, 255).save(folder / "masks" / "0001.png"),
+    "the result is gone": lambda folder: (folder / "out" / "0001.png").unlink(),
+}
+
+
+@pytest.mark.parametrize("reason", CHANGES)
+def test_what_changed_is_done_again(folder, reason, capfd):
+    pictures(folder, 3)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        CHANGES[reason](folder)
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == 4
+    assert f"0001.png: done again, for {reason}." in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [(["--set", "Repaint.amount=0.5"], "settings changed: 2.amount"), (["--seed", "9"], "the seed changed")],
+)
+def test_other_settings_do_all_again(folder, more, reason, capfd):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert batch(folder, host, more=["--resume", *more]) == 0
+        assert len(host.made) == 4
+    assert capfd.readouterr().err.count(f"done again, for {reason}.") == 2
+
+
+def test_a_result_that_a_person_changed_stays(folder):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "out" / "0001.png").write_bytes(b"mine")
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == 2
+    assert (folder / "out" / "0001.png").read_bytes() == b"mine"
+
+
+def test_a_file_of_somebody_else_stays(folder):
+    pictures(folder, 2)
+    (folder / "out").mkdir()
+    (folder / "out" / "0001.png").write_bytes(b"theirs")
+    with StandInHost() as host:
+        assert batch(folder, host) == 1
+    assert (folder / "out" / "0001.png").read_bytes() == b"theirs"
+    assert "is there already, and no run made it" in records(folder)["0001.png"]["error"]
+
+
+def test_a_run_is_not_begun_twice(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert batch(folder, host) == 2
+        assert "has a run with 1 pictures. --resume goes on with it" in capfd.readouterr().err
+        other = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        assert batch(folder, host, more=["--resume"]) == 2
+        other.close()
+    assert "another run is writing to" in capfd.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(folder, capfd):
+    pictures(folder, 1)
+    (folder / "out").write_text("a file")
+    with StandInHost() as host:
+        assert batch(folder, host) == 2
+    assert "out cannot be made: " in capfd.readouterr().err
+
+
+def test_the_pictures_own_folder_is_no_output(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--output", str(folder / "images")]) == 2
+    assert "holds the pictures themselves" in capfd.readouterr().err
+
+
+def test_a_dry_run_writes_nothing(folder, capfd):
+    pictures(folder, 2)
+    (folder / "masks" / "0001.png").unlink()
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--dry-run"]) == 0
+        assert not host.made
+    assert not (folder / "out").exists()
+    said = capfd.readouterr().out
+    assert "The mask enters in the picture's alpha; it is used by 2 (Repaint)." in said
+    assert "0001.png: no mask: expected " in said
+    assert said.endswith("1 pictures to make, 1 cannot be made. Nothing was written.\n")
+
+
+def test_a_limit_and_the_rest(folder):
+    wanted = pictures(folder, 5)
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--limit", "2"]) == 1
+        assert len(host.made) == 2
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == 5
+    check(folder, wanted)
+
+
+def test_headers_reach_the_host(folder, monkeypatch):
+    pictures(folder, 1)
+    monkeypatch.setenv("MEND_BATCH_HEADERS", "Authorization: Bearer secret\n")
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert host.headers["Authorization"] == "Bearer secret"
+    assert "secret" not in (folder / "out" / "mend-batch" / "report.json").read_text()
+
+
+def test_what_is_broken_is_named(folder):
+    wanted = pictures(folder, 3)
+    (folder / "images" / "empty.png").write_bytes(b"")
+    (folder / "masks" / "empty.png").write_bytes(b"")
+    (folder / "images" / "bild ü.png").write_bytes((folder / "images" / "0001.png").read_bytes())
+    Image.new("L", (30, 7), 255).save(folder / "masks" / "bild ü.png")
+    os.symlink(folder / "images", folder / "images" / "loop")
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--recursive"]) == 1
+    rows = records(folder)
+    assert set(rows) == {*wanted, "empty.png", "bild ü.png"}
+    assert "it is empty (0 bytes)" in rows["empty.png"]["error"]
+    assert "30" in rows["bild ü.png"]["error"]
+    assert all(rows[name]["state"] == "done" for name in wanted)
