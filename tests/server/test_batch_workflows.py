@@ -1,7 +1,7 @@
 """What mend-batch makes of workflows: where pictures enter and leave, whether the mask is used, what is set.
 
-Mutations seen to fail here: all nodes taken for such that repaint; any node with a mask; the title Prompt overlooked; seeds
-that do not depend on --seed; the two ways of results swapped.
+Mutations seen to fail here: a node that joins alpha, or any node with a mask, taken for one that repaints; the title
+Prompt overlooked; seeds that do not depend on --seed; the two ways of results swapped.
 """
 
 import copy
