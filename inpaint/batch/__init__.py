@@ -2,6 +2,7 @@
 
 options        the command line
 run            a whole run, from the options to the report
+plan           what a run has to make
 pairs          which picture goes with which mask
 files          pictures read, sent and written so that they come back as they went in
 workflow       a workflow in API form, and where pictures enter and leave it

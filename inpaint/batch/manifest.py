@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -106,25 +106,28 @@ class Manifest:
         rows = self._base.execute(f"SELECT {', '.join(NAMES)} FROM pictures ORDER BY name")
         return {row[0]: Record(*row) for row in rows}
 
-    def __iter__(self) -> Iterator[Record]:
-        yield from self.records().values()
-
     def put(self, *records: Record) -> None:
         """Write records in the place of those of the same names, all or none."""
         marks = ", ".join("?" * len(NAMES))
-        self._base.execute("BEGIN")
-        self._base.executemany(
+        self._write(
             f"INSERT OR REPLACE INTO pictures ({', '.join(NAMES)}) VALUES ({marks})",
             [tuple(getattr(record, name) for name in NAMES) for record in records],
         )
-        self._base.execute("COMMIT")
 
     def note(self, **facts: Any) -> None:
         """Write facts of the run: versions, workflow, hosts."""
         rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in facts.items()]
-        self._base.execute("BEGIN")
-        self._base.executemany("INSERT OR REPLACE INTO run (key, value) VALUES (?, ?)", rows)
-        self._base.execute("COMMIT")
+        self._write("INSERT OR REPLACE INTO run (key, value) VALUES (?, ?)", rows)
+
+    def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            self._base.execute("BEGIN")
+            self._base.executemany(statement, rows)
+            self._base.execute("COMMIT")
+        except sqlite3.Error as error:  # a full disk, for one
+            raise InpaintError(
+                f"--output: {self._path} cannot be written: {error}. Then go on with --resume."
+            ) from error
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the run."""

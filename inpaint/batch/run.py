@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
-import json
 import os
 import queue
+import signal
 import sys
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ from ..core.errors import InpaintError
 from .client import HostClient, HostTrouble, Prompt, headers_of_environment
 from .crew import QUEUED, Crew, Job
 from .files.atomic import write_atomic
-from .host_nodes import Descriptions, described, is_link
-from .manifest import Manifest, Record, settled, what_changed
+from .host_nodes import Descriptions, described
+from .manifest import Manifest, Record
 from .mask_reach import check_mask_reach
 from .pairs import Pair, find_pairs
+from .plan import plan_run, planned_records
 from .progress import Progress
 from .report import summary, write_report
 from .settings import Settings, settings_of
-from .worker import Order, Outcome, Worker
+from .worker import FOLDER as UPLOADS
+from .worker import KIND, Order, Outcome, Worker
 from .workflow import Workflow, check_choices, load_prompt, open_workflow
 
 # In the output folder: the manifest and the report.
@@ -35,7 +38,6 @@ FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
 OVER_WEBSOCKET = "SaveImageWebsocket"
 # Between looks at the hosts' states, in seconds.
 LOOK = 0.5
-CHUNK = 1 << 20
 MODEL_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
@@ -67,14 +69,16 @@ def run(options: argparse.Namespace) -> int:
                 f"--output: {options.output} has a run with {len(before)} pictures. --resume goes on with it; or "
                 "choose another folder."
             )
-        planned = _planned(pairs, workflow, settings, models)
-        todo, skipped = _plan(manifest, before, planned, pairs, options.output)
+        planned = planned_records(pairs, workflow, settings, models)
+        todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
         manifest.note(**facts)
         started = time.monotonic()
         stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, options)
-        records = [record for record in manifest if record.name in planned]
+        records = [record for record in manifest.records().values() if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
+    if todo:
+        lines.append(f"Left in {KIND}/{UPLOADS} of each host until it starts again: up to {QUEUED} uploads.")
     print("\n".join([*lines, f"Report: {options.output / FOLDER}"]))
     if stopped:
         return 130
@@ -147,79 +151,6 @@ def _header(client: HostClient, name: str) -> str:
         return ""
 
 
-def _planned(
-    pairs: list[Pair], workflow: Workflow, settings: Settings, models: Mapping[str, Mapping[str, str]]
-) -> dict[str, Record]:
-    """Return a record of each picture as it is to be made."""
-    files = {f"{place} (file)": sorted(set(filter(None, list(model.values())[1:]))) for place, model in models.items()}
-    base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
-    planned = {}
-    for pair in pairs:
-        values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
-        seeds = {f"{node}.{name}" for node, name in settings.seeds}
-        own = {key: value for key, value in {**base, **values}.items() if key not in seeds}
-        planned[pair.name] = Record(
-            pair.name,
-            image=str(pair.image),
-            mask=str(pair.mask or ""),
-            image_hash=_hash(pair.image) or "",
-            mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
-            settings=json.dumps({**own, **files, "workflow": _shape(workflow)}, sort_keys=True),
-            seed=str(settings.seed_of(pair.name)),
-            output=pair.name,
-        )
-    return planned
-
-
-def _widgets(workflow: Workflow) -> dict[tuple[str, str], Any]:
-    doors = {workflow.picture, workflow.mask}
-    return {
-        (node, name): value
-        for node, given in workflow.prompt.items()
-        for name, value in given["inputs"].items()
-        if not is_link(value) and (node, name) not in doors
-    }
-
-
-def _shape(workflow: Workflow) -> str:
-    """Return a hash of the workflow's nodes and links."""
-    shape = {
-        node: [given["class_type"], {name: value for name, value in given["inputs"].items() if is_link(value)}]
-        for node, given in workflow.prompt.items()
-    }
-    return hashlib.sha256(json.dumps([shape, workflow.result], sort_keys=True).encode()).hexdigest()
-
-
-def _plan(
-    manifest: Manifest, before: Mapping[str, Record], planned: dict[str, Record], pairs: list[Pair], output: Path
-) -> tuple[list[str], int]:
-    """Write what is to be done into the manifest. Returns the names that are to be made, and how many are done."""
-    todo, records, done = [], [], 0
-    for pair in pairs:
-        record, was = planned[pair.name], before.get(pair.name)
-        there = _hash(output / record.output)
-        if was is not None:
-            was = settled(was, there)
-        if pair.error:
-            records.append(replace(record, state="failed", error=pair.error))
-            continue
-        if was is not None and was.state == "done":
-            reason = what_changed(was, record, there)
-            if not reason:
-                records.append(was)
-                done += 1
-                continue
-            print(f"{pair.name}: done again, for {reason}.", file=sys.stderr)
-        elif there is not None and (was is None or was.output_hash != there):
-            error = f"{output / record.output} is there already, and no run made it. Move it, or choose another folder."
-            records.append(replace(record, state="failed", error=error))
-            continue
-        records.append(record)
-        todo.append(pair.name)
-    manifest.put(*records)
-    return todo, done
-
-
 def _broken(pairs: list[Pair]) -> int:
     return sum(bool(pair.error) for pair in pairs)
 
@@ -249,10 +180,9 @@ def _make(
     ]
     for worker in workers:
         worker.start()
-    stopped = False
-    with Progress(len(todo), crew) as progress:
-        while any(worker.is_alive() for worker in workers) or not outcomes.empty():
-            try:
+    try:
+        with Progress(len(todo), crew) as progress, _ctrl_c(crew, progress):
+            while any(worker.is_alive() for worker in workers) or not outcomes.empty():
                 try:
                     outcome = outcomes.get(timeout=LOOK)
                 except queue.Empty:
@@ -262,16 +192,30 @@ def _make(
                 progress.step(record.state == "failed")
                 if record.error:
                     progress.say(f"{record.name}: {record.error}")
-            except KeyboardInterrupt:
-                if stopped:
-                    raise
-                stopped = True
-                crew.stop()
-                progress.say("Stopping: what is made now is taken back from the hosts. Ctrl-C again ends at once.")
+            stopped = crew.stopped
+    finally:
+        crew.stop()
     for url, host in crew.hosts.items():
         if host.trouble:
             print(f"{url} {host.state}: {host.trouble}", file=sys.stderr)
     return stopped
+
+
+@contextmanager
+def _ctrl_c(crew: Crew, progress: Progress) -> Iterator[None]:
+    """Let the first Ctrl-C stop the crew, never within the writing of a result, and the second raise."""
+
+    def stop(*_: object) -> None:
+        if crew.stopped:
+            raise KeyboardInterrupt
+        crew.stop()
+        progress.say("Stopping: what is made now is taken back from the hosts. Ctrl-C again ends at once.")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _over_websocket(client: HostClient) -> bool:
@@ -310,15 +254,3 @@ def _say_plan(workflow: Workflow, repainting: list[str], pairs: list[Pair], sett
         what = pair.error or f"mask {pair.mask or 'in its alpha'}, seed {settings.seed_of(pair.name)}"
         print(f"{pair.name}: {what}")
     print(f"{len(pairs) - _broken(pairs)} pictures to make, {_broken(pairs)} cannot be made. Nothing was written.")
-
-
-def _hash(path: Path) -> str | None:
-    """Return the SHA-256 of a file, None if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-    except OSError:
-        return None
-    return digest.hexdigest()
