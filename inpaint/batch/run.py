@@ -49,9 +49,9 @@ def run(options: argparse.Namespace) -> int:
     """
     pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
     _check_apart(options.output, pairs)
+    name, prompt = load_prompt(options.workflow)
     clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
     nodes, facts = _ask(clients)
-    name, prompt = load_prompt(options.workflow)
     workflow = open_workflow(name, prompt, nodes, options.image_node, options.mask_node, options.output_node)
     repainting = check_mask_reach(workflow, nodes)
     settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
@@ -112,7 +112,7 @@ def _ask(clients: list[HostClient]) -> tuple[Descriptions, dict[str, Any]]:
             trouble.append(str(error))
             versions[client.url] = "no answer"
     if nodes is None:
-        raise InpaintError("--host: no host answers. " + " ".join(f"{each}." for each in trouble))
+        raise InpaintError(f"--host: no host answers. {'. '.join(trouble)}. Start ComfyUI, or name its address.")
     for each in trouble:
         print(f"{each}. It is asked again later.", file=sys.stderr)
     return nodes, {"hosts": versions}
