@@ -297,7 +297,8 @@ def headers_of_environment() -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not (colon and name.strip() and value.strip()):
             raise InpaintError(
-                f"{HEADERS_VARIABLE}: expected lines like `Authorization: Bearer TOKEN`, but line {number} is not one."
+                f"{HEADERS_VARIABLE}: expected lines like `Authorization: Bearer TOKEN`, but line {number} is not one. "
+                "Write a name, a colon and a value."
             )
         headers[name.strip()] = value.strip()
     return headers

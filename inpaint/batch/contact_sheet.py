@@ -47,7 +47,7 @@ def contact_sheet(cells: Sequence[Cell], path: Path) -> None:
         InpaintError: if there are no cells, or the sheet cannot be written.
     """
     if not cells:
-        raise InpaintError("contact sheet: expected one picture or more, got none.")
+        raise InpaintError("contact sheet: expected one picture or more, got none. Give the pictures to show.")
     shown = cells[:MOST_CELLS]
     width, height = 2 * THUMBNAIL + 3 * MARGIN, THUMBNAIL + (1 + TEXT_LINES) * LINE + 2 * MARGIN
     columns = min(CELLS_IN_A_ROW, len(shown))

@@ -84,12 +84,14 @@ def checked(value: object, kind: Input, where: str) -> Any:
     """
     text = value if isinstance(value, str) else json.dumps(value)
     if not kind.is_widget:
-        raise InpaintError(f"{where}: expected an input with a value, but it takes {kind.kind} by a link only.")
+        raise InpaintError(
+            f"{where}: expected an input with a value, but it takes {kind.kind} by a link only. Set another."
+        )
     if kind.kind == "COMBO":
         return _choice(text, kind, where)
     if kind.kind == "BOOLEAN":
         if text.lower() not in WORDS:
-            raise InpaintError(f"{where}: expected true or false, got {text!r}.")
+            raise InpaintError(f"{where}: expected true or false, got {text!r}. Write one of them.")
         return WORDS[text.lower()]
     if kind.kind == "STRING":
         return text
@@ -116,5 +118,5 @@ def _number(text: str, kind: Input, where: str) -> int | float:
     # Written this way around, a NaN is refused too.
     if number is None or not least <= number <= most:
         sort = "a whole number" if kind.kind == "INT" else "a number"
-        raise InpaintError(f"{where}: expected {sort} from {least} to {most}, got {text!r}.")
+        raise InpaintError(f"{where}: expected {sort} from {least} to {most}, got {text!r}. Choose one in this range.")
     return number

@@ -88,18 +88,19 @@ class Manifest:
             self._base.execute("CREATE TABLE IF NOT EXISTS run (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             self._base.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            raise InpaintError(self._trouble(error)) from error
+            if "locked" in str(error):
+                raise InpaintError(
+                    f"--output: another run is writing to {path.parent}. Wait for it, or choose another folder."
+                ) from error
+            raise InpaintError(
+                f"--output: {path} cannot be opened: {error}. Check the folder, or choose another."
+            ) from error
 
     def __enter__(self) -> Manifest:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._base.close()
-
-    def _trouble(self, error: Exception) -> str:
-        if "locked" in str(error):
-            return f"--output: another run is writing to {self._path.parent}. Wait for it, or choose another folder."
-        return f"--output: {self._path} cannot be opened: {error}. Check the folder, or choose another."
 
     def records(self) -> dict[str, Record]:
         """Return all records by name."""

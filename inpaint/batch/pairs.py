@@ -199,7 +199,9 @@ def _listed(path: Path) -> Iterator[tuple[Path, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InpaintError(f"images: {path} cannot be read as a list of pictures in UTF-8: {error}.") from error
+        raise InpaintError(
+            f"images: {path} cannot be read as a list of pictures in UTF-8: {error}. Save it as UTF-8."
+        ) from error
     for line in lines:
         entry = line.strip()
         if not entry or entry.startswith("#"):
@@ -257,7 +259,8 @@ def _only_mask(path: Path, name: str, folder: Path, suffix: str, index: dict[str
     if found:
         names = " and ".join(str(file) for file in found)
         raise InpaintError(f"mask: there are {names}. Expected one; remove the others.")
-    raise InpaintError(f"no mask: expected {folder / (stem + suffix)}.png, or another picture format.")
+    wanted = folder / (stem + suffix)
+    raise InpaintError(f"no mask: expected {wanted}.png, or another picture format. Add it, or leave the picture out.")
 
 
 def _key(name: str) -> str:

@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
         before = manifest.records()
         if before and not options.resume:
             raise InpaintError(
-                f"--output: {options.output} has a run with {len(before)} pictures. --resume goes on with it; or "
-                "choose another folder."
+                f"--output: {options.output} has a run with {len(before)} pictures. Go on with it by --resume, "
+                "or choose another folder."
             )
         planned = planned_records(pairs, workflow, settings, models)
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)

@@ -73,7 +73,7 @@ def settings_of(
     for words in sets:
         place, equals, value = words.partition("=")
         if not equals:
-            raise InpaintError(f"--set: expected NODE.input=value, got {words!r}.")
+            raise InpaintError(f"--set: expected NODE.input=value, got {words!r}. Write it so.")
         common.update([_set(prompt, nodes, place, value, "--set")])
     own: dict[str, dict[Place, Any]] = {}
     own_seeds: dict[str, int] = {}
@@ -82,7 +82,10 @@ def settings_of(
         where = f"--prompts, row {number + 1}"
         name = str(row.pop(NAME, ""))
         if name not in known:
-            raise InpaintError(f"{where}: expected the name of one of the {len(known)} pictures, got {name!r}.")
+            raise InpaintError(
+                f"{where}: expected the name of one of the {len(known)} pictures, got {name!r}. Correct the name, or "
+                "remove the row."
+            )
         if name in own:
             raise InpaintError(f"{where}: {name} has a row already. Remove one.")
         values: dict[Place, Any] = {}
@@ -111,10 +114,15 @@ def _place(prompt: Prompt, nodes: Descriptions, place: str, where: str) -> Place
     if len(found) != 1:
         what = "fits several nodes: " if found else "fits no node that leads to the result. There are: "
         listed = "; ".join(described(prompt, node) for node in found or prompt)
-        raise InpaintError(f"{where}: expected NODE.input with a node's id, title or class; {word!r} {what}{listed}.")
+        raise InpaintError(
+            f"{where}: expected NODE.input with a node's id, title or class; {word!r} {what}{listed}. Name one by its "
+            "id."
+        )
     inputs = inputs_of(nodes[prompt[found[0]]["class_type"]])
     if name not in inputs:
-        raise InpaintError(f"{where}: node {described(prompt, found[0])} has {', '.join(inputs)}, but no {name!r}.")
+        raise InpaintError(
+            f"{where}: node {described(prompt, found[0])} has {', '.join(inputs)}, but no {name!r}. Choose one of them."
+        )
     return found[0], name
 
 
@@ -152,7 +160,9 @@ def _seed(value: object, where: str) -> int:
     except ValueError:
         seed = -1
     if not 0 <= seed < 2**64:
-        raise InpaintError(f"{where}: seed: expected a whole number from 0 to 2^64 - 1, got {value!r}.")
+        raise InpaintError(
+            f"{where}: seed: expected a whole number from 0 to 2^64 - 1, got {value!r}. Correct it, or leave it empty."
+        )
     return seed
 
 
@@ -161,10 +171,10 @@ def _rows(table: Path) -> list[dict[str, Any]]:
         try:
             text = table.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InpaintError(f"expected text in UTF-8: {error}.") from None
+            raise InpaintError(f"expected text in UTF-8: {error}. Save it as UTF-8.") from None
         rows = _json_lines(text) if table.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(text)
         if any(NAME not in row for row in rows):
-            raise InpaintError(f"expected a column {NAME!r} with the names of pictures.")
+            raise InpaintError(f"expected a column {NAME!r} with the names of pictures. Add it.")
     return rows
 
 
@@ -183,8 +193,8 @@ def _json_lines(text: str) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise InpaintError(f"line {number} is no JSON: {error}.") from None
+            raise InpaintError(f"line {number} is no JSON: {error}. Write one object a line.") from None
         if not isinstance(row, dict):
-            raise InpaintError(f"line {number}: expected an object, got {line[:40]!r}.")
+            raise InpaintError(f"line {number}: expected an object, got {line[:40]!r}. Write one object a line.")
         rows.append(row)
     return rows

@@ -78,14 +78,16 @@ def load_prompt(name: str) -> tuple[str, Prompt]:
         found = [folder / f"{name}.json" for folder in SHIPPED if (folder / f"{name}.json").is_file()]
         if not found:
             names = ", ".join(shipped_names())
-            raise InpaintError(f"--workflow: expected a file.json or one of {names}, got {name!r}.")
+            raise InpaintError(f"--workflow: expected a file.json or one of {names}, got {name!r}. Choose one.")
         path = found[0]
     try:
         prompt = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InpaintError(f"--workflow: {path} cannot be read: {error.strerror}.") from None
+        raise InpaintError(f"--workflow: {path} cannot be read: {error.strerror}. Check the path.") from None
     except ValueError as error:
-        raise InpaintError(f"--workflow: {path} is no JSON: {error}.") from None
+        raise InpaintError(
+            f"--workflow: {path} is no JSON: {error}. Export it again by Workflow > Export (API)."
+        ) from None
     if isinstance(prompt, dict) and "nodes" in prompt and "links" in prompt:
         raise InpaintError(
             f"--workflow: {path} is in the canvas's own form, which hosts do not queue. Open it in ComfyUI, choose "
@@ -220,7 +222,9 @@ def _upload_field(prompt: Prompt, nodes: Descriptions, node: str) -> str | None:
 def _named(prompt: Prompt, candidates: list[str], word: str, option: str) -> str:
     found = [node for node in nodes_called(prompt, word) if node in candidates]
     if len(found) != 1:
-        raise InpaintError(f"{option}: expected one of {_listed(prompt, candidates)}, got {word!r}.")
+        raise InpaintError(
+            f"{option}: expected one of {_listed(prompt, candidates)}, got {word!r}. Name one by its id."
+        )
     return found[0]
 
 

@@ -112,7 +112,7 @@ def test_with_a_model(client, upload, original, task, checkpoint):
 def test_extend(client, upload, original, checkpoint):
     run = client.run(graph(upload, "extend", checkpoint, extend_sides="right", extend_by=32))
     check(client, run, np.pad(original, ((0, 0), (0, 32), (0, 0)), mode="edge"))
-    assert report_of(run).startswith("Extended: harmonic pre-fill, 144x112 crop, denoise 1, 2 steps, ")
+    assert report_of(run).startswith("Extended: ")
 
 
 def test_with_a_network(client, upload, original, small_models):
@@ -133,7 +133,11 @@ NEWER = {
         "Repaired: harmonic pre-fill, 112x144 crop, denoise 0.8, 2 steps, ",
     ),
     "klein-edit-inpaint": ("refine", "TestKleinConditioning", "Refined: 112x144 crop, denoise 0.5, 2 steps, "),
-    "flux2-inpaint": ("extend", "TestFlux2Conditioning", "Extended: "),
+    "flux2-inpaint": (
+        "extend",
+        "TestFlux2Conditioning",
+        "Extended: harmonic pre-fill, 144x112 crop, denoise 1, 2 steps, ",
+    ),
 }
 
 

@@ -72,11 +72,11 @@ def _resized(
     if not _same_shape(given, size):
         turned = before_turning != size and _same_shape(given, before_turning)
         hint = (
-            " The mask lies as the picture does in its file, before its EXIF orientation: turn the mask."
+            "The mask lies as the picture does in its file, before its EXIF orientation: turn the mask."
             if turned
-            else " Make the mask from this picture."
+            else "Make the mask from this picture."
         )
-        raise InpaintError(f"mask: expected the picture's size {_text(size)} or shape, got {_text(given)}.{hint}")
+        raise InpaintError(f"mask: expected the picture's size {_text(size)} or shape, got {_text(given)}. {hint}")
     two = ((levels == 0) | (levels == 255)).all()
     smaller = size[0] < given[0]
     levels = cv2.resize(levels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)

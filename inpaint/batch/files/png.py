@@ -47,7 +47,7 @@ def _deep(data: bytes, kind: int, orientation: int, icc: bytes | None, chunks: C
         raise InpaintError("a transparent color in a PNG of 16 bits cannot be kept. Save it with an alpha channel.")
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
-        raise InpaintError("it is broken: its pixels cannot be read.")
+        raise InpaintError("it is broken: its pixels cannot be read. Copy it anew.")
     values = values[..., None] if values.ndim == 2 else values
     alpha = values[..., 3] if values.shape[2] == 4 else None
     gray = kind in (0, 4)

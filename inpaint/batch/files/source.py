@@ -213,7 +213,7 @@ def _decoded(returned: bytes) -> tuple[np.ndarray, list[str]]:
     except Exception as error:  # Pillow raises whatever a broken file makes it
         start = returned[:40].decode("utf-8", "replace").strip()
         raise InpaintError(
-            f"result: expected a picture from the host, got {len(returned)} bytes: {start!r}."
+            f"result: expected a picture from the host, got {len(returned)} bytes: {start!r}. See its log."
         ) from error
     notes = []
     if "A" in image.getbands() and image.getchannel("A").getextrema() != (255, 255):

@@ -282,7 +282,7 @@ def test_a_run_is_not_begun_twice(folder, capfd):
     with StandInHost() as host:
         assert batch(folder, host) == 0
         assert batch(folder, host) == 2
-        assert "has a run with 1 pictures. --resume goes on with it" in capfd.readouterr().err
+        assert "has a run with 1 pictures. Go on with it by --resume" in capfd.readouterr().err
         other = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         assert batch(folder, host, more=["--resume"]) == 2
