@@ -13,6 +13,8 @@ from inpaint.core.errors import InpaintError
 
 RENAME = "Rename one of them."
 
+OR_ADD = ", or another picture format. Add it, or leave the picture out."
+
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
@@ -55,7 +57,7 @@ def test_a_missing_mask_is_an_error_of_its_picture(tree):
     tree("photos/a.jpg", "photos/b.jpg", "masks/a.png")
     assert found(["photos"], "masks") == {
         "a.jpg": "masks/a.png",
-        "b.jpg": "no mask: expected masks/b.png, or another picture format. Add it, or leave the picture out.",
+        "b.jpg": f"no mask: expected masks/b.png{OR_ADD}",
     }
 
 
@@ -71,8 +73,8 @@ def test_a_suffix_tells_masks_from_pictures_beside_them(tree):
     folder = tree("photos/a.jpg", "photos/a_mask.png", "photos/b.jpg", "photos/c_mask.png")
     assert found(["photos"], None, "_mask") == {
         "a.jpg": f"{folder.as_posix()}/photos/a_mask.png",
-        "b.jpg": f"no mask: expected {folder / 'photos' / 'b_mask'}.png, or another picture format. Add it, or leave the picture out.",
-        "c_mask.png": f"no mask: expected {folder / 'photos' / 'c_mask_mask'}.png, or another picture format. Add it, or leave the picture out.",
+        "b.jpg": f"no mask: expected {folder / 'photos' / 'b_mask'}.png{OR_ADD}",
+        "c_mask.png": f"no mask: expected {folder / 'photos' / 'c_mask_mask'}.png{OR_ADD}",
     }
     assert found(["photos"], "photos", "_mask")["a.jpg"] == "photos/a_mask.png"
 
