@@ -28,7 +28,7 @@ def planned_records(
     planned = {}
     for pair in pairs:
         values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
-        seeds = {f"{node}.{name}" for node, name in settings.seeds}
+        seeds = {f"{node}.{name}" for node, name in settings.seeded(pair.name)}
         own = {key: value for key, value in {**base, **values}.items() if key not in seeds}
         planned[pair.name] = Record(
             pair.name,
@@ -37,7 +37,7 @@ def planned_records(
             image_hash=_hash(pair.image) or "",
             mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
             settings=json.dumps({**own, **files, "workflow": _shape(workflow)}, sort_keys=True),
-            seed=str(settings.seed_of(pair.name)),
+            seed=str(settings.seed_of(pair.name)) if seeds else "",
             output=pair.name,
         )
     return planned

@@ -45,6 +45,11 @@ class Settings:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
         return int.from_bytes(digest[:8], "big")
 
+    def seeded(self, name: str) -> list[Place]:
+        """Return the inputs that get a picture's seed: those that are not set to another."""
+        own = self.own.get(name, {})
+        return [place for place in self.seeds if place not in self.common and place not in own]
+
     def of(self, name: str) -> dict[Place, Any]:
         """Return what is set for a picture, by node and input."""
         seed = self.seed_of(name)

@@ -257,6 +257,16 @@ def test_other_settings_do_all_again(folder, more, reason, capfd):
     assert capfd.readouterr().err.count(f"done again, for {reason}.") == 2
 
 
+def test_a_seed_that_is_set_by_hand_is_a_setting(folder, capfd):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--set", "Repaint.seed=5"]) == 0
+        assert batch(folder, host, more=["--resume", "--set", "Repaint.seed=5", "--seed", "8"]) == 0
+        assert batch(folder, host, more=["--resume", "--set", "Repaint.seed=6", "--seed", "8"]) == 0
+        assert host.seeds == [5, 5, 6, 6]
+    assert capfd.readouterr().err.count("done again, for settings changed: 2.seed.") == 2
+
+
 def test_a_result_that_a_person_changed_stays(folder):
     pictures(folder, 2)
     with StandInHost() as host:
