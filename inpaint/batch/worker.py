@@ -22,6 +22,8 @@ from .workflow import RESULT, Workflow
 FOLDER, KIND = "mend-batch", "temp"
 # Of a look at whether the run was stopped.
 LOOK_SECONDS = 1.0
+# To wait for an answer of a host that made trouble. Its picture waits as long, so this is far less than for others.
+DOUBTFUL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Worker(threading.Thread):
             return
         try:
             if self._crew.hosts[url].rests:
-                self._client.system_stats()  # before more is sent to a host that made trouble
+                self._doubtful().system_stats()  # before more is sent to a host that made trouble
             picture, mask = self._uploaded(source.upload(), None), None
             if self._workflow.mask is not None:
                 picture, mask = self._uploaded(source.upload_picture(), None), self._uploaded(source.upload_mask(), "m")
@@ -151,14 +153,19 @@ class Worker(threading.Thread):
                         raise Stopped
                     if time.monotonic() - began > limit:
                         raise TimeoutError(f"{client.url}: no end after {limit:.0f} s")
-            except (Stopped, TimeoutError):
+            except (Stopped, TimeoutError, HostTrouble):
+                # Where only the connection ended, the host goes on with a prompt that nobody waits for.
                 with contextlib.suppress(HostTrouble):
-                    client.cancel(run.prompt_id)
+                    self._doubtful().cancel(run.prompt_id)
                 raise
         found = self._found(run)
         with contextlib.suppress(HostTrouble):
             client.forget(run.prompt_id)
         return found
+
+    def _doubtful(self) -> HostClient:
+        """Return a client that does not wait long for the host."""
+        return HostClient(self._client.url, self._client.headers, DOUBTFUL_SECONDS)
 
     def _found(self, run: Run) -> bytes:
         if run.status == "error" and run.failure is not None:

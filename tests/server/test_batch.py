@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,9 @@ from PIL import Image
 
 from devtools.hosts.process import HostProcess
 from devtools.setup.environment import ROOT
+from inpaint.batch import crew
 from inpaint.batch.__main__ import main
+from inpaint.batch.client import HostClient
 from inpaint.batch.workflow import RESULT
 
 COUNT = 10
@@ -80,6 +83,35 @@ def test_over_the_websocket_nothing_stays(folder, other, mask):
     assert not any(RESULT in path.name or path.name.startswith("ComfyUI") for path in (other.base / "temp").rglob("*"))
     assert not list((other.base / "output").rglob("*.*"))
     assert not list((other.base / "input").rglob("*.png"))
+
+
+def test_a_host_that_freezes_loses_its_pictures_to_the_other(folder, other, client, mask, monkeypatch):
+    monkeypatch.setattr(crew, "LEAST_LIMIT", 3.0)
+    assert other._process is not None
+    pid, frozen = other._process.pid, threading.Event()
+
+    def freeze():
+        """Freeze the host while it has two pictures: its port still takes connections, and nothing answers."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if sum(map(len, HostClient(other.url).waiting())) == crew.QUEUED:
+                os.kill(pid, signal.SIGSTOP)
+                frozen.set()
+                return
+            time.sleep(0.01)
+
+    freezer = threading.Thread(target=freeze)
+    freezer.start()
+    began = time.monotonic()
+    try:
+        assert main(arguments(folder, other.url, client.url, more=["--timeout", "8"])) == 1
+        assert time.monotonic() - began < 40
+    finally:
+        freezer.join()
+        os.kill(pid, signal.SIGCONT)
+    assert frozen.is_set()
+    check(folder, mask)
+    assert client.url in {row["host"] for row in records(folder).values() if row["state"] == "done"}
 
 
 def test_a_host_is_killed_and_the_rest_goes_to_the_other(folder, other, client, mask):

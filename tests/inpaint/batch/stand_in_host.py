@@ -55,21 +55,24 @@ class StandInHost:
     Args:
         after: number of prompts that it makes before it misbehaves.
         then: "dies" (closes all connections and its port), "hangs" (takes prompts and says nothing more), "sends pages"
-            (answers everything with HTML).
+            (answers everything with HTML), "answers 500" (the same with that status), "hangs up" (closes the websocket
+            of each prompt that it begins, and keeps the prompt).
         seconds: that a prompt takes.
 
     Attributes:
         made: bytes of the uploads that prompts were made of.
-        headers: of the latest request.
+        requests: path and headers of each request.
         cancelled: ids of prompts that were taken back.
+        queue: prompts that run or wait, by id.
     """
 
     def __init__(self, after: int | None = None, then: str = "", seconds: float = 0.0) -> None:
         self.made: list[bytes] = []
         self.seeds: list[int] = []
-        self.headers: dict[str, str] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.cancelled: list[str] = []
         self.forgotten: list[str] = []
+        self.queue: dict[str, asyncio.Task[None]] = {}
         self._after, self._then, self._seconds = after, then, seconds
         self._files: dict[str, bytes] = {}
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -89,7 +92,6 @@ class StandInHost:
 
     async def _serve(self) -> None:
         self._loop, self._end, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._transports: set[Any] = set()
         app = web.Application(middlewares=[self._watched], client_max_size=2**26)
         app.add_routes(
@@ -122,10 +124,12 @@ class StandInHost:
 
     @web.middleware
     async def _watched(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        self.headers = dict(request.headers)
+        self.requests.append((request.path, dict(request.headers)))
         self._transports.add(request.transport)
         if self._misbehaves and self._then == "sends pages":
             return web.Response(text=PAGE, content_type="text/html")
+        if self._misbehaves and self._then == "answers 500":
+            return web.Response(status=500)
         return await handler(request)
 
     @property
@@ -150,7 +154,10 @@ class StandInHost:
         return web.Response()
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        self.cancelled += (await request.json())["delete"]
+        for id in (await request.json())["delete"]:
+            self.cancelled.append(id)
+            if id in self.queue:
+                self.queue[id].cancel()
         return web.Response()
 
     async def _upload(self, request: web.Request) -> web.Response:
@@ -163,16 +170,18 @@ class StandInHost:
     async def _prompt(self, request: web.Request) -> web.Response:
         body = await request.json()
         id = uuid.uuid4().hex
-        task = asyncio.create_task(self._run(id, body["prompt"], body["client_id"]))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.queue[id] = asyncio.create_task(self._run(id, body["prompt"], body["client_id"]))
+        self.queue[id].add_done_callback(lambda _: self.queue.pop(id))
         return _answer({"prompt_id": id})
 
     async def _run(self, id: str, prompt: dict[str, Any], client: str) -> None:
         async with self._turn:
             if self._misbehaves and self._then == "dies":
                 self._end.set()
+            if self._misbehaves and self._then == "hangs up":
+                await self._sockets[client].close()
             if self._misbehaves:
+                await self._end.wait()
                 return
             await self._tell(client, "execution_start", id)
             await asyncio.sleep(self._seconds)

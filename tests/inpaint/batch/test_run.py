@@ -1,5 +1,6 @@
 """Whole runs of mend-batch against stand-ins of hosts, which die, hang and answer nonsense; and kills of mend-batch."""
 
+import contextlib
 import io
 import json
 import os
@@ -126,7 +127,7 @@ def test_killed_at_twenty_moments(folder):
                 time.sleep(0.002)
             time.sleep(random_.uniform(0, 0.06))
             process.kill()
-            process.wait()
+            assert process.wait() == -signal.SIGKILL, "it had ended: nothing was killed"
             kills += 1
             for path in (folder / "out").glob("*.png"):
                 assert np.array_equal(np.asarray(Image.open(path)), wanted[path.name]), "half-written"
@@ -140,7 +141,7 @@ def test_killed_at_twenty_moments(folder):
     check(folder, wanted)
 
 
-@pytest.mark.parametrize("then", ["dies", "hangs", "sends pages"])
+@pytest.mark.parametrize("then", ["dies", "hangs", "sends pages", "answers 500", "hangs up"])
 def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
     wanted = pictures(folder, 24)
     with StandInHost(after=4, then=then, seconds=0.01) as bad, StandInHost(seconds=0.01) as good:
@@ -148,10 +149,24 @@ def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
         assert len(bad.made) == 4
         # The bad host's last may have been made there, and not fetched any more.
         assert 20 <= len(good.made) <= 21
-        if then == "hangs":
+        if then in ("hangs", "hangs up"):
             assert bad.cancelled
+            assert not bad.queue
     check(folder, wanted)
     assert f"{bad.url} " in capfd.readouterr().err
+
+
+def test_three_hosts_fail_at_once_and_the_fourth_goes_on(folder, capfd):
+    wanted = pictures(folder, 40)
+    ways = ("dies", "hangs", "sends pages")
+    with contextlib.ExitStack() as hosts:
+        bad = [hosts.enter_context(StandInHost(after=3, then=then, seconds=0.01)) for then in ways]
+        good = hosts.enter_context(StandInHost(seconds=0.01))
+        assert batch(folder, *bad, good, more=["--timeout", "1"]) == 0
+        assert [len(host.made) for host in bad] == [3, 3, 3]
+    check(folder, wanted)
+    said = capfd.readouterr().err
+    assert all(f"{host.url} " in said for host in bad)
 
 
 def test_a_host_that_is_not_there_at_the_start(folder, capfd):
@@ -217,6 +232,7 @@ def test_ctrl_c_ends_cleanly(folder):
         assert process.returncode == 130
         # One may have ended at the same moment.
         assert 1 <= len(host.cancelled) <= crew.QUEUED
+        assert not host.queue
     assert b"Stopping: " in said
     states = Counter(row["state"] for row in records(folder).values())
     assert states["failed"] == 0
@@ -338,12 +354,14 @@ def test_a_limit_and_the_rest(folder):
     check(folder, wanted)
 
 
-def test_headers_reach_the_host(folder, monkeypatch):
+def test_headers_reach_the_host_with_every_request(folder, monkeypatch):
     pictures(folder, 1)
     monkeypatch.setenv("MEND_BATCH_HEADERS", "Authorization: Bearer secret\n")
     with StandInHost() as host:
         assert batch(folder, host) == 0
-        assert host.headers["Authorization"] == "Bearer secret"
+        asked = {path for path, _ in host.requests}
+        assert asked >= {"/system_stats", "/object_info", "/upload/image", "/prompt", "/ws", "/view", "/history"}
+        assert [path for path, headers in host.requests if headers.get("Authorization") != "Bearer secret"] == []
     assert "secret" not in (folder / "out" / "mend-batch" / "report.json").read_text()
 
 
