@@ -56,7 +56,7 @@ class StandInHost:
         after: number of prompts that it makes before it misbehaves.
         then: "dies" (closes all connections and its port), "hangs" (takes prompts and says nothing more), "sends pages"
             (answers everything with HTML), "answers 500" (the same with that status), "hangs up" (closes the websocket
-            of each prompt that it begins, and keeps the prompt).
+            of each prompt that it begins, and keeps the prompt), "freezes" (takes connections and answers nothing).
         seconds: that a prompt takes.
 
     Attributes:
@@ -73,6 +73,7 @@ class StandInHost:
         self.cancelled: list[str] = []
         self.forgotten: list[str] = []
         self.queue: dict[str, asyncio.Task[None]] = {}
+        self._frozen = False
         self._after, self._then, self._seconds = after, then, seconds
         self._files: dict[str, bytes] = {}
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -128,6 +129,8 @@ class StandInHost:
         self._transports.add(request.transport)
         if self._misbehaves and self._then == "sends pages":
             return web.Response(text=PAGE, content_type="text/html")
+        if self._frozen:
+            await self._end.wait()
         if self._misbehaves and self._then == "answers 500":
             return web.Response(status=500)
         return await handler(request)
@@ -181,6 +184,7 @@ class StandInHost:
             if self._misbehaves and self._then == "hangs up":
                 await self._sockets[client].close()
             if self._misbehaves:
+                self._frozen = self._then == "freezes"
                 await self._end.wait()
                 return
             await self._tell(client, "execution_start", id)

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from devtools.setup.environment import ROOT
-from inpaint.batch import crew, worker
+from inpaint.batch import crew, run, worker
 from inpaint.batch.__main__ import main
 
 from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
@@ -154,6 +154,20 @@ def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
             assert not bad.queue
     check(folder, wanted)
     assert f"{bad.url} " in capfd.readouterr().err
+
+
+def test_a_host_that_freezes_is_not_waited_for(folder, monkeypatch):
+    monkeypatch.setattr(worker, "DOUBTFUL_SECONDS", 0.2)
+    # With one prompt at a time nothing else is under way at the moment that it freezes.
+    monkeypatch.setattr(run, "QUEUED", 1)
+    wanted = pictures(folder, 24)
+    began = time.monotonic()
+    with StandInHost(after=2, then="freezes") as bad, StandInHost(seconds=0.1) as good:
+        assert batch(folder, bad, good, more=["--timeout", "1"]) == 0
+        # Asked again after a rest, while there was work.
+        assert [path for path, _ in bad.requests].count("/system_stats") >= 2
+    assert time.monotonic() - began < 20
+    check(folder, wanted)
 
 
 def test_three_hosts_fail_at_once_and_the_fourth_goes_on(folder, capfd):
