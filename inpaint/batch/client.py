@@ -87,6 +87,10 @@ class HostClient:
             return self.get_json("/object_info")
         return self.get_json(f"/object_info/{urllib.parse.quote(node)}")[node]
 
+    def has_node(self, node: str) -> bool:
+        """Whether the host has a node."""
+        return node in self.get_json(f"/object_info/{urllib.parse.quote(node)}")
+
     def upload_image(self, path: Path, name: str | None = None, subfolder: str = "", kind: str = "input") -> str:
         """Upload a picture file, as `upload` does."""
         return self.upload(path.read_bytes(), name or path.name, subfolder, kind)

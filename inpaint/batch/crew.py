@@ -66,17 +66,22 @@ class Crew:
         self._failures: dict[str, list[str]] = {}
         self._retry, self._first_limit = retry, first_limit
         self._running = 0
-        self._stopped = False
+        self._stopped_at: float | None = None
         self._changed = threading.Condition()
 
     @property
     def stopped(self) -> bool:
-        return self._stopped
+        return self._stopped_at is not None
+
+    def stopped_for(self, seconds: float) -> bool:
+        """Whether it was stopped so long ago."""
+        return self._stopped_at is not None and time.monotonic() - self._stopped_at > seconds
 
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
-            self._stopped = True
+            if self._stopped_at is None:
+                self._stopped_at = time.monotonic()
             self._changed.notify_all()
 
     def next(self, url: str) -> Job | None:
@@ -84,7 +89,7 @@ class Crew:
         host = self.hosts[url]
         with self._changed:
             while True:
-                if self._stopped or host.state == "is given up" or not (self._waiting or self._running):
+                if self.stopped or host.state == "is given up" or not (self._waiting or self._running):
                     return None
                 rest = host.until - time.monotonic() if host.state == "rests" else 0.0
                 if rest <= 0 and (job := self._take(url)):

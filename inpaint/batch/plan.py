@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .files.atomic import sweep
 from .host_nodes import is_link
 from .manifest import Manifest, Record, settled, what_changed
 from .pairs import Pair
@@ -71,6 +72,8 @@ def plan_run(
         record, was = planned[pair.name], before.get(pair.name)
         there = _hash(output / record.output)
         if was is not None:
+            if was.state == "writing":
+                sweep((output / record.output).parent)
             was = settled(was, there)
         if pair.error:
             records.append(replace(record, state="failed", error=pair.error))

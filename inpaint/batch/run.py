@@ -12,15 +12,16 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InpaintError
-from .client import HostClient, HostTrouble, Prompt, headers_of_environment
+from .client import ANSWER_SECONDS, HostClient, HostTrouble, Prompt, headers_of_environment
 from .crew import QUEUED, Crew, Job
-from .files.atomic import write_atomic
+from .files.atomic import sweep, write_atomic
 from .host_nodes import Descriptions, described
 from .manifest import Manifest, Record
 from .mask_reach import check_mask_reach
@@ -35,9 +36,10 @@ from .workflow import Workflow, check_choices, load_prompt, open_workflow
 
 # In the output folder: the manifest and the report.
 FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
-OVER_WEBSOCKET = "SaveImageWebsocket"
 # Between looks at the hosts' states, in seconds.
 LOOK = 0.5
+# Given to the hosts to take back what they make when the run is stopped. One that is frozen would hold the end up.
+LAST_SECONDS = 10.0
 MODEL_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
@@ -50,19 +52,23 @@ def run(options: argparse.Namespace) -> int:
     pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
     _check_apart(options.output, pairs)
     name, prompt = load_prompt(options.workflow)
-    clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
-    nodes, facts = _ask(clients)
+    patience = min(ANSWER_SECONDS, options.timeout)
+    clients = [HostClient(url, headers_of_environment(), patience) for url in options.hosts]
+    hosts, facts = _ask(clients)
+    nodes = next(iter(hosts.values()))
     workflow = open_workflow(name, prompt, nodes, options.image_node, options.mask_node, options.output_node)
+    _check_hosts(workflow, hosts)
     repainting = check_mask_reach(workflow, nodes)
     settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
     check_choices(workflow.filled(settings.common), nodes)
-    models = _models(workflow.filled(settings.common), clients)
+    models = _models(workflow.filled(settings.common), list(hosts))
     facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": models}
     if options.dry_run:
         _say_plan(workflow, repainting, pairs, settings)
         return 0
     _check_writable(options.output)
     with Manifest(options.output / FOLDER / MANIFEST) as manifest:
+        sweep(options.output / FOLDER)
         before = manifest.records()
         if before and not options.resume:
             raise InpaintError(
@@ -101,21 +107,37 @@ def _check_writable(output: Path) -> None:
         raise InpaintError(f"--output: {output} cannot be written to. Choose another folder.")
 
 
-def _ask(clients: list[HostClient]) -> tuple[Descriptions, dict[str, Any]]:
-    """Return the nodes of the first host that answers, and what is known of all."""
-    versions, nodes, trouble = {}, None, []
-    for client in clients:
-        try:
-            versions[client.url] = client.system_stats()["system"].get("comfyui_version", "")
-            nodes = nodes or client.object_info()
-        except HostTrouble as error:
-            trouble.append(str(error))
-            versions[client.url] = "no answer"
-    if nodes is None:
+def _ask(clients: list[HostClient]) -> tuple[dict[HostClient, Descriptions], dict[str, Any]]:
+    """Return the nodes of each host that answers, and what is known of all hosts."""
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = list(pool.map(_asked, clients))
+    known = {client: answer for client, answer in zip(clients, answers, strict=True) if isinstance(answer, tuple)}
+    trouble = [str(answer) for answer in answers if isinstance(answer, HostTrouble)]
+    if not known:
         raise InpaintError(f"--host: no host answers. {'. '.join(trouble)}. Start ComfyUI, or name its address.")
     for each in trouble:
         print(f"{each}. It is asked again later.", file=sys.stderr)
-    return nodes, {"hosts": versions}
+    versions = {client.url: known[client][0] if client in known else "no answer" for client in clients}
+    return {client: nodes for client, (_, nodes) in known.items()}, {"hosts": versions}
+
+
+def _asked(client: HostClient) -> tuple[str, Descriptions] | HostTrouble:
+    """Return a host's version and nodes."""
+    try:
+        return client.system_stats().get("system", {}).get("comfyui_version", ""), client.object_info()
+    except HostTrouble as error:
+        return error
+
+
+def _check_hosts(workflow: Workflow, hosts: Mapping[HostClient, Descriptions]) -> None:
+    """Check that each host knows each node. One that does not would fail at every picture."""
+    classes = {node["class_type"] for node in workflow.prompt.values()}
+    for client, nodes in hosts.items():
+        if lacking := classes - nodes.keys():
+            raise InpaintError(
+                f"--host: {client.url} does not know {', '.join(sorted(lacking))}. Install there what {workflow.name} "
+                "needs, or leave that host out."
+            )
 
 
 def _version() -> str:
@@ -173,16 +195,14 @@ def _make(
     def order(name: str) -> Order:
         return Order(by_name[name].image, by_name[name].mask, settings.of(name))
 
-    workers = [
-        Worker(crew, client, workflow, order, over_websocket, outcomes.put)
-        for client, over_websocket in ((client, _over_websocket(client)) for client in clients)
-        for _ in range(QUEUED)
-    ]
+    workers = [Worker(crew, client, workflow, order, outcomes.put) for client in clients for _ in range(QUEUED)]
     for worker in workers:
         worker.start()
     try:
         with Progress(len(todo), crew) as progress, _ctrl_c(crew, progress):
-            while any(worker.is_alive() for worker in workers) or not outcomes.empty():
+            while not outcomes.empty() or any(worker.is_alive() for worker in workers):
+                if crew.stopped_for(LAST_SECONDS):
+                    break
                 try:
                     outcome = outcomes.get(timeout=LOOK)
                 except queue.Empty:
@@ -191,7 +211,8 @@ def _make(
                 record = _written(manifest, planned[outcome.name], outcome, options.output)
                 progress.step(record.state == "failed")
                 if record.error:
-                    progress.say(f"{record.name}: {record.error}")
+                    # What is said about a file begins with its name.
+                    progress.say(f"{record.name}: {record.error.removeprefix(f'{Path(record.name).name}: ')}")
             stopped = crew.stopped
     finally:
         crew.stop()
@@ -216,15 +237,6 @@ def _ctrl_c(crew: Crew, progress: Progress) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _over_websocket(client: HostClient) -> bool:
-    """Whether a host can send results over the websocket, so that not even a temporary file stays."""
-    try:
-        client.object_info(OVER_WEBSOCKET)
-    except (HostTrouble, KeyError):
-        return False
-    return True
 
 
 def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path) -> Record:

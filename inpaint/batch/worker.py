@@ -20,6 +20,8 @@ from .workflow import RESULT, Workflow
 
 # The folder of uploads on a host, in its temporary files: it deletes them when it starts again.
 FOLDER, KIND = "mend-batch", "temp"
+# Sends a result over the websocket, so that not even a temporary file stays. Not every host has it.
+OVER_WEBSOCKET = "SaveImageWebsocket"
 # Of a look at whether the run was stopped.
 LOOK_SECONDS = 1.0
 # To wait for an answer of a host that made trouble. Its picture waits as long, so this is far less than for others.
@@ -72,7 +74,6 @@ class Worker(threading.Thread):
         client: the host.
         workflow: what makes them.
         order: what is needed for a picture, by its name.
-        over_websocket: as in `Workflow.sent`.
         deliver: takes each outcome that is final. It may make this thread wait.
     """
 
@@ -82,12 +83,13 @@ class Worker(threading.Thread):
         client: HostClient,
         workflow: Workflow,
         order: Callable[[str], Order],
-        over_websocket: bool,
         deliver: Callable[[Outcome], None],
     ) -> None:
         super().__init__(name=f"mend-batch {client.url}", daemon=True)
         self._crew, self._client, self._workflow = crew, client, workflow
-        self._order, self._over_websocket, self._deliver = order, over_websocket, deliver
+        self._order, self._deliver = order, deliver
+        # As in `Workflow.sent`; None before the host was asked.
+        self._over_websocket: bool | None = None
         # One name for all of its pictures, so that no more than this is left on the host.
         self._slot = uuid.uuid4().hex
 
@@ -112,6 +114,8 @@ class Worker(threading.Thread):
         try:
             if self._crew.hosts[url].rests:
                 self._doubtful().system_stats()  # before more is sent to a host that made trouble
+            if self._over_websocket is None:
+                self._over_websocket = self._client.has_node(OVER_WEBSOCKET)
             picture, mask = self._uploaded(source.upload(), None), None
             if self._workflow.mask is not None:
                 picture, mask = self._uploaded(source.upload_picture(), None), self._uploaded(source.upload_mask(), "m")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.errors import InpaintError, short_name
 
-# Name of the temporary files. One that a killed program left behind can be deleted.
+# Name of the temporary files. `sweep` deletes one that a killed program left behind.
 TEMPORARY = ".mend-{}.part"
 
 
@@ -40,6 +40,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             f"{short_name(path)}: cannot be written to {path.parent}: {reason}. Check the folder, its permissions and "
             "the free space."
         ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Delete what programs that were killed left behind in a folder to which nobody is writing now."""
+    for file in folder.glob(TEMPORARY.format("*")):
+        file.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

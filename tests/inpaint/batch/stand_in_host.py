@@ -58,6 +58,7 @@ class StandInHost:
             (answers everything with HTML), "answers 500" (the same with that status), "hangs up" (closes the websocket
             of each prompt that it begins, and keeps the prompt), "freezes" (takes connections and answers nothing).
         seconds: that a prompt takes.
+        lacks: nodes that it does not know.
 
     Attributes:
         made: bytes of the uploads that prompts were made of.
@@ -66,7 +67,9 @@ class StandInHost:
         queue: prompts that run or wait, by id.
     """
 
-    def __init__(self, after: int | None = None, then: str = "", seconds: float = 0.0) -> None:
+    def __init__(
+        self, after: int | None = None, then: str = "", seconds: float = 0.0, lacks: tuple[str, ...] = ()
+    ) -> None:
         self.made: list[bytes] = []
         self.seeds: list[int] = []
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -74,6 +77,7 @@ class StandInHost:
         self.forgotten: list[str] = []
         self.queue: dict[str, asyncio.Task[None]] = {}
         self._frozen = False
+        self._nodes = {name: node for name, node in NODES.items() if name not in lacks}
         self._after, self._then, self._seconds = after, then, seconds
         self._files: dict[str, bytes] = {}
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -98,7 +102,7 @@ class StandInHost:
         app.add_routes(
             [
                 web.get("/system_stats", _always({"system": {"comfyui_version": "stand-in"}})),
-                web.get("/object_info", _always(NODES)),
+                web.get("/object_info", _always(self._nodes)),
                 web.get("/object_info/{node}", _always({})),
                 web.get("/ws", self._listen),
                 web.get("/view", self._view),

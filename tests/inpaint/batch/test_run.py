@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -136,9 +137,25 @@ def test_killed_at_twenty_moments(folder):
         assert main(command[3:]) == 0
         # What was made twice was in flight at a kill, at most as many as a host has at a time.
         assert len(host.made) <= len(wanted) + crew.QUEUED * (kills + 1)
-    for part in (folder / "out").glob(".mend-*.part"):
-        part.unlink()
     check(folder, wanted)
+    assert not list((folder / "out" / "mend-batch").glob(".mend-*.part"))
+
+
+def test_what_a_killed_program_left_is_deleted(folder):
+    wanted = pictures(folder, 2)
+    left = [folder / "out" / ".mend-1.part", folder / "out" / "mend-batch" / ".mend-2.part"]
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "out" / "0001.png").unlink()
+        base = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite")
+        base.execute("UPDATE pictures SET state = 'writing' WHERE name = '0001.png'")
+        base.commit()
+        base.close()
+        for part in left:
+            part.write_bytes(b"half")
+        assert batch(folder, host, more=["--resume"]) == 0
+    check(folder, wanted)
+    assert not left[1].exists()
 
 
 @pytest.mark.parametrize("then", ["dies", "hangs", "sends pages", "answers 500", "hangs up"])
@@ -252,6 +269,26 @@ def test_ctrl_c_ends_cleanly(folder):
     assert states["failed"] == 0
     assert states["done"] >= 1
     assert states["done"] + states["waiting"] == 50
+
+
+def test_ctrl_c_does_not_wait_for_a_frozen_host(folder, monkeypatch):
+    monkeypatch.setattr(run, "LAST_SECONDS", 0.3)
+    pictures(folder, 10)
+    with StandInHost(after=2, then="freezes") as host:
+        at = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+        at.start()
+        began = time.monotonic()
+        assert batch(folder, host) == 130
+        assert 1.5 <= time.monotonic() - began < 5
+    assert Counter(row["state"] for row in records(folder).values()) == {"done": 2, "waiting": 8}
+
+
+def test_a_host_without_the_nodes_is_refused(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost() as good, StandInHost(lacks=("Repaint",)) as bad:
+        assert batch(folder, good, bad) == 2
+    said = capfd.readouterr().err
+    assert f"--host: {bad.url} does not know Repaint. Install there what workflow" in said
 
 
 CHANGES = {
