@@ -27,7 +27,7 @@ from devtools.hosts.process import HostProcess
 from devtools.models.demo_model import write_demo_model
 from devtools.pictures.rocket import object_mask, photograph
 from devtools.setup.environment import ROOT
-from inpaint.batch.client import HostClient
+from inpaint.batch.comfyui.client import HostClient
 
 CHECKPOINT = "demo.safetensors"
 # 512x512 pixels, and the steps of the demo.

@@ -18,8 +18,8 @@ from devtools.hosts import prompts
 from devtools.hosts.process import HostFailed, HostProcess, has_gpu
 from devtools.models.demo_model import write_demo_model
 from devtools.pictures.rocket import object_mask, photograph, save_masked
-from inpaint.batch.client import HostClient, PromptRejected
-from inpaint.batch.events import Run
+from inpaint.batch.comfyui.client import HostClient, PromptRejected
+from inpaint.batch.comfyui.events import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_CHECKPOINT = "mend-demo-sd15-inpaint.safetensors"

@@ -18,7 +18,7 @@ from typing import Any
 from devtools.hosts.node_info import NodeInfo
 from devtools.hosts.process import PACK_NAME, HostProcess
 from devtools.setup.environment import ROOT
-from inpaint.batch.client import HostClient
+from inpaint.batch.comfyui.client import HostClient
 
 FOLDER = ROOT / "subgraphs"
 # The page's ids of the two ends of what is inside a subgraph.

@@ -20,7 +20,7 @@ from devtools.hosts.canvas import Canvas
 from devtools.hosts.process import HostProcess
 from devtools.pictures.rocket import object_mask, photograph, save_masked
 from devtools.setup.environment import ROOT
-from inpaint.batch.client import HostClient
+from inpaint.batch.comfyui.client import HostClient
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 WORKFLOWS = ROOT / "workflows"

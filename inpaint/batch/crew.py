@@ -6,11 +6,10 @@ import statistics
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Prompts of this program that a host has at a time: one runs, one waits.
-QUEUED = 2
 # A host that hangs: no end after this many times the median of its own seconds, at least LEAST_LIMIT. A prompt may wait
 # for the one before it, which counts.
 PATIENCE_FACTOR, LEAST_LIMIT = 8.0, 60.0
@@ -20,14 +19,6 @@ FIRST_REST, RESTS = 2.0, 6
 FAILING_HOSTS = 2
 # Of its latest pictures a host's median is made.
 REMEMBERED = 50
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture that is to be made."""
-
-    name: str
-    """Its name."""
 
 
 @dataclass
@@ -55,14 +46,14 @@ class Crew:
 
     Args:
         urls: the hosts.
-        jobs: the pictures, in order.
+        names: the pictures, in order.
         retry: how often a picture that failed is tried again where there is one host.
         first_limit: seconds after which a host hangs that has made nothing yet.
     """
 
-    def __init__(self, urls: list[str], jobs: list[Job], retry: int = 1, first_limit: float = 900.0) -> None:
+    def __init__(self, urls: Sequence[str], names: Sequence[str], retry: int = 1, first_limit: float = 900.0) -> None:
         self.hosts = {url: HostState(url) for url in urls}
-        self._waiting = deque(jobs)
+        self._waiting = deque(names)
         self._failures: dict[str, list[str]] = {}
         self._retry, self._first_limit = retry, first_limit
         self._running = 0
@@ -84,26 +75,43 @@ class Crew:
                 self._stopped_at = time.monotonic()
             self._changed.notify_all()
 
-    def next(self, url: str) -> Job | None:
-        """Wait for a picture for a host. None: there will be none."""
+    def next(self, url: str) -> str | None:
+        """Wait for a picture for a host, and return its name. None: there will be none."""
         host = self.hosts[url]
         with self._changed:
             while True:
                 if self.stopped or host.state == "is given up" or not (self._waiting or self._running):
                     return None
                 rest = host.until - time.monotonic() if host.state == "rests" else 0.0
-                if rest <= 0 and (job := self._take(url)):
+                if rest <= 0 and (name := self._take(url)):
                     self._running += 1
-                    return job
+                    return name
                 self._changed.wait(rest if rest > 0 else None)
 
-    def _take(self, url: str) -> Job | None:
+    def next_few(self, url: str, most: int) -> list[str]:
+        """Wait for a picture, and take others that wait with it. None at all: there will be none.
+
+        One that failed before comes alone, so that others do not fail with it again.
+        """
+        first = self.next(url)
+        if first is None:
+            return []
+        with self._changed:
+            if first in self._failures:
+                return [first]
+            more = [name for name in self._waiting if name not in self._failures][: most - 1]
+            for name in more:
+                self._waiting.remove(name)
+            self._running += len(more)
+        return [first, *more]
+
+    def _take(self, url: str) -> str | None:
         """Take the first picture that did not fail here, or that no other host can take."""
         others = any(other != url and host.state != "is given up" for other, host in self.hosts.items())
-        for job in self._waiting:
-            if not others or url not in self._failures.get(job.name, ()):
-                self._waiting.remove(job)
-                return job
+        for name in self._waiting:
+            if not others or url not in self._failures.get(name, ()):
+                self._waiting.remove(name)
+                return name
         return None
 
     def limit(self, url: str) -> float:
@@ -129,20 +137,20 @@ class Crew:
             self._running -= 1
             self._changed.notify_all()
 
-    def failed(self, url: str, job: Job) -> bool:
+    def failed(self, url: str, name: str) -> bool:
         """A picture failed on a host that works. Returns whether it is to be marked as failed, or tried again."""
         with self._changed:
-            final = self._note_failure(url, job)
+            final = self._note_failure(url, name)
             self._running -= 1
             self._changed.notify_all()
             return final
 
-    def troubled(self, url: str, job: Job, trouble: str, blamed: bool) -> bool:
+    def troubled(self, url: str, name: str, trouble: str, blamed: bool) -> bool:
         """A host died, hangs or answers nonsense. It rests. Returns what `failed` does.
 
         Args:
             url: the host.
-            job: what it should have made.
+            name: what it should have made.
             trouble: what happened.
             blamed: whether it may be the picture that ended it. If not, the picture is tried again in any case.
         """
@@ -154,21 +162,30 @@ class Crew:
                 host.rests += 1
                 host.state = "rests" if host.rests <= RESTS else "is given up"
                 host.until = time.monotonic() + FIRST_REST * 2 ** (host.rests - 1)
-            final = blamed and self._note_failure(url, job)
+            final = blamed and self._note_failure(url, name)
             if not blamed:
-                self._waiting.appendleft(job)
+                self._waiting.appendleft(name)
             self._running -= 1
             self._changed.notify_all()
             return final
 
-    def _note_failure(self, url: str, job: Job) -> bool:
+    def gives_up(self, url: str, name: str, trouble: str) -> None:
+        """A host cannot make this picture, nor any other."""
+        with self._changed:
+            host = self.hosts[url]
+            host.state, host.trouble = "is given up", trouble
+            self._waiting.appendleft(name)
+            self._running -= 1
+            self._changed.notify_all()
+
+    def _note_failure(self, url: str, name: str) -> bool:
         """Return whether a picture has failed for good. If not, it waits again."""
-        failures = self._failures.setdefault(job.name, [])
+        failures = self._failures.setdefault(name, [])
         failures.append(url)
         untried = any(other not in failures and host.state != "is given up" for other, host in self.hosts.items())
         if len(set(failures)) >= FAILING_HOSTS or (not untried and len(failures) > self._retry):
             return True
-        self._waiting.append(job)
+        self._waiting.append(name)
         return False
 
     @property

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from .workflow import shipped_names
+from .comfyui.workflow import shipped_names
+from .engines import COMFYUI, ENGINES
 
 LOCAL = "http://127.0.0.1:8188"
 
@@ -32,9 +33,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--mask-suffix", default="", metavar="TEXT", help="what a mask's name has after its picture's, such as _mask")
     add("--recursive", action="store_true", help="look into folders of folders")
     add("--output", required=True, type=Path, metavar="DIR", help="where the results go, under the pictures' names")
+    add("--engine", choices=ENGINES, default=COMFYUI, help=f"what makes the pictures (default: {COMFYUI})")
     add(
         "--workflow",
-        required=True,
         metavar="NAME|FILE",
         help=f"a file in API form, or one of {', '.join(shipped_names())}",
     )
@@ -45,7 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=[],
         metavar="NODE.input=VALUE",
         dest="sets",
-        help="set an input; NODE is an id, a title or a class",
+        help="set an input; NODE is an id, a title or a class. Engines that run here have plain names: NAME=value",
     )
     add("--prompts", type=Path, metavar="FILE", help=".csv or .jsonl with columns name, prompt, seed, NODE.input")
     add("--seed", type=int, default=0, metavar="N", help="each picture's seed comes from it and its name (default: 0)")
@@ -53,6 +54,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--mask-node", metavar="NODE", help="the node that loads the mask")
     add("--output-node", metavar="NODE", help="the node that saves the result")
     add("--host", nargs="+", action="extend", default=[], metavar="URL", dest="hosts", help=f"default: {LOCAL}")
+    add("--model", type=Path, metavar="PATH", help="the model of an engine that runs here")
+    add("--processes", type=int, metavar="N", help="processes of an engine that runs here (default: one a core)")
     add("--dry-run", action="store_true", help="check everything and say what would be done")
     add("--limit", type=int, metavar="N", help="make at most so many pictures now")
     add(
@@ -72,9 +75,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add("--resume", action="store_true", help="go on with the run in the output folder")
     options = parser.parse_args(arguments)
-    for name, least in (("seed", 0), ("limit", 1), ("retry", 0)):
+    for name, least in (("seed", 0), ("limit", 1), ("retry", 0), ("processes", 1)):
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name}: expected {least} or more, got {value}")
+    _check_engine(parser, options)
     options.hosts = list(dict.fromkeys(options.hosts)) or [LOCAL]
     return options
+
+
+def _check_engine(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Check that the options are those of the engine."""
+    comfyui = options.engine == COMFYUI
+    if comfyui and options.workflow is None:
+        parser.error(f"--workflow: expected a file in API form, or one of {', '.join(shipped_names())}")
+    of_comfyui = ("workflow", "hosts", "image_node", "mask_node", "output_node")
+    for name in ("model", "processes") if comfyui else of_comfyui:
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-').removesuffix('s') if name == 'hosts' else name.replace('_', '-')}"
+            parser.error(f"{option}: --engine {options.engine} has none")

@@ -8,59 +8,31 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from .engine import Engine
 from .files.atomic import sweep
-from .host_nodes import is_link
 from .manifest import Manifest, Record, settled, what_changed
 from .pairs import Pair
-from .settings import Settings
-from .workflow import Workflow
 
 CHUNK = 1 << 20
 
 
-def planned_records(
-    pairs: list[Pair], workflow: Workflow, settings: Settings, models: Mapping[str, Mapping[str, str]]
-) -> dict[str, Record]:
+def planned_records(pairs: list[Pair], engine: Engine) -> dict[str, Record]:
     """Return a record of each picture as it is to be made."""
-    files = {f"{place} (file)": sorted(set(filter(None, list(model.values())[1:]))) for place, model in models.items()}
-    base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
     planned = {}
     for pair in pairs:
-        values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
-        seeds = {f"{node}.{name}" for node, name in settings.seeded(pair.name)}
-        own = {key: value for key, value in {**base, **values}.items() if key not in seeds}
+        settings, seed = engine.recorded(pair.name)
         planned[pair.name] = Record(
             pair.name,
             image=str(pair.image),
             mask=str(pair.mask or ""),
             image_hash=_hash(pair.image) or "",
             mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
-            settings=json.dumps({**own, **files, "workflow": _shape(workflow)}, sort_keys=True),
-            seed=str(settings.seed_of(pair.name)) if seeds else "",
+            settings=json.dumps(settings, sort_keys=True),
+            seed=seed,
             output=pair.name,
         )
     return planned
-
-
-def _widgets(workflow: Workflow) -> dict[tuple[str, str], Any]:
-    doors = {workflow.picture, workflow.mask}
-    return {
-        (node, name): value
-        for node, given in workflow.prompt.items()
-        for name, value in given["inputs"].items()
-        if not is_link(value) and (node, name) not in doors
-    }
-
-
-def _shape(workflow: Workflow) -> str:
-    """Return a hash of the workflow's nodes and links."""
-    shape = {
-        node: [given["class_type"], {name: value for name, value in given["inputs"].items() if is_link(value)}]
-        for node, given in workflow.prompt.items()
-    }
-    return hashlib.sha256(json.dumps([shape, workflow.result], sort_keys=True).encode()).hexdigest()
 
 
 def plan_run(

@@ -49,5 +49,5 @@ class Progress:
         for url, host in self._crew.hosts.items():
             rest = f" {max(host.until - time.monotonic(), 0):.0f} s" if host.state == "rests" else ""
             trouble = f", {host.state}{rest}" if host.trouble else ""
-            states.append(f"{url.partition('://')[2]} {host.done} done{trouble}")
+            states.append(f"{url.rpartition('://')[2]} {host.done} done{trouble}")
         return "; ".join([*([f"{self._failed} failed"] if self._failed else []), *states])

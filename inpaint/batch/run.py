@@ -10,29 +10,21 @@ import queue
 import signal
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import InpaintError
-from .client import ANSWER_SECONDS, HostClient, HostTrouble, Prompt, headers_of_environment
-from .crew import QUEUED, Crew, Job
+from .crew import Crew
+from .engine import Engine, Outcome
+from .engines import open_engine
 from .files.atomic import sweep, write_atomic
-from .host_nodes import Descriptions, described
 from .manifest import Manifest, Record
-from .mask_reach import check_mask_reach
 from .pairs import Pair, find_pairs
 from .plan import plan_run, planned_records
 from .progress import Progress
 from .report import summary, write_report
-from .settings import Settings, settings_of
-from .worker import FOLDER as UPLOADS
-from .worker import KIND, Order, Outcome, Worker
-from .workflow import Workflow, check_choices, load_prompt, open_workflow
 
 # In the output folder: the manifest and the report.
 FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
@@ -40,7 +32,6 @@ FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
 LOOK = 0.5
 # Given to the hosts to take back what they make when the run is stopped. One that is frozen would hold the end up.
 LAST_SECONDS = 10.0
-MODEL_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,20 +42,9 @@ def run(options: argparse.Namespace) -> int:
     """
     pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
     _check_apart(options.output, pairs)
-    name, prompt = load_prompt(options.workflow)
-    patience = min(ANSWER_SECONDS, options.timeout)
-    clients = [HostClient(url, headers_of_environment(), patience) for url in options.hosts]
-    hosts, facts = _ask(clients)
-    nodes = next(iter(hosts.values()))
-    workflow = open_workflow(name, prompt, nodes, options.image_node, options.mask_node, options.output_node)
-    _check_hosts(workflow, hosts)
-    repainting = check_mask_reach(workflow, nodes)
-    settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
-    check_choices(workflow.filled(settings.common), nodes)
-    models = _models(workflow.filled(settings.common), list(hosts))
-    facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": models}
+    engine = open_engine(options, [pair.name for pair in pairs])
     if options.dry_run:
-        _say_plan(workflow, repainting, pairs, settings)
+        _say_plan(engine, pairs)
         return 0
     _check_writable(options.output)
     with Manifest(options.output / FOLDER / MANIFEST) as manifest:
@@ -75,16 +55,16 @@ def run(options: argparse.Namespace) -> int:
                 f"--output: {options.output} has a run with {len(before)} pictures. Go on with it by --resume, "
                 "or choose another folder."
             )
-        planned = planned_records(pairs, workflow, settings, models)
+        planned = planned_records(pairs, engine)
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
-        manifest.note(**facts)
+        manifest.note(pack=_version(), engine=options.engine, **engine.facts)
         started = time.monotonic()
-        stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, options)
+        stopped = _make(manifest, todo[: options.limit], planned, pairs, engine, options)
         records = [record for record in manifest.records().values() if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
     if todo:
-        lines.append(f"Left in {KIND}/{UPLOADS} of each host until it starts again: up to {QUEUED} uploads.")
+        lines += engine.last_words()
     print("\n".join([*lines, f"Report: {options.output / FOLDER}"]))
     if stopped:
         return 130
@@ -107,70 +87,11 @@ def _check_writable(output: Path) -> None:
         raise InpaintError(f"--output: {output} cannot be written to. Choose another folder.")
 
 
-def _ask(clients: list[HostClient]) -> tuple[dict[HostClient, Descriptions], dict[str, Any]]:
-    """Return the nodes of each host that answers, and what is known of all hosts."""
-    with ThreadPoolExecutor(len(clients)) as pool:
-        answers = list(pool.map(_asked, clients))
-    known = {client: answer for client, answer in zip(clients, answers, strict=True) if isinstance(answer, tuple)}
-    trouble = [str(answer) for answer in answers if isinstance(answer, HostTrouble)]
-    if not known:
-        raise InpaintError(f"--host: no host answers. {'. '.join(trouble)}. Start ComfyUI, or name its address.")
-    for each in trouble:
-        print(f"{each}. It is asked again later.", file=sys.stderr)
-    versions = {client.url: known[client][0] if client in known else "no answer" for client in clients}
-    return {client: nodes for client, (_, nodes) in known.items()}, {"hosts": versions}
-
-
-def _asked(client: HostClient) -> tuple[str, Descriptions] | HostTrouble:
-    """Return a host's version and nodes."""
-    try:
-        return client.system_stats().get("system", {}).get("comfyui_version", ""), client.object_info()
-    except HostTrouble as error:
-        return error
-
-
-def _check_hosts(workflow: Workflow, hosts: Mapping[HostClient, Descriptions]) -> None:
-    """Check that each host knows each node. One that does not would fail at every picture."""
-    classes = {node["class_type"] for node in workflow.prompt.values()}
-    for client, nodes in hosts.items():
-        if lacking := classes - nodes.keys():
-            raise InpaintError(
-                f"--host: {client.url} does not know {', '.join(sorted(lacking))}. Install there what {workflow.name} "
-                "needs, or leave that host out."
-            )
-
-
 def _version() -> str:
     try:
         return importlib.metadata.version("mend-inpaint")
     except importlib.metadata.PackageNotFoundError:
         return "checkout"
-
-
-def _models(prompt: Prompt, clients: list[HostClient]) -> dict[str, dict[str, str]]:
-    """Return the model files that a prompt names, by node and input: {"name"}, and by host a hash of the file's header.
-
-    Hosts with Mend know the hash of checkpoints and diffusion models; where it is not known it is "".
-    """
-    models = {
-        f"{node}.{name}": {"name": value}
-        for node, given in prompt.items()
-        for name, value in given["inputs"].items()
-        if isinstance(value, str) and value.lower().endswith(MODEL_ENDINGS)
-    }
-    for model in models.values():
-        hashes = {client.url: _header(client, model["name"]) for client in clients}
-        if len(set(filter(None, hashes.values()))) > 1:
-            print(f"The hosts have different files under the name {model['name']}.", file=sys.stderr)
-        model.update(hashes)
-    return models
-
-
-def _header(client: HostClient, name: str) -> str:
-    try:
-        return client.get_json(f"/mend/estimate?{urllib.parse.urlencode({'model': name})}").get("header", "")
-    except HostTrouble:
-        return ""
 
 
 def _broken(pairs: list[Pair]) -> int:
@@ -182,20 +103,13 @@ def _make(
     todo: list[str],
     planned: Mapping[str, Record],
     pairs: list[Pair],
-    workflow: Workflow,
-    settings: Settings,
-    clients: list[HostClient],
+    engine: Engine,
     options: argparse.Namespace,
 ) -> bool:
     """Make pictures and write them down. Returns whether Ctrl-C ended it."""
-    by_name = {pair.name: pair for pair in pairs}
-    crew = Crew([client.url for client in clients], [Job(name) for name in todo], options.retry, options.timeout)
-    outcomes: queue.Queue[Outcome] = queue.Queue(QUEUED * len(clients))
-
-    def order(name: str) -> Order:
-        return Order(by_name[name].image, by_name[name].mask, settings.of(name))
-
-    workers = [Worker(crew, client, workflow, order, outcomes.put) for client in clients for _ in range(QUEUED)]
+    crew = Crew(engine.hands, todo, options.retry, options.timeout)
+    outcomes: queue.Queue[Outcome] = queue.Queue(engine.at_a_time * len(engine.hands))
+    workers = engine.workers(crew, {pair.name: pair for pair in pairs}, outcomes.put)
     for worker in workers:
         worker.start()
     try:
@@ -256,13 +170,10 @@ def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path)
     return record
 
 
-def _say_plan(workflow: Workflow, repainting: list[str], pairs: list[Pair], settings: Settings) -> None:
-    prompt = workflow.prompt
-    print(f"Workflow {workflow.name}: the picture enters at {described(prompt, workflow.picture[0])}.")
-    mask = "in the picture's alpha" if workflow.mask is None else f"at {described(prompt, workflow.mask[0])}"
-    print(f"The mask enters {mask}; it is used by {'; '.join(described(prompt, node) for node in repainting)}.")
-    print(f"The result comes from {described(prompt, workflow.result[0])}.")
+def _say_plan(engine: Engine, pairs: list[Pair]) -> None:
+    print("\n".join(engine.described()))
     for pair in pairs:
-        what = pair.error or f"mask {pair.mask or 'in its alpha'}, seed {settings.seed_of(pair.name)}"
-        print(f"{pair.name}: {what}")
+        seed = engine.recorded(pair.name)[1]
+        what = f"mask {pair.mask or 'in its alpha'}" + (f", seed {seed}" if seed else "")
+        print(f"{pair.name}: {pair.error or what}")
     print(f"{len(pairs) - _broken(pairs)} pictures to make, {_broken(pairs)} cannot be made. Nothing was written.")

@@ -1,26 +1,50 @@
-"""What is set for each picture: prompts, seeds, values of nodes."""
+"""What is set for each picture: prompts, seeds, values."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..core.errors import InpaintError, about_file
-from .client import Prompt
-from .host_nodes import Descriptions, checked, described, inputs_of, is_link, nodes_called, title_of
-from .workflow import Workflow
+from ..core.errors import InpaintError
+from .table import NAME, read_table
+from .values import Input, checked
 
-SEEDS = ("seed", "noise_seed")
-# Columns of a table of prompts that are no inputs of nodes.
-NAME, PROMPT, SEED = "name", "prompt", "seed"
-PROMPT_TITLE = "Prompt"
+# Columns of a table that are no settings of an engine.
+PROMPT, SEED = "prompt", "seed"
 
-Place = tuple[str, str]
+# A setting: its name, after the node's id where nodes have it.
+Place = tuple[str, ...]
+
+
+class Places(Protocol):
+    """The settings that an engine has."""
+
+    form: str
+    """How `--set` is written, for messages."""
+
+    def find(self, words: str, where: str) -> tuple[Place, Input]:
+        """Return the setting that a person calls so.
+
+        Args:
+            words: what stands before "=", or at the head of a column.
+            where: how messages name it.
+
+        Raises:
+            InpaintError: if there is none, or several.
+        """
+
+    def prompt(self) -> Place:
+        """Return the setting that says what should be there.
+
+        Raises:
+            InpaintError: if that is not clear.
+        """
+
+    def seeds(self) -> Mapping[Place, int]:
+        """Return the settings that take a seed, with the largest that each takes."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +52,11 @@ class Settings:
     """What is set for each picture."""
 
     common: Mapping[Place, Any]
-    """By node and input: values for all pictures."""
+    """Values for all pictures."""
     own: Mapping[str, Mapping[Place, Any]]
     """The same for single pictures, by their names."""
     seeds: Mapping[Place, int]
-    """Inputs that take a seed, with the largest that each takes."""
+    """Settings that take a seed, with the largest that each takes."""
     seed: int
     """From which, with its name, each picture's seed is made."""
     own_seeds: Mapping[str, int] = field(default_factory=dict)
@@ -46,44 +70,52 @@ class Settings:
         return int.from_bytes(digest[:8], "big")
 
     def seeded(self, name: str) -> list[Place]:
-        """Return the inputs that get a picture's seed: those that are not set to another."""
+        """Return the settings that get a picture's seed: those that are not set to another."""
         own = self.own.get(name, {})
         return [place for place in self.seeds if place not in self.common and place not in own]
 
+    def recorded(self, name: str, defaults: Mapping[Place, Any]) -> tuple[dict[str, Any], str]:
+        """Return what changes a picture, as `Engine.recorded` does.
+
+        Args:
+            name: the picture's.
+            defaults: values of settings that are not set.
+        """
+        seeds = self.seeded(name)
+        values = {**defaults, **self.of(name)}
+        own = {".".join(place): value for place, value in values.items() if place not in seeds}
+        return own, str(self.seed_of(name)) if seeds else ""
+
     def of(self, name: str) -> dict[Place, Any]:
-        """Return what is set for a picture, by node and input."""
+        """Return what is set for a picture."""
         seed = self.seed_of(name)
         seeds = {place: seed % (most + 1) for place, most in self.seeds.items()}
         return {**seeds, **self.common, **self.own.get(name, {})}
 
 
-def settings_of(
-    workflow: Workflow, nodes: Descriptions, sets: Iterable[str], table: Path | None, seed: int, names: Iterable[str]
-) -> Settings:
+def settings_of(places: Places, sets: Iterable[str], table: Path | None, seed: int, names: Iterable[str]) -> Settings:
     """Read and check what is to be set.
 
     Args:
-        workflow: where it is set.
-        nodes: the host's descriptions.
-        sets: "NODE.input=value" each; NODE is an id, a title or a class.
-        table: CSV with a head, or JSON lines. Columns: name (of a picture), prompt, seed, and any NODE.input.
+        places: the settings that there are.
+        sets: "NAME=value" each.
+        table: CSV with a head, or JSON lines. Columns: name (of a picture), prompt, seed, and any setting.
         seed: from which each picture's seed is made.
         names: names of the pictures.
 
     Raises:
-        InpaintError: if there is no such node, input, choice or picture.
+        InpaintError: if there is no such setting, choice or picture.
     """
-    prompt = workflow.prompt
     common: dict[Place, Any] = {}
     for words in sets:
-        place, equals, value = words.partition("=")
+        called, equals, value = words.partition("=")
         if not equals:
-            raise InpaintError(f"--set: expected NODE.input=value, got {words!r}. Write it so.")
-        common.update([_set(prompt, nodes, place, value, "--set")])
+            raise InpaintError(f"--set: expected {places.form}, got {words!r}. Write it so.")
+        common.update([_set(places, called, value, "--set")])
     own: dict[str, dict[Place, Any]] = {}
     own_seeds: dict[str, int] = {}
     known = set(names)
-    for number, row in enumerate(_rows(table) if table is not None else ()):
+    for number, row in enumerate(read_table(table) if table is not None else ()):
         where = f"--prompts, row {number + 1}"
         name = str(row.pop(NAME, ""))
         if name not in known:
@@ -100,63 +132,16 @@ def settings_of(
             if column == SEED:
                 own_seeds[name] = _seed(value, where)
             elif column == PROMPT:
-                values[_prompt_input(prompt, nodes)] = str(value)
+                values[places.prompt()] = str(value)
             else:
-                values.update([_set(prompt, nodes, column, value, where)])
+                values.update([_set(places, column, value, where)])
         own[name] = values
-    return Settings(common, own, _seeds(prompt, nodes), seed, own_seeds)
+    return Settings(common, own, places.seeds(), seed, own_seeds)
 
 
-def _set(prompt: Prompt, nodes: Descriptions, place: str, value: object, where: str) -> tuple[Place, Any]:
-    node, name = _place(prompt, nodes, place, where)
-    return (node, name), checked(value, inputs_of(nodes[prompt[node]["class_type"]])[name], f"{where}: {place}")
-
-
-def _place(prompt: Prompt, nodes: Descriptions, place: str, where: str) -> Place:
-    """Return node and input of "NODE.input"."""
-    word, dot, name = place.rpartition(".")
-    found = nodes_called(prompt, word) if dot else []
-    if len(found) != 1:
-        what = "fits several nodes: " if found else "fits no node that leads to the result. There are: "
-        listed = "; ".join(described(prompt, node) for node in found or prompt)
-        raise InpaintError(
-            f"{where}: expected NODE.input with a node's id, title or class; {word!r} {what}{listed}. Name one by its "
-            "id."
-        )
-    inputs = inputs_of(nodes[prompt[found[0]]["class_type"]])
-    if name not in inputs:
-        raise InpaintError(
-            f"{where}: node {described(prompt, found[0])} has {', '.join(inputs)}, but no {name!r}. Choose one of them."
-        )
-    return found[0], name
-
-
-def _prompt_input(prompt: Prompt, nodes: Descriptions) -> Place:
-    """Return the input that takes what should be there."""
-    texts = [
-        (node, name)
-        for node in prompt
-        for name, kind in inputs_of(nodes[prompt[node]["class_type"]]).items()
-        if kind.kind == "STRING" and name in ("prompt", "text") and not is_link(prompt[node]["inputs"].get(name))
-    ]
-    titled = [place for place in texts if title_of(prompt, place[0]) == PROMPT_TITLE]
-    for found in (titled, [place for place in texts if place[1] == "prompt"], texts):
-        if len(found) == 1:
-            return found[0]
-    listed = "; ".join(f"{described(prompt, node)}.{name}" for node, name in texts) or "none"
-    raise InpaintError(
-        f"--prompts: it is not clear which input takes the prompt: {listed}. Title the node {PROMPT_TITLE}, or name "
-        "the column NODE.input instead of prompt."
-    )
-
-
-def _seeds(prompt: Prompt, nodes: Descriptions) -> dict[Place, int]:
-    return {
-        (node, name): int(kind.options.get("max", 2**64 - 1))
-        for node in prompt
-        for name, kind in inputs_of(nodes[prompt[node]["class_type"]]).items()
-        if name in SEEDS and kind.kind == "INT" and not is_link(prompt[node]["inputs"].get(name))
-    }
+def _set(places: Places, words: str, value: object, where: str) -> tuple[Place, Any]:
+    place, kind = places.find(words, where)
+    return place, checked(value, kind, f"{where}: {words}")
 
 
 def _seed(value: object, where: str) -> int:
@@ -169,37 +154,3 @@ def _seed(value: object, where: str) -> int:
             f"{where}: seed: expected a whole number from 0 to 2^64 - 1, got {value!r}. Correct it, or leave it empty."
         )
     return seed
-
-
-def _rows(table: Path) -> list[dict[str, Any]]:
-    with about_file(table):
-        try:
-            text = table.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InpaintError(f"expected text in UTF-8: {error}. Save it as UTF-8.") from None
-        rows = _json_lines(text) if table.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(text)
-        if any(NAME not in row for row in rows):
-            raise InpaintError(f"expected a column {NAME!r} with the names of pictures. Add it.")
-    return rows
-
-
-def _csv_rows(text: str) -> list[dict[str, Any]]:
-    rows = list(csv.DictReader(text.splitlines(keepends=True)))
-    if any(None in row for row in rows):
-        raise InpaintError("a row has more values than the head has columns. Put texts with commas in quotes.")
-    return [dict(row) for row in rows]
-
-
-def _json_lines(text: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InpaintError(f"line {number} is no JSON: {error}. Write one object a line.") from None
-        if not isinstance(row, dict):
-            raise InpaintError(f"line {number}: expected an object, got {line[:40]!r}. Write one object a line.")
-        rows.append(row)
-    return rows

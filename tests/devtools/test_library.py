@@ -76,7 +76,7 @@ def test_the_command_needs_no_torch(python, tmp_path):
 
 
 def test_the_command_knows_the_shipped_workflows(python, tmp_path):
-    program = "from mend_inpaint.batch.workflow import load_prompt; print(load_prompt('remove')[0])"
+    program = "from mend_inpaint.batch.comfyui.workflow import load_prompt; print(load_prompt('remove')[0])"
     assert run(python, program, tmp_path).split() == ["remove"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from devtools.hosts.process import HostProcess
 from devtools.models.small_models import SD15, SmallModels
 from devtools.pictures.rocket import object_mask, photograph, save_masked
-from inpaint.batch.client import HostClient
+from inpaint.batch.comfyui.client import HostClient
 
 CHECKPOINT = SD15
 # Around the top of the rocket: small for speed, and of a size that no VAE's ratio divides.

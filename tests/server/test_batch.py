@@ -14,10 +14,10 @@ from PIL import Image
 
 from devtools.hosts.process import HostProcess
 from devtools.setup.environment import ROOT
-from inpaint.batch import crew
 from inpaint.batch.__main__ import main
-from inpaint.batch.client import HostClient
-from inpaint.batch.workflow import RESULT
+from inpaint.batch.comfyui import worker
+from inpaint.batch.comfyui.client import HostClient
+from inpaint.batch.comfyui.workflow import RESULT
 
 COUNT = 10
 
@@ -86,7 +86,7 @@ def test_over_the_websocket_nothing_stays(folder, other, mask):
 
 
 def test_a_host_that_freezes_loses_its_pictures_to_the_other(folder, other, client, mask, monkeypatch):
-    monkeypatch.setattr(crew, "LEAST_LIMIT", 3.0)
+    monkeypatch.setattr("inpaint.batch.crew.LEAST_LIMIT", 3.0)
     assert other._process is not None
     pid, frozen = other._process.pid, threading.Event()
 
@@ -94,7 +94,7 @@ def test_a_host_that_freezes_loses_its_pictures_to_the_other(folder, other, clie
         """Freeze the host while it has two pictures: its port still takes connections, and nothing answers."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            if sum(map(len, HostClient(other.url).waiting())) == crew.QUEUED:
+            if sum(map(len, HostClient(other.url).waiting())) == worker.QUEUED:
                 os.kill(pid, signal.SIGSTOP)
                 frozen.set()
                 return

@@ -9,9 +9,10 @@ import copy
 import pytest
 
 from devtools.hosts import prompts
-from inpaint.batch.mask_reach import check_mask_reach
+from inpaint.batch.comfyui.mask_reach import check_mask_reach
+from inpaint.batch.comfyui.node_inputs import NodeInputs
+from inpaint.batch.comfyui.workflow import RESULT, check_choices, load_prompt, open_workflow
 from inpaint.batch.settings import settings_of
-from inpaint.batch.workflow import RESULT, check_choices, load_prompt, open_workflow
 from inpaint.core.errors import InpaintError
 
 # It takes a picture and its edited version: two pictures, and no mask.
@@ -137,7 +138,7 @@ def test_a_model_that_the_host_lacks(nodes):
 
 
 def settings(nodes, name="remove", sets=(), table=None, seed=0, names=("a.png", "b.png")):
-    return settings_of(opened(name, nodes), nodes, sets, table, seed, names)
+    return settings_of(NodeInputs(opened(name, nodes).prompt, nodes), sets, table, seed, names)
 
 
 def test_seeds_depend_on_the_name_alone(nodes):
@@ -159,7 +160,7 @@ def test_values_are_set_in_their_types(nodes):
         ("grow", "expected NODE.input=value"),
         ("KSampler.steps=3", "fits no node that leads to the result. There are: 1 "),
         ("MendInpaint.width=3", "has image, "),
-        ("MendInpaint.task=paint", "expected one of the host's choices, got 'paint'. It has: remove, "),
+        ("MendInpaint.task=paint", "expected one of the choices, got 'paint'. There are: remove, "),
         ("MendInpaint.steps=-1", "expected a whole number from 0 to 10000, got '-1'"),
         ("MendInpaint.strength=nan", "expected a number from 0.0 to 1.0, got 'nan'"),
         ("MendInpaint.image=a", "takes IMAGE by a link only"),

@@ -7,7 +7,7 @@ node errors dropped; another node named as the failing one; the upload's sub fol
 import pytest
 from PIL import Image
 
-from inpaint.batch.client import PromptRejected
+from inpaint.batch.comfyui.client import PromptRejected
 
 
 def picture(color, **inputs):

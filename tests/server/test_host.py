@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from devtools.hosts import prompts
-from inpaint.batch.client import PromptRejected
+from inpaint.batch.comfyui.client import PromptRejected
 from tests.node_ids import NODES
 
 from .conftest import CHECKPOINT

@@ -15,7 +15,7 @@ from devtools.hosts.node_info import NodeInfo
 from devtools.hosts.process import HostProcess
 from devtools.models.small_models import LORA, SmallModels
 from devtools.setup.environment import ROOT
-from inpaint.batch.client import HostClient
+from inpaint.batch.comfyui.client import HostClient
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 MODES = ("classic", "nodes-2")

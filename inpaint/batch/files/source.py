@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +86,16 @@ class Source:
         Raises:
             InpaintError: if it is no picture.
         """
-        rgb, notes = _decoded(returned)
-        notes = [*self.notes, *notes]
+        return self.restored(*_decoded(returned))
+
+    def restored(self, rgb: np.ndarray, said: Iterable[str] = ()) -> Restored:
+        """Do what `restore` does with a result's pixels.
+
+        Args:
+            rgb: [H, W, 3] uint8, of this size or another.
+            said: what is to be noted of how they were made.
+        """
+        notes = [*self.notes, *said]
         raster = self._raster(rgb, notes)
         written = self.format.write(self.picture, raster)
         notes += written.notes
@@ -149,14 +158,15 @@ class Source:
 
     def _loss(self, data: bytes, raster: Raster) -> str:
         """Return by how much the written file differs from what was to be written, in a sentence."""
-        difference = cv2.absdiff(self.format.read(data).pixels, raster.pixels).reshape(raster.pixels.shape)
+        # OpenCV leaves out the axis of a single channel.
+        difference = np.reshape(cv2.absdiff(self.format.read(data).pixels, raster.pixels), raster.pixels.shape)
         count, where = difference[..., 0].size, ""
         if difference.shape[:2] == self.mask.shape and not self.mask.all():
             outside = self.mask == 0
             difference *= outside[..., None]
             count, where = int(np.count_nonzero(outside)), " outside the mask"
         equal = 100 - 100 * int(np.count_nonzero(difference.any(axis=-1))) / count
-        mean = difference.sum(dtype=np.int64) / (count * difference.shape[2])
+        mean = difference.sum(dtype=np.int64) / (count * raster.pixels.shape[2])
         return (
             f"{self.format.name} loses a little each time it is saved: {equal:.3g} % of the pixels{where} are exact; "
             f"the largest difference is {difference.max()} of 255, the mean {mean:.2g}."

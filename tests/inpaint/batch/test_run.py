@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 
 from devtools.setup.environment import ROOT
-from inpaint.batch import crew, run, worker
+from inpaint.batch import crew, run
 from inpaint.batch.__main__ import main
+from inpaint.batch.comfyui import engine, worker
 
 from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
 
@@ -105,7 +106,7 @@ def test_500_pictures(folder):
         assert len(host.made) == len(host.forgotten) == 500
         assert len(set(host.seeds)) == 500
         # At most as many names as prompts wait at a time: nothing piles up on a host.
-        assert len(host._files) <= crew.QUEUED
+        assert len(host._files) <= worker.QUEUED
     check(folder, wanted)
     report = json.loads((folder / "out" / "mend-batch" / "report.json").read_text())
     assert len(report["pictures"]) == 500
@@ -136,7 +137,7 @@ def test_killed_at_twenty_moments(folder):
             assert all((folder / "out" / name).exists() for name in done)
         assert main(command[3:]) == 0
         # What was made twice was in flight at a kill, at most as many as a host has at a time.
-        assert len(host.made) <= len(wanted) + crew.QUEUED * (kills + 1)
+        assert len(host.made) <= len(wanted) + worker.QUEUED * (kills + 1)
     check(folder, wanted)
     assert not list((folder / "out" / "mend-batch").glob(".mend-*.part"))
 
@@ -176,7 +177,7 @@ def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
 def test_a_host_that_freezes_is_not_waited_for(folder, monkeypatch):
     monkeypatch.setattr(worker, "DOUBTFUL_SECONDS", 0.2)
     # With one prompt at a time nothing else is under way at the moment that it freezes.
-    monkeypatch.setattr(run, "QUEUED", 1)
+    monkeypatch.setattr(engine, "QUEUED", 1)
     wanted = pictures(folder, 24)
     began = time.monotonic()
     with StandInHost(after=2, then="freezes") as bad, StandInHost(seconds=0.1) as good:
@@ -262,7 +263,7 @@ def test_ctrl_c_ends_cleanly(folder):
         assert time.monotonic() - began < 6
         assert process.returncode == 130
         # One may have ended at the same moment.
-        assert 1 <= len(host.cancelled) <= crew.QUEUED
+        assert 1 <= len(host.cancelled) <= worker.QUEUED
         assert not host.queue
     assert b"Stopping: " in said
     states = Counter(row["state"] for row in records(folder).values())

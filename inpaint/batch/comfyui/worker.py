@@ -6,18 +6,21 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import InpaintError
+from ...core.errors import InpaintError
+from ..crew import Crew
+from ..engine import Deliver, Outcome
+from ..files.source import read_source
+from ..pairs import Pair
+from ..settings import Settings
 from .client import HostClient, HostTrouble, PromptRejected
-from .crew import Crew, Job
 from .events import Follower, Run
-from .files.source import read_source
 from .workflow import RESULT, Workflow
 
+# Prompts of this program that a host has at a time: one runs, one waits.
+QUEUED = 2
 # The folder of uploads on a host, in its temporary files: it deletes them when it starts again.
 FOLDER, KIND = "mend-batch", "temp"
 # Sends a result over the websocket, so that not even a temporary file stays. Not every host has it.
@@ -26,36 +29,6 @@ OVER_WEBSOCKET = "SaveImageWebsocket"
 LOOK_SECONDS = 1.0
 # To wait for an answer of a host that made trouble. Its picture waits as long, so this is far less than for others.
 DOUBTFUL_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is needed to make one picture."""
-
-    image: Path
-    """The picture."""
-    mask: Path | None
-    """The mask; None for the picture's own alpha."""
-    values: Mapping[tuple[str, str], Any]
-    """What is set in the workflow, by node and input."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture."""
-
-    name: str
-    """Its name."""
-    host: str
-    """The host that tried it last."""
-    seconds: float
-    """How long it took there."""
-    data: bytes = b""
-    """The result's file."""
-    notes: tuple[str, ...] = ()
-    """What differs from the source outside of what was repainted."""
-    error: str = ""
-    """Why there is no result."""
 
 
 class Stopped(Exception):
@@ -73,7 +46,8 @@ class Worker(threading.Thread):
         crew: hands out pictures.
         client: the host.
         workflow: what makes them.
-        order: what is needed for a picture, by its name.
+        pairs: the pictures by their names.
+        settings: what is set for each.
         deliver: takes each outcome that is final. It may make this thread wait.
     """
 
@@ -82,12 +56,13 @@ class Worker(threading.Thread):
         crew: Crew,
         client: HostClient,
         workflow: Workflow,
-        order: Callable[[str], Order],
-        deliver: Callable[[Outcome], None],
+        pairs: Mapping[str, Pair],
+        settings: Settings,
+        deliver: Deliver,
     ) -> None:
         super().__init__(name=f"mend-batch {client.url}", daemon=True)
         self._crew, self._client, self._workflow = crew, client, workflow
-        self._order, self._deliver = order, deliver
+        self._pairs, self._settings, self._deliver = pairs, settings, deliver
         # As in `Workflow.sent`; None before the host was asked.
         self._over_websocket: bool | None = None
         # One name for all of its pictures, so that no more than this is left on the host.
@@ -95,21 +70,21 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         url = self._client.url
-        while (job := self._crew.next(url)) is not None:
+        while (name := self._crew.next(url)) is not None:
             try:
-                self._make(job)
+                self._make(name)
             except Exception as error:  # a fault of ours ends this picture, not the run
                 self._crew.dropped()
-                self._deliver(Outcome(job.name, url, 0.0, error=f"{type(error).__name__}: {error}"))
+                self._deliver(Outcome(name, url, 0.0, error=f"{type(error).__name__}: {error}"))
 
-    def _make(self, job: Job) -> None:
-        url, order, queued = self._client.url, self._order(job.name), False
+    def _make(self, name: str) -> None:
+        url, pair, queued = self._client.url, self._pairs[name], False
         started = time.monotonic()
         try:
-            source = read_source(order.image, order.mask)
+            source = read_source(pair.image, pair.mask)
         except InpaintError as error:
             self._crew.dropped()
-            self._deliver(Outcome(job.name, url, 0.0, error=str(error)))
+            self._deliver(Outcome(name, url, 0.0, error=str(error)))
             return
         try:
             if self._crew.hosts[url].rests:
@@ -119,21 +94,23 @@ class Worker(threading.Thread):
             picture, mask = self._uploaded(source.upload(), None), None
             if self._workflow.mask is not None:
                 picture, mask = self._uploaded(source.upload_picture(), None), self._uploaded(source.upload_mask(), "m")
-            prompt = self._workflow.sent(self._workflow.filled(order.values), picture, mask, self._over_websocket)
+            prompt = self._workflow.sent(
+                self._workflow.filled(self._settings.of(name)), picture, mask, self._over_websocket
+            )
             started, queued = time.monotonic(), True
             restored = source.restore(self._result(prompt))
         except Stopped:
             self._crew.dropped()
         except (HostTrouble, TimeoutError) as error:
-            if self._crew.troubled(url, job, str(error), blamed=queued):
-                self._deliver(Outcome(job.name, url, time.monotonic() - started, error=str(error)))
+            if self._crew.troubled(url, name, str(error), blamed=queued):
+                self._deliver(Outcome(name, url, time.monotonic() - started, error=str(error)))
         except (Failed, InpaintError) as error:
-            if self._crew.failed(url, job):
-                self._deliver(Outcome(job.name, url, time.monotonic() - started, error=str(error)))
+            if self._crew.failed(url, name):
+                self._deliver(Outcome(name, url, time.monotonic() - started, error=str(error)))
         else:
             seconds = time.monotonic() - started
             self._crew.succeeded(url, seconds)
-            self._deliver(Outcome(job.name, url, seconds, restored.data, restored.notes))
+            self._deliver(Outcome(name, url, seconds, restored.data, restored.notes))
 
     def _uploaded(self, data: bytes, part: str | None) -> str:
         return self._client.upload(data, f"{self._slot}{part or ''}.png", FOLDER, KIND)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InpaintError
+from ...core.errors import InpaintError
+from ..values import checked
 from .client import Prompt
-from .host_nodes import Descriptions, checked, described, inputs_of, is_link, nodes_called
+from .host_nodes import Descriptions, described, inputs_of, is_link, nodes_called
 
-# Beside this file in an installed library; in a checkout, at the root.
-SHIPPED = (Path(__file__).parent / "workflows", Path(__file__).parents[2] / "workflows" / "api")
+# Beside this folder in an installed library; in a checkout, at the root.
+SHIPPED = (Path(__file__).parents[1] / "workflows", Path(__file__).parents[3] / "workflows" / "api")
 SAVING = ("SaveImage", "SaveImageWebsocket")
 RESULT = "mend-batch-result"
 
@@ -34,7 +35,7 @@ class Workflow:
     result: tuple[str, int]
     """Node and output whose picture is the result."""
 
-    def filled(self, values: Mapping[tuple[str, str], Any]) -> Prompt:
+    def filled(self, values: Mapping[tuple[str, ...], Any]) -> Prompt:
         """Return the prompt with these inputs set."""
         prompt = copy.deepcopy(self.prompt)
         for (node, name), value in values.items():

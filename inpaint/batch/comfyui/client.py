@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import websocket
 
-from ..core.errors import InpaintError
+from ...core.errors import InpaintError
 from .events import Follower, OnEvent, Run
 
 # Headers for hosts behind a gateway, one "Name: value" a line. An environment variable keeps them out of the process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.errors import InpaintError
+from ...core.errors import InpaintError
 from .client import Prompt
 from .host_nodes import Descriptions, described, is_link
 from .workflow import Workflow
