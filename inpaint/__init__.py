@@ -12,7 +12,8 @@ edits         what was edited in a picture, and the original with nothing but th
 crops         crops around masks and their way back, outpainting
 patchmatch    holes filled with pieces of the picture
 networks      holes filled by LaMa, MI-GAN, MAT
-batch         from a folder of pictures to a folder of results, through ComfyUI hosts
+pipelines     models in diffusers' layout, each inpainted by its own pipeline
+batch         from a folder of pictures to a folder of results, through ComfyUI hosts or without
 
 A folder imports only folders above it in this list. Public names and folders are imported when they are first used, so
 that a program pays for what it uses.
@@ -61,6 +62,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "model_files": ("read_header",),
     "networks": ("fill_with", "load_network"),
     "patchmatch": ("fill_patchmatch",),
+    "pipelines": (),
     "sampling": (),
     "vram": (),
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .engine import Engine
 
 COMFYUI = "comfyui"
-ENGINES = (COMFYUI, "fill", "network")
+ENGINES = (COMFYUI, "fill", "network", "diffusers")
 
 
 def open_engine(options: argparse.Namespace, names: Sequence[str]) -> Engine:

@@ -9,6 +9,15 @@ from pathlib import Path
 from .comfyui.workflow import shipped_names
 from .engines import COMFYUI, ENGINES
 
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+OFFLOADS = ("auto", "none", "model", "group", "sequential")
+# Options that not all engines have.
+OPTIONS_OF = {
+    ("workflow", "hosts", "image_node", "mask_node", "output_node"): (COMFYUI,),
+    ("model",): ("network", "diffusers"),
+    ("processes",): ("fill", "network", "diffusers"),
+    ("config", "allow_download", "dtype", "offload", "batch"): ("diffusers",),
+}
 LOCAL = "http://127.0.0.1:8188"
 
 
@@ -56,6 +65,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--host", nargs="+", action="extend", default=[], metavar="URL", dest="hosts", help=f"default: {LOCAL}")
     add("--model", type=Path, metavar="PATH", help="the model of an engine that runs here")
     add("--processes", type=int, metavar="N", help="processes of an engine that runs here (default: one a core)")
+    add("--config", type=Path, metavar="DIR", help="diffusers, single files: configurations and tokenizers")
+    add("--allow-download", action="store_true", help="diffusers: let it ask a hub for what is not here")
+    add("--dtype", choices=DTYPES, default=DTYPES[0], help="diffusers: what it computes in (default: auto)")
+    add("--offload", choices=OFFLOADS, default=OFFLOADS[0], help="diffusers: where unused weights are (default: auto)")
+    add("--batch", type=int, default=1, metavar="N", help="diffusers: crops of one size made at once (default: 1)")
     add("--dry-run", action="store_true", help="check everything and say what would be done")
     add("--limit", type=int, metavar="N", help="make at most so many pictures now")
     add(
@@ -75,7 +89,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add("--resume", action="store_true", help="go on with the run in the output folder")
     options = parser.parse_args(arguments)
-    for name, least in (("seed", 0), ("limit", 1), ("retry", 0), ("processes", 1)):
+    for name, least in (("seed", 0), ("limit", 1), ("retry", 0), ("processes", 1), ("batch", 1)):
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name}: expected {least} or more, got {value}")
@@ -86,11 +100,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _check_engine(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Check that the options are those of the engine."""
-    comfyui = options.engine == COMFYUI
-    if comfyui and options.workflow is None:
+    if options.engine == COMFYUI and options.workflow is None:
         parser.error(f"--workflow: expected a file in API form, or one of {', '.join(shipped_names())}")
-    of_comfyui = ("workflow", "hosts", "image_node", "mask_node", "output_node")
-    for name in ("model", "processes") if comfyui else of_comfyui:
-        if getattr(options, name):
-            option = f"--{name.replace('_', '-').removesuffix('s') if name == 'hosts' else name.replace('_', '-')}"
-            parser.error(f"{option}: --engine {options.engine} has none")
+    for names, engines in OPTIONS_OF.items():
+        for name in names:
+            if options.engine not in engines and getattr(options, name) != parser.get_default(name):
+                option = "host" if name == "hosts" else name.replace("_", "-")
+                parser.error(f"--{option}: --engine {options.engine} has none")

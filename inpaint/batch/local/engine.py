@@ -7,8 +7,8 @@ import functools
 import importlib.util
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import InpaintError
@@ -17,6 +17,7 @@ from ..engine import Deliver
 from ..pairs import Pair
 from ..settings import Place, settings_of
 from ..values import Input
+from .choice import ModelChoice
 from .job import Job
 from .kinds import KINDS, Kind
 from .models import fingerprint
@@ -68,13 +69,17 @@ class Local:
         self._model = options.model
         _check(self._kind, options)
         model = {} if self._model is None else {"model": fingerprint(self._model)}
-        self._fixed = {**model, "engine": self._name}
+        dtype = {"dtype": options.dtype} if self._kind.loads else {}
+        self._fixed = {**model, **dtype, "engine": self._name}
         places = LocalSettings(self._name, self._kind.settings)
         self._defaults: dict[Place, Any] = {(name,): each.options["default"] for name, each in places.settings.items()}
         self._settings = settings_of(places, options.sets, options.prompts, options.seed, names)
         # More than pictures would only be started.
-        count = min(options.processes or CORES, max(len(names), 1))
-        self._start = functools.partial(Child, self._name, self._model, max(1, CORES // count))
+        count = min(options.processes or self._kind.processes or CORES, max(len(names), 1))
+        self._choice = ModelChoice(
+            options.model, options.config, options.allow_download, options.dtype, options.offload, options.batch
+        )
+        self._threads = max(1, CORES // count)
         self.hands = [f"process {number}" for number in range(1, count + 1)]
         self.facts = {} if self._model is None else {"models": {str(self._model): model["model"]}}
 
@@ -93,7 +98,13 @@ class Local:
             values = {**self._defaults, **self._settings.of(name)}
             return Job(name, pairs[name].image, pairs[name].mask, {place[-1]: each for place, each in values.items()})
 
-        return [Worker(crew, hand, self._start, job_of, self._kind.at_once, deliver) for hand in self.hands]
+        def starts(card: int) -> Callable[[], Child]:
+            return functools.partial(Child, self._name, replace(self._choice, card=card), self._threads)
+
+        return [
+            Worker(crew, hand, starts(card), job_of, self._choice.at_once, deliver)
+            for card, hand in enumerate(self.hands)
+        ]
 
     def last_words(self) -> list[str]:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +11,7 @@ from ... import fills
 from ...compositing import paste
 from ...patchmatch import fill_patchmatch
 from ...tasks.table import TASKS
+from .choice import ModelChoice
 from .cleaning import cleaned
 from .paint import Paint, Painted, Picture, one_by_one
 
@@ -26,7 +26,7 @@ METHODS: Mapping[str, Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]] = {
 }
 
 
-def opened(model: Path | None) -> Paint:
+def opened(model: ModelChoice) -> Paint:
     """Return what fills. It has no model."""
     return one_by_one(_filled)
 

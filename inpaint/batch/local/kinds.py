@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ..values import Input
 
 TASKS = ("remove", "repair")
+# Tasks that a model with a prompt does besides.
+PROMPTED = ("replace", "remove", "repair", "refine")
 METHODS = ("auto", "patchmatch", "harmonic", "edge", "blur", "noise", "telea", "navier-stokes")
 
 
@@ -25,8 +27,10 @@ class Kind:
     """Packages."""
     extra: str = "library"
     """The extra that brings them."""
-    at_once: int = 1
-    """How many pictures a process is given at once."""
+    processes: int | None = None
+    """How many processes there are if nothing is said; None for one a core."""
+    loads: bool = False
+    """Whether the options for models of diffusers count."""
 
 
 def number(default: float, least: float, most: float) -> Input:
@@ -42,6 +46,7 @@ def choice(*choices: str) -> Input:
     return Input("COMBO", {"default": choices[0]}, choices)
 
 
+TEXT = Input("STRING", {"default": ""})
 SEED = whole(0, 0, 2**64 - 1)
 # In pixels. -1: what suits the task.
 GROW = number(-1.0, -1.0, 512.0)
@@ -68,5 +73,26 @@ KINDS: Mapping[str, Kind] = {
             "max_size": whole(1024, 256, 4096),
         },
         model="a file of LaMa, MI-GAN or MAT",
+    ),
+    "diffusers": Kind(
+        "diffusers_models",
+        {
+            "task": choice(*PROMPTED),
+            "prompt": TEXT,
+            "negative_prompt": TEXT,
+            "seed": SEED,
+            # Of all that follow, the least value leaves the choice to task and model.
+            "strength": number(0.0, 0.0, 1.0),
+            "steps": whole(0, 0, 10000),
+            "cfg": number(0.0, 0.0, 100.0),
+            "megapixels": number(0.0, 0.0, 64.0),
+            "grow": GROW,
+            "feather": number(-1.0, -1.0, 512.0),
+        },
+        model="a folder in diffusers' layout, or a single file",
+        needs=("torch", "scipy", "cv2", "diffusers", "transformers", "accelerate"),
+        extra="diffusers",
+        processes=1,
+        loads=True,
     ),
 }

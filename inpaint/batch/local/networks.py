@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...networks import Network, fill_with, load_network
+from .choice import ModelChoice
 from .cleaning import cleaned
 from .paint import Paint, Painted, Picture, one_by_one
 
 
-def opened(model: Path | None) -> Paint:
+def opened(model: ModelChoice) -> Paint:
     """Load a network, on the graphics card if there is one.
 
     Raises:
         InpaintError: if the file holds none.
     """
-    assert model is not None
-    network = load_network(model, _read)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    assert model.path is not None
+    network = load_network(model.path, _read)
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", model.card % torch.cuda.device_count())
     network.module.to(device)
 
     def filled(picture: Picture) -> Painted:

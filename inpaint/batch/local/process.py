@@ -7,25 +7,25 @@ import signal
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from ...core.errors import InpaintError
 from ..files.source import Source, read_source
+from .choice import ModelChoice
 from .job import Job, Made
 from .kinds import KINDS
 from .paint import Paint, Painted, Picture
 
 
-def serve(connection: Connection, kind: str, model: Path | None, threads: int) -> None:
+def serve(connection: Connection, kind: str, model: ModelChoice, threads: int) -> None:
     """Make pictures until the other end is closed. Sends "" when it is ready, or why it cannot be.
 
     Args:
         connection: brings lists of `Job`, takes lists of `Made`.
         kind: one of `KINDS`.
-        model: as `--model` names it.
+        model: what is to be opened.
         threads: how many this process is to use.
     """
     # Ctrl-C reaches all of a terminal's processes. The one that gives out the work decides what is to be done.
@@ -37,7 +37,7 @@ def serve(connection: Connection, kind: str, model: Path | None, threads: int) -
         connection.send(str(error))
         return
     except Exception as error:  # readers of models raise whatever a broken file makes them
-        connection.send(f"--model: {model} cannot be loaded: {type(error).__name__}: {error}. Check the file.")
+        connection.send(f"--model: {model.path} cannot be loaded: {type(error).__name__}: {error}. Check the file.")
         return
     connection.send("")
     # At the end of the other process, killed or not.

@@ -6,11 +6,11 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ...core.errors import InpaintError
 from ..crew import Crew
 from ..engine import Deliver, Outcome
+from .choice import ModelChoice
 from .job import Job, Made
 
 # Of a look at whether the run was stopped, in seconds.
@@ -32,11 +32,11 @@ class Child:
 
     Args:
         kind: one of `KINDS`.
-        model: as `--model` names it.
+        model: what it is to open.
         threads: how many it is to use.
     """
 
-    def __init__(self, kind: str, model: Path | None, threads: int) -> None:
+    def __init__(self, kind: str, model: ModelChoice, threads: int) -> None:
         # Not forked: this process has threads.
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,10 +19,12 @@ import torch
 from PIL import Image
 
 from devtools.models.checkpoints.networks import write_lama
+from devtools.models.diffusers_folder import write_sd15
 from devtools.setup.environment import ROOT
 from inpaint.batch.__main__ import main
 from inpaint.batch.crew import Crew
 from inpaint.batch.local import worker
+from inpaint.batch.local.choice import ModelChoice
 from inpaint.batch.local.models import PIECE, PIECES, fingerprint
 from inpaint.fills import fill_harmonic
 from inpaint.masks import grow
@@ -119,6 +122,26 @@ def test_a_network_and_another_one(folder, capfd):
     assert main(arguments(folder, *more, "--resume")) == 0
     assert "0001.png: done again, for settings changed: model." in capfd.readouterr().err
     assert (pixels(folder / "out" / "0001.png") != result).any()
+
+
+def test_diffusers(folder):
+    """Three pictures with their own prompts and seeds, two at once and one by one: all but rounding is the same."""
+    pictures(folder, 3)
+    model = write_sd15(folder / "model")
+    (folder / "prompts.jsonl").write_text('{"name": "0001.png", "prompt": "a red fox", "seed": 7}')
+    more = ("--engine", "diffusers", "--model", model, "--prompts", folder / "prompts.jsonl")
+    sets = ("--set", "steps=2", "megapixels=0.02", "grow=0", "feather=0")
+    assert main(arguments(folder, *more, "--batch", 2, *sets)) == 0
+    rows = records(folder)
+    settings = json.loads(rows["0001.png"]["settings"])
+    assert (settings["prompt"], settings["dtype"], rows["0001.png"]["seed"]) == ("a red fox", "auto", "7")
+    assert settings["model"] == fingerprint(model)
+    assert "Largest change outside: 0." in rows["0001.png"]["notes"]
+    together = {name: pixels(folder / "out" / name).astype(int) for name in rows}
+    shutil.rmtree(folder / "out")
+    assert main(arguments(folder, *more, *sets)) == 0
+    for name, values in together.items():
+        assert np.abs(values - pixels(folder / "out" / name)).max() <= 1
 
 
 def test_a_process_that_is_killed_loses_nothing(folder):
@@ -248,7 +271,7 @@ def test_a_fingerprint_sees_what_it_reads(tmp_path, byte):
 
 
 def test_a_process_that_does_not_answer_is_ended(monkeypatch):
-    child = worker.Child("fill", None, 1)
+    child = worker.Child("fill", ModelChoice(), 1)
     crew = Crew(["process 1"], [])
     child.ready(crew)
     psutil.Process(child._process.pid).suspend()

@@ -23,6 +23,8 @@ from diffusers.loaders.single_file_utils import convert_flux_transformer_checkpo
 from torch import Tensor
 
 from devtools.models.checkpoints.flux_transformer import FILL_CHANNELS, HEAD, HIDDEN, POOLED_WIDTH, TEXT_WIDTH
+from inpaint.pipelines import Crop, repaint
+from inpaint.pipelines.paint import Settings
 from tests.nodes.parity.common import (
     LATENT_TOLERANCE,
     QUIET,
@@ -39,6 +41,7 @@ from tests.nodes.parity.common import (
     run_ours,
     tiny_vae,
 )
+from tests.nodes.parity.unets import opened_as
 
 pytestmark = [QUIET, pytest.mark.slow]  # files of 1.3 GB
 
@@ -174,6 +177,24 @@ def test_fill(ours_short, short, reference_pipeline, picture, mask, report):
     result = reference.in_cells(*picture.shape[1:3])
     assert report("Fill, result, relative", relative(mine.result, result)) <= RESULT_TOLERANCE
     report("peak memory, GB", peak_memory())
+
+
+def test_our_own_use_of_the_pipeline(ours_short, short, reference_pipeline, picture, mask, report):
+    """`inpaint.pipelines`, by which `mend-batch --engine diffusers` samples a crop: the noise is the seed's on both
+    sides."""
+    ((embedding, values),) = short.positive
+    result = repaint(
+        opened_as(reference_pipeline, "FLUX.1 Fill"),
+        [Crop(picture, mask, "", "", SEED)],
+        Settings(STEPS, 1.0, GUIDANCE, 1.0),
+        prompt=None,
+        prompt_embeds=embedding,
+        pooled_prompt_embeds=values["pooled_output"],
+        sigmas=ours_short.sigmas,
+        output_type="latent",
+    )
+    cells = FluxFillPipeline._unpack_latents(result.movedim(-1, 1), *picture.shape[1:3], 8)
+    assert report("pipelines, Fill, relative", relative(ours_short.result, cells)) <= RESULT_TOLERANCE
 
 
 def test_fill_with_a_text_of_true_length(ours, fill, reference_pipeline, picture, mask, report):

@@ -27,7 +27,7 @@ from tests.nodes.parity.common import (
     relative,
     run_ours,
 )
-from tests.nodes.parity.unets import CFG, NOISE_SCHEDULE, PARTS, pipeline, run_theirs
+from tests.nodes.parity.unets import CFG, NOISE_SCHEDULE, PARTS, pipeline, run_theirs, sampled
 
 pytestmark = QUIET
 
@@ -64,6 +64,16 @@ def test_nine_channels(ours_nine_channels, inpaint_model, inpaint_pipeline, pict
     assert torch.equal(reference.first_input[:, 4:5], reference.mask)
     assert report("9 channels, result, relative", relative(mine.result, reference.result)) <= RESULT_TOLERANCE
     report("peak memory, GB", peak_memory())
+
+
+@pytest.mark.slow
+def test_our_own_use_of_the_pipeline(ours_nine_channels, inpaint_model, inpaint_pipeline, picture, mask, report):
+    """`inpaint.pipelines`, by which `mend-batch --engine diffusers` samples a crop."""
+    mine = ours_nine_channels
+    ours = partial(sampled, inpaint_pipeline, "SD 1.5 inpainting (9-channel)", inpaint_model, picture)
+    assert report("pipelines, relative", relative(mine.result, ours(mask, mine.start, CFG))) <= RESULT_TOLERANCE
+    wrong = ours(1 - mask, mine.start, CFG)
+    assert relative(mine.result, wrong) > 100 * RESULT_TOLERANCE
 
 
 @pytest.mark.slow

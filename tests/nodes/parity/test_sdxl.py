@@ -25,7 +25,7 @@ from tests.nodes.parity.common import (
     relative,
     run_ours,
 )
-from tests.nodes.parity.unets import CFG, PARTS, pipeline, run_theirs
+from tests.nodes.parity.unets import CFG, PARTS, pipeline, run_theirs, sampled
 
 pytestmark = [QUIET, pytest.mark.slow]  # a file of 2 GB
 
@@ -59,6 +59,13 @@ def test_nine_channels(ours_nine_channels, sdxl, reference_pipeline, picture, ma
     assert torch.equal(reference.first_input[:, 4:5], reference.mask)
     assert report("9 channels, result, relative", relative(mine.result, reference.result)) <= RESULT_TOLERANCE
     report("peak memory, GB", peak_memory())
+
+
+def test_our_own_use_of_the_pipeline(ours_nine_channels, sdxl, reference_pipeline, picture, mask, report):
+    """`inpaint.pipelines`, by which `mend-batch --engine diffusers` samples a crop."""
+    mine = ours_nine_channels
+    result = sampled(reference_pipeline, "SDXL inpainting (9-channel)", sdxl, picture, mask, mine.start, CFG)
+    assert report("pipelines, 9 channels, relative", relative(mine.result, result)) <= RESULT_TOLERANCE
 
 
 def test_sensitivity(ours_nine_channels, sdxl, reference_pipeline, wrong, report):

@@ -19,6 +19,9 @@ from torch import Tensor
 
 from devtools.models.checkpoints import UNET, VAE
 from devtools.models.checkpoints.unets import SD15, SDXL, WIDTH
+from inpaint.pipelines import Crop, Opened, repaint
+from inpaint.pipelines.paint import Settings
+from inpaint.pipelines.routes import ROUTES
 from tests.nodes.parity.common import STEPS, filled, read, tiny_vae
 
 CFG = 7.0
@@ -154,3 +157,30 @@ def run_theirs(
         hook.remove()
     vector = vectors[0] if vectors else None
     return Theirs(inputs[0], seen["mask"], seen["masked_image_latents"], vector, len(inputs), output.images)
+
+
+def sampled(pipeline: Any, label: str, loaded: Any, picture: Tensor, mask: Tensor, start: Tensor, cfg: float) -> Tensor:
+    """Sample a crop by `inpaint.pipelines`, with the host's conditioning and start. Returns latents [1, 4, h, w].
+
+    Args:
+        label: of the pipeline's row.
+        others: as in `run_theirs`.
+    """
+    pipeline.scheduler.set_timesteps(STEPS)
+    texts = {"prompt_embeds": loaded.positive, "negative_prompt_embeds": loaded.negative}
+    more = {name: text[0][0] for name, text in texts.items()}
+    if pipeline.unet.config.addition_embed_type == "text_time":
+        pooled = {"pooled_prompt_embeds": loaded.positive, "negative_pooled_prompt_embeds": loaded.negative}
+        more |= {name: text[0][1]["pooled_output"] for name, text in pooled.items()}
+    more |= {"latents": start / pipeline.scheduler.init_noise_sigma, "output_type": "latent"}
+    opened = opened_as(pipeline, label)
+    crop = Crop(picture, mask, "", "", 0)
+    settings = Settings(STEPS, cfg, None, 1.0)
+    return repaint(opened, [crop], settings, prompt=None, negative_prompt=None, **more).movedim(-1, 1)
+
+
+def opened_as(pipeline: Any, label: str) -> Opened:
+    """Return a pipeline as `open_pipeline` would."""
+    route = next(route for route in ROUTES if route.label == label)
+    pipeline.set_progress_bar_config(disable=True)
+    return Opened(pipeline, route, "small", torch.device("cpu"), torch.float32, "none")
