@@ -37,6 +37,8 @@ BATCH = "import sys; sys.path.insert(0, sys.argv.pop(1)); from inpaint.batch.__m
 
 # Distribute by file: module fixtures are expensive. tests/conftest.py sets the number of processes.
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
+# The two designs of nodes side by side, each with a host and a browser of its own: tests/web/conftest.py groups them.
+BY_DESIGN = ("-n", "auto", "--dist", "loadgroup")
 # Running hosts; and equality with diffusers, which is slow and takes seconds to import.
 NOT_FAST = ("server", "nodes/parity")
 
@@ -141,9 +143,9 @@ def pytest_arguments(options: argparse.Namespace, extra: list[str]) -> list[str]
     # An argument of -k may also be the name of a folder outside tests/.
     chosen = [place for place in places if place.exists() and place.is_relative_to(ROOT / "tests")]
     ours = ["-m", "not slow"] if options.fast else []
-    # No parallel run for browser tests (one browser) or for a single file (start-up costs more than it saves).
-    if not options.web and not any(place.is_file() for place in chosen):
-        ours += SIDE_BY_SIDE
+    # No parallel run for a single file: start-up costs more than it saves.
+    if not any(place.is_file() for place in chosen):
+        ours += BY_DESIGN if options.web else SIDE_BY_SIDE
     if not chosen:
         left_out = ["web", *(NOT_FAST if options.fast else ())]
         ours += ["tests/web"] if options.web else ["tests", *(f"--ignore=tests/{name}" for name in left_out)]

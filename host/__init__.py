@@ -27,6 +27,7 @@ from .models.files import (
     vae_names,
 )
 from .models.held_network import HeldNetwork, hold_network, runner
+from .models.held_pipeline import HeldPipeline, hold_pipeline, make_room, pipeline_names, pipeline_stamp
 from .models.kept import kept_models
 from .models.vae_kinds import vae_here
 from .previews import save_previews
@@ -69,6 +70,7 @@ __all__ = [
     "ORIGINAL",
     "Computer",
     "HeldNetwork",
+    "HeldPipeline",
     "ModelInputs",
     "VaeResult",
     "add_get_route",
@@ -96,6 +98,7 @@ __all__ = [
     "gguf_names",
     "has_fooocus",
     "hold_network",
+    "hold_pipeline",
     "in_model_scale",
     "in_whole_frames",
     "inpaint_names",
@@ -113,6 +116,7 @@ __all__ = [
     "load_weights",
     "loaded_file",
     "loads_quantized",
+    "make_room",
     "missing",
     "model_inputs",
     "model_path",
@@ -122,6 +126,8 @@ __all__ = [
     "noise_levels",
     "packed_shape",
     "picture_latents",
+    "pipeline_names",
+    "pipeline_stamp",
     "predicts_by_itself",
     "progress_bar",
     "ram",

@@ -19,8 +19,10 @@ from .inpaint import chain_route
 from .inpaint.inpaint import Inpaint
 from .inpaint.inpaint_report import InpaintReport
 from .inpaint.inpaint_result import InpaintResult
+from .inpaint.inpaint_with_diffusers import InpaintWithDiffusers
 from .load import estimate_route
 from .load.estimate_vram import EstimateVram
+from .load.load_diffusers import LoadDiffusers
 from .load.load_fooocus import LoadFooocusPatch
 from .load.load_model import LoadCheckpoint, LoadModel
 from .load.load_network import LoadNetwork
@@ -64,6 +66,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadModel,
     LoadFooocusPatch,
     LoadNetwork,
+    LoadDiffusers,
     EstimateVram,
     EncodeInpaint,
     InpaintControlImage,
@@ -82,6 +85,7 @@ NODES: list[type[io.ComfyNode]] = [
     InpaintResult,
     FillMasked,
     InpaintWithNetwork,
+    InpaintWithDiffusers,
 ]
 for node in NODES:
     naming_step(reporting_progress(reporting_notes(checking_inputs(node))))

@@ -22,6 +22,7 @@ NODES = [
     "MendLoadModel",
     "MendLoadFooocusPatch",
     "MendLoadNetwork",
+    "MendLoadDiffusers",
     "MendEstimateVram",
     "MendEncodeInpaint",
     "MendInpaintControlImage",
@@ -40,4 +41,5 @@ NODES = [
     "MendInpaintResult",
     "MendFillMasked",
     "MendInpaintWithNetwork",
+    "MendDiffusersInpaint",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 COMPOSITES = (
     *("MendDecodeComposite", "MendComposite", "MendStitchCrop", "MendStitchRegions", "MendInpaintWithNetwork"),
-    *("MendKeepUnedited", "MendInpaint"),
+    *("MendKeepUnedited", "MendInpaint", "MendDiffusersInpaint"),
 )
 # The workflow that takes a picture and its edited version, not a picture and a mask.
 KEEP_UNEDITED = "keep-unedited"
@@ -19,6 +19,8 @@ Prompt = dict[str, Any]
 PADDING: dict[str, str | int] = {"unit": "pixels", "left": 24, "top": 0, "right": 0, "bottom": 16}
 # What tests set in Inpaint, for the same reason.
 INPAINT: dict[str, int | float] = {"steps": 2, "megapixels": 0.03, "extend_by": 24}
+# The same for Inpaint with Diffusers.
+DIFFUSERS: dict[str, int | float] = {"steps": 2, "megapixels": 0.03}
 
 
 def names() -> list[str]:

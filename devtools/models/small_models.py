@@ -23,6 +23,7 @@ from devtools.models.checkpoints import (
     write_sdxl,
 )
 from devtools.models.demo_model import write_demo_model
+from devtools.models.diffusers_folder import write_sd15
 
 SD15, SD15_GENERAL = "small-sd15-inpaint.safetensors", "small-sd15.safetensors"
 SD2, SDXL = "small-sd2-inpaint.safetensors", "small-sdxl-inpaint.safetensors"
@@ -56,7 +57,8 @@ SEPARATE: dict[str, Callable[[Path], SeparateFiles]] = {
 }
 KLEIN_ERASER = "erase-with-edit-model"
 NETWORK, LORA = "small-migan.pt", "small-eraser-lora.safetensors"
-LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork")
+PIPELINE = "small-sd15-inpaint"
+LOADERS = ("MendLoadCheckpoint", "MendLoadModel", "MendLoadNetwork", "MendLoadDiffusers")
 LORA_LOADER = "LoraLoaderModelOnly"
 # The text encoders of newer models are left out for their size. Nodes of tests/host_pack make conditioning of their
 # shape. By workflow: the node, and the one that stands in for it.
@@ -91,6 +93,7 @@ class SmallModels:
         write_klein_lora(models / "loras" / LORA)
         (models / "inpaint").mkdir(exist_ok=True)
         write_migan(models / "inpaint" / NETWORK, side=256, width=32)
+        write_sd15(models / "diffusers" / PIPELINE)
 
     def files(self, workflow: str) -> dict[str, str]:
         """Return the values of a workflow's loader by widget name. {} if the workflow needs no model."""
@@ -99,6 +102,8 @@ class SmallModels:
             return {**names, "text_encoder": parts.text_encoder, "text_encoder_2": "none"}
         if workflow == "remove-with-network":
             return {"network_name": NETWORK}
+        if workflow == "diffusers-inpaint":
+            return {"model_name": PIPELINE}
         return {"ckpt_name": CHECKPOINT_OF[workflow]} if workflow in CHECKPOINT_OF else {}
 
     def use(self, prompt: prompts.Prompt, workflow: str) -> None:

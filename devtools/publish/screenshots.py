@@ -57,6 +57,9 @@ def main() -> None:
             # Empty files are enough: only their names are shown.
             (base / "models" / folder).mkdir(parents=True, exist_ok=True)
             (base / "models" / folder / name).touch()
+        for name in _named_pipelines():
+            (base / "models" / "diffusers" / name).mkdir(parents=True)
+            (base / "models" / "diffusers" / name / "model_index.json").touch()
         with HostProcess(Path(os.environ["MEND_COMFYUI"]), base) as host:
             client = HostClient(host.url)
             upload = client.upload_image(save_masked(photograph(), object_mask(), base / "photo.png"), "example.png")
@@ -87,6 +90,12 @@ def _named_models() -> list[tuple[str, str]]:
     nodes = [node for path in WORKFLOWS.glob("*.json") for node in json.loads(path.read_text("utf-8"))["nodes"]]
     models = [model for node in nodes for model in node.get("properties", {}).get("models", [])]
     return sorted({(model["directory"], model["name"]) for model in models})
+
+
+def _named_pipelines() -> set[str]:
+    """Return the folders in diffusers' layout that the workflows name."""
+    nodes = [node for path in WORKFLOWS.glob("*.json") for node in json.loads(path.read_text("utf-8"))["nodes"]]
+    return {node["widgets_values"][0] for node in nodes if node["type"] == "MendLoadDiffusers"}
 
 
 def _portraits(canvas: Canvas, names: list[str]) -> None:

@@ -7,9 +7,21 @@ paint      crops repainted by a pipeline
 whole      whole pictures: cleaned mask, crop, fill, pipeline, stitch
 """
 
-from .offload import offload_for
+from .offload import apply_offload, offload_for
 from .opening import Choice, Opened, open_pipeline
 from .paint import Crop, repaint
-from .whole import Wish, repaint_all
+from .whole import Repainted, Whole, Wish, repaint_all
 
-__all__ = ["Choice", "Crop", "Opened", "Wish", "offload_for", "open_pipeline", "repaint", "repaint_all"]
+__all__ = [
+    "Choice",
+    "Crop",
+    "Opened",
+    "Repainted",
+    "Whole",
+    "Wish",
+    "apply_offload",
+    "offload_for",
+    "open_pipeline",
+    "repaint",
+    "repaint_all",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..model_families.vaes import Work
 from ..model_files.quantization import COMFYUI
-from ..vram.memory_plan import GIB, Job, Machine, MemoryRequirements, make_plan
+from ..vram.memory_plan import GIB, Job, Machine, MemoryRequirements, Plan, make_plan
 from ..vram.requirements import facts_of_family
 from .routes import Route
 
@@ -22,31 +22,49 @@ RESERVE = int(0.5 * GIB)
 MIB = 2**20
 
 
-def offload_for(pipeline: Any, route: Route, device: torch.device, pixels: int = 0) -> Offload:
+def offload_for(pipeline: Any, route: Route, device: torch.device, free: int | None = None, pixels: int = 0) -> Offload:
     """Choose where a pipeline's weights are.
 
     Args:
         pipeline: of diffusers, on the CPU.
         route: its row.
         device: where it is to compute.
+        free: bytes of the card that it may use; None for those that are free now.
         pixels: size of all crops that it makes at once; 0 for one of the family's own size.
     """
     if device.type != "cuda":
         return "none"
-    free, _ = torch.cuda.mem_get_info(device)
-    return planned(_bytes(pipeline), _largest(pipeline, route), route, _size(pipeline, route), free, pixels)
+    return chosen(plan_of(pipeline, route, torch.cuda.mem_get_info(device)[0] if free is None else free, pixels))
 
 
-def planned(weights: dict[str, int], largest: int, route: Route, size: int, free: int, pixels: int = 0) -> Offload:
-    """Choose as `offload_for` does.
+def chosen(plan: Plan) -> Offload:
+    """Choose as `offload_for` does, by a plan."""
+    if not plan.fits or plan.offloaded:
+        return "group"
+    needs = plan.requirements
+    # diffusers keeps all components on the card, the host one at a time.
+    together = needs.text + needs.model + needs.vae + plan.peak.safe_work + RESERVE
+    return "none" if together <= plan.machine.free else "model"
+
+
+def plan_of(pipeline: Any, route: Route, free: int, pixels: int = 0) -> Plan:
+    """Plan the memory of a pipeline. Arguments as in `offload_for`."""
+    network = _modules(pipeline)[route.network]
+    size = next(network.parameters()).element_size()
+    weights = {name: _size_of(part.parameters()) for name, part in _modules(pipeline).items()}
+    largest = max((_size_of(layer.parameters(recurse=False)) for layer in network.modules()), default=0)
+    return planned(weights, largest, route, size, free, pixels)
+
+
+def planned(weights: Mapping[str, int], largest: int, route: Route, size: int, free: int, pixels: int = 0) -> Plan:
+    """Plan as `plan_of` does.
 
     Args:
         weights: bytes of each component.
         largest: bytes of the largest layer of the network that samples.
         route: the pipeline's row.
         size: bytes of a number that it computes with.
-        free: bytes of the card that are free.
-        pixels: as in `offload_for`.
+        free, pixels: as in `offload_for`.
     """
     family = route.in_table
     facts, memory = facts_of_family(family), family.memory
@@ -68,13 +86,7 @@ def planned(weights: dict[str, int], largest: int, route: Route, size: int, free
     )
     side = round((pixels or family.side**2) ** 0.5)
     # Both halves of the guidance run in one batch.
-    job = Job(side, side, 2)
-    plan = make_plan([needs], job, Machine("card", free, RESERVE, fp8=False))
-    if plan.fits and not plan.offloaded:
-        work = max(phase.safe_work for phase in plan.phases)
-        together = sum(weights.values()) + work + RESERVE <= free
-        return "none" if together else "model"
-    return "group"
+    return make_plan([needs], Job(side, side, 2), Machine("card", free, RESERVE, fp8=False))
 
 
 def apply_offload(pipeline: Any, offload: Offload, device: torch.device) -> None:
@@ -95,18 +107,5 @@ def _modules(pipeline: Any) -> dict[str, torch.nn.Module]:
     return {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
 
 
-def _bytes(pipeline: Any) -> dict[str, int]:
-    return {name: _size_of(part.parameters()) for name, part in _modules(pipeline).items()}
-
-
-def _largest(pipeline: Any, route: Route) -> int:
-    layers = _modules(pipeline)[route.network].modules()
-    return max((_size_of(layer.parameters(recurse=False)) for layer in layers), default=0)
-
-
 def _size_of(weights: Iterable[Tensor]) -> int:
     return sum(weight.numel() * weight.element_size() for weight in weights)
-
-
-def _size(pipeline: Any, route: Route) -> int:
-    return next(_modules(pipeline)[route.network].parameters()).element_size()

@@ -14,7 +14,7 @@ import torch
 from ..core.errors import InpaintError, about_file
 from ..model_files.checkpoint import read_header
 from ..sampling.references import EDITS
-from .offload import Offload, apply_offload, offload_for
+from .offload import Offload, apply_offload, offload_for, plan_of
 from .routes import Route, labels, route_of, route_of_family
 
 INDEX = "model_index.json"
@@ -66,18 +66,26 @@ class Opened:
     offload: Offload
     """Where its weights are."""
 
+    def work(self, pixels: int = 0) -> int:
+        """Return the bytes that it needs beside its weights. pixels: as in `Choice`."""
+        return plan_of(self.pipeline, self.route, 0, pixels).peak.safe_work
+
     @property
     def label(self) -> str:
         """What it is, for reports."""
         return f"{self.route.label}, {self.route.pipeline}, {str(self.dtype).removeprefix('torch.')}"
 
 
-def open_pipeline(choice: Choice, device: torch.device | None = None) -> Opened:
+def open_pipeline(
+    choice: Choice, device: torch.device | None = None, free: int | None = None, place: bool = True
+) -> Opened:
     """Open a pipeline.
 
     Args:
         choice: the model.
         device: where it is to compute; None for a graphics card if there is one.
+        free: bytes of the card that it may use; None for those that are free now.
+        place: whether its weights are placed. If not, they stay on the CPU, for the caller to place.
 
     Raises:
         InpaintError: if diffusers is missing, the model is of no row of `ROUTES`, or something is not here and may not
@@ -95,8 +103,9 @@ def open_pipeline(choice: Choice, device: torch.device | None = None) -> Opened:
     pipeline.set_progress_bar_config(disable=True)
     offload = choice.offload
     if offload == "auto":
-        offload = offload_for(pipeline, route, device, choice.pixels)
-    apply_offload(pipeline, offload, device)
+        offload = offload_for(pipeline, route, device, free, choice.pixels)
+    if place:
+        apply_offload(pipeline, offload, device)
     return Opened(pipeline, route, path.name, device, dtype, offload)
 
 

@@ -66,7 +66,7 @@ class Whole:
     """A picture that is to be repainted."""
 
     image: Tensor
-    """[1, H, W, 3] in 0..1."""
+    """[1, H, W, C] in 0..1, C = 3 or 4. Alpha is carried through."""
     mask: Tensor
     """[1, H, W], 1 = repaint."""
     wish: Wish
@@ -78,7 +78,7 @@ class Repainted:
     """A picture that was repainted."""
 
     image: Tensor
-    """[1, H, W, 3]; where the composite mask is 0 bit-identical to the original."""
+    """[1, H, W, C]; where the composite mask is 0 bit-identical to the original."""
     composite: Tensor
     """[1, H, W], how much was pasted where."""
     notes: tuple[str, ...]
@@ -164,7 +164,9 @@ def _ready(opened: Opened, picture: Whole) -> _Ready | Repainted:
     size = Size(image.shape[2], image.shape[1])
     plan = plan_box(join(boxes), size, CONTEXT, target, side_multiple(family, family.latents.ratio))
     cropped = crop(image, mask, [plan])
-    shown = FILLS[way.fill](cropped.image, cropped.mask) if way.fill else cropped.image
+    # A broken pixel is kept where nothing is pasted; the model is shown grey in its place.
+    colors = cropped.image[..., :3].float().nan_to_num(0.5, 1.0, 0.0)
+    shown = FILLS[way.fill](colors, cropped.mask) if way.fill else colors
     sampling = route.sampling(opened.name)
     settings = Settings(
         wish.steps or sampling.steps, wish.cfg or sampling.cfg, sampling.guidance, wish.strength or way.denoise

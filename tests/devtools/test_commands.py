@@ -11,7 +11,7 @@ import pytest
 
 import dev
 from devtools import commands
-from devtools.commands import SIDE_BY_SIDE, Workplace
+from devtools.commands import BY_DESIGN, SIDE_BY_SIDE, Workplace
 
 
 @pytest.fixture
@@ -43,8 +43,9 @@ def test_fast_leaves_out_slow_tests_and_running_hosts(asked):
     ]
 
 
-def test_the_browser_is_one(asked):
-    assert asked("--web") == ["tests/web"]
+def test_each_node_design_has_a_browser(asked):
+    assert asked("--web") == [*BY_DESIGN, "tests/web"]
+    assert asked("--web", "tests/web/test_mask_editor.py") == ["tests/web/test_mask_editor.py"]
 
 
 @pytest.mark.parametrize("fast", [[], ["-m", "not slow"]], ids=["all", "fast"])

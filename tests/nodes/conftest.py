@@ -25,6 +25,7 @@ from devtools.models.checkpoints import (
     write_sd15_inpaint,
     write_sdxl,
 )
+from devtools.models.diffusers_folder import write_sd15
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -228,6 +229,20 @@ def tiny_network(run, network_file) -> Any:
     """A MI-GAN for pictures of 16x16 pixels, loaded by the host."""
     (network,) = run("MendLoadNetwork", network_name=network_file("tiny.pt", write_migan, side=16, width=16)).outputs
     return network
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(base, kept_models) -> str:
+    """Name of a small SD 1.5 inpainting model in models/diffusers."""
+    folder = write_sd15(base / "models" / "diffusers" / "small-sd15-inpaint")
+    kept_models.update(path for path in folder.rglob("*") if path.is_file())
+    return folder.name
+
+
+@pytest.fixture(scope="session")
+def pipeline(run, pipeline_folder) -> Any:
+    """That model, opened."""
+    return run("MendLoadDiffusers", model_name=pipeline_folder).outputs[0]
 
 
 def _files(folder: Path) -> set[Path]:

@@ -38,6 +38,7 @@ def _ready(name, upload, small_models, seed=1):
     prompts.set_input(prompt, "LoadImage", image=upload)
     prompts.set_input(prompt, "MendMaskedSampler", seed=seed, steps=3)
     prompts.set_input(prompt, "MendInpaint", seed=seed, **prompts.INPAINT)
+    prompts.set_input(prompt, "MendDiffusersInpaint", seed=seed, **prompts.DIFFUSERS)
     prompts.set_input(prompt, "MendInpaintMasks", feather=8)  # its wide soft edge would cover the small picture
     for node in ("MendCropForInpaint", "MendCropRegions"):
         prompts.set_input(prompt, node, size="keep")  # the model's own takes minutes here

@@ -1,6 +1,8 @@
 """A running host and its canvas in headless Chromium, in both node designs."""
 
 import io
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,19 @@ from skimage import data
 from devtools.hosts.canvas import Canvas
 from devtools.hosts.node_info import NodeInfo
 from devtools.hosts.process import HostProcess
-from devtools.models.small_models import LORA, SmallModels
+from devtools.models.small_models import LORA, PIPELINE, SmallModels
 from devtools.setup.environment import ROOT
 from inpaint.batch.comfyui.client import HostClient
 from inpaint.sampling.fooocus import HEAD_FILE, PATCH_FILE
 
 MODES = ("classic", "nodes-2")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group tests by the node design, so that each process of a parallel run opens one canvas."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(params.get("opened", MODES[0])))
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,9 @@ def server(comfyui, host_pack, photo, tmp_path_factory) -> Iterator[Server]:
     for file in [file for file in (base / "models").rglob("small-*") if file.is_file()]:
         for mode in MODES:
             file.with_name(f"{mode}-{file.name}").hardlink_to(file)
+    for mode in MODES:
+        folder = base / "models" / "diffusers" / PIPELINE
+        shutil.copytree(folder, folder.with_name(f"{mode}-{PIPELINE}"), copy_function=os.link)
     # Listed, so that every choice has something to choose; never loaded.
     for name in (HEAD_FILE, PATCH_FILE):
         (base / "models" / "inpaint" / name).touch()

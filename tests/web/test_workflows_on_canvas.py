@@ -28,6 +28,7 @@ NAMES = (
     "any-model-inpaint",
     "any-model-soft-inpaint",
     "crop-and-stitch",
+    "diffusers-inpaint",
     "erase-with-edit-model",
     "extend",
     "flux-fill",
@@ -213,9 +214,10 @@ def _prepare(canvas, server, photo, mode, workflow, api, folder):
     for node in ("MendCropForInpaint", "MendCropRegions"):
         if any(each["class_type"] == node for each in api.values()):
             canvas.set_widget(_node(api, node), "size", "keep")  # the model's own takes minutes here
-    if any(each["class_type"] == "MendInpaint" for each in api.values()):
-        for widget, number in prompts.INPAINT.items():
-            canvas.set_widget(_node(api, "MendInpaint"), widget, number)
+    for node, settings in (("MendInpaint", prompts.INPAINT), ("MendDiffusersInpaint", prompts.DIFFUSERS)):
+        if any(each["class_type"] == node for each in api.values()):
+            for widget, number in settings.items():
+                canvas.set_widget(_node(api, node), widget, number)
     if any(each["class_type"] == "MendPadForOutpaint" for each in api.values()):
         for widget, value in prompts.PADDING.items():
             canvas.set_widget(_node(api, "MendPadForOutpaint"), widget, value)

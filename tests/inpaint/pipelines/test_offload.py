@@ -2,7 +2,7 @@
 
 import pytest
 
-from inpaint.pipelines.offload import planned
+from inpaint.pipelines.offload import chosen, planned
 from inpaint.pipelines.routes import ROUTES
 
 GIB = 2**30
@@ -25,20 +25,20 @@ XL = {"text_encoder": int(0.25 * GIB), "text_encoder_2": int(1.4 * GIB), "unet":
     ],
 )
 def test_a_card(route, weights, card, expected):
-    assert planned(weights, 100 * 2**20, route, 2, card * GIB) == expected
+    assert chosen(planned(weights, 100 * 2**20, route, 2, card * GIB)) == expected
 
 
 def test_a_smaller_card_never_needs_less():
     order = ("none", "model", "group")
-    chosen = [order.index(planned(XL, 2**26, SDXL, 2, int(card * GIB / 4))) for card in range(8, 64)]
-    assert chosen == sorted(chosen, reverse=True)
-    assert set(chosen) == {0, 1, 2}
+    ways = [order.index(chosen(planned(XL, 2**26, SDXL, 2, int(card * GIB / 4)))) for card in range(8, 64)]
+    assert ways == sorted(ways, reverse=True)
+    assert set(ways) == {0, 1, 2}
 
 
 def test_larger_crops_need_more():
     cards = range(4, 80)
     first = [
-        min(card for card in cards if planned(XL, 2**26, SDXL, 2, card * GIB, pixels) == "none")
+        min(card for card in cards if chosen(planned(XL, 2**26, SDXL, 2, card * GIB, pixels)) == "none")
         for pixels in (512**2, 1024**2, 2048**2)
     ]
     assert first == sorted(first)

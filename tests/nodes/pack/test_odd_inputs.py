@@ -143,6 +143,11 @@ NODES: dict[str, Inputs] = {
     "MendInpaintReport": lambda parts: {**_both(parts), "crop": picture(1)},
     "MendFillMasked": _both,
     "MendInpaintWithNetwork": lambda parts: {**_both(parts), "network": parts.tiny_network},
+    "MendLoadDiffusers": lambda parts: {"model_name": parts.pipeline_folder},
+    "MendDiffusersInpaint": lambda parts: {
+        **{**_both(parts), "pipeline": parts.pipeline, "task": "replace", "prompt": "", "negative_prompt": ""},
+        **{"seed": 0, "strength": 0.0, "steps": 1, "megapixels": 0.01},
+    },
     "MendEstimateVram": lambda parts: {"model_name": parts.small_checkpoint},
     "MendLoadCheckpoint": lambda parts: {"ckpt_name": parts.small_checkpoint},
     "MendLoadModel": lambda parts: {"model_name": "none", "text_encoder": "none", "vae_name": "none"},
@@ -328,7 +333,7 @@ IMAGE_NODES = [
     *("MendMaskFromAlpha", "MendMaskFromDifference", "MendPreviewMask", "MendCropForInpaint", "MendCropByBox"),
     *("MendStitchCrop", "MendCropRegions", "MendStitchRegions", "MendPadForOutpaint", "MendEncodeInpaint"),
     *("MendInpaintControlImage", "MendApplyFooocusInpaint", "MendDecodeComposite", "MendComposite", "MendSeamScore"),
-    *("MendFillMasked", "MendInpaintWithNetwork", "MendKeepUnedited", "MendInpaintReport"),
+    *("MendFillMasked", "MendInpaintWithNetwork", "MendKeepUnedited", "MendInpaintReport", "MendDiffusersInpaint"),
 ]
 MASK_NODES = [
     *(
@@ -342,7 +347,7 @@ MASK_NODES = [
     *("MendPreviewMask", "MendCropForInpaint", "MendStitchCrop", "MendCropRegions", "MendPadForOutpaint"),
     *("MendEncodeInpaint", "MendInpaintControlImage", "MendApplyFooocusInpaint", "MendSoftInpaint", "MendRemoveObject"),
     *("MendDecodeComposite", "MendComposite", "MendSoftCompositeMask", "MendSeamScore", "MendFillMasked"),
-    *("MendInpaintWithNetwork", "MendKeepUnedited", "MendInpaintReport"),
+    *("MendInpaintWithNetwork", "MendKeepUnedited", "MendInpaintReport", "MendDiffusersInpaint"),
 ]
 LATENT_NODES = ["MendMaskedSampler", "MendDecodeComposite", "MendSoftCompositeMask"]
 
@@ -502,6 +507,9 @@ TOO_MUCH = {
     ("MendMaskedSampler", "steps", 10000): 3,
     ("MendCropForInpaint", "megapixels", 64.0): 2.0,
     ("MendCropRegions", "megapixels", 64.0): 2.0,
+    ("MendDiffusersInpaint", "steps", 10000): 3,
+    ("MendDiffusersInpaint", "megapixels", 0.0): 0.02,
+    ("MendDiffusersInpaint", "megapixels", 64.0): 0.05,
 }
 
 

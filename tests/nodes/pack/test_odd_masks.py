@@ -422,6 +422,15 @@ def inpaint_report(run, odd):
     assert ("the mask is empty" in reported.text) == (not bool(odd.means.any()))
 
 
+def with_diffusers(run, odd):
+    settings = {"task": "replace", "prompt": "a fox", "negative_prompt": "", "seed": 0, "strength": 0.0}
+    settings |= {"steps": 1, "megapixels": 0.01, "grow": 0.0}
+    pair = {"image": odd.picture, "mask": odd.mask}
+    made, weight, _ = run("MendDiffusersInpaint", pipeline=run.pipeline, **pair, **settings).outputs
+    plausible(weight, odd.means.shape)
+    assert torch.equal(made[weight == 0], odd.picture.expand_as(made)[weight == 0])
+
+
 NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendInpaintReport": inpaint_report,
     "MendCropForInpaint": crop_and_stitch,
@@ -441,6 +450,7 @@ NODES: dict[str, Callable[[Any, Odd], None]] = {
     "MendPreviewMask": preview_mask,
     "MendFillMasked": fill,
     "MendInpaintWithNetwork": with_network,
+    "MendDiffusersInpaint": with_diffusers,
     "MendComposite": composite,
     "MendKeepUnedited": keep_unedited,
     "MendEncodeInpaint": encode,
@@ -476,6 +486,10 @@ class Runner:
     @property
     def network(self):
         return self.request.getfixturevalue("tiny_network")
+
+    @property
+    def pipeline(self):
+        return self.request.getfixturevalue("pipeline")
 
     @property
     def fooocus_patch(self):
