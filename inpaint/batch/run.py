@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
         manifest.note(**facts)
         started = time.monotonic()
-        stopped = _make(manifest, todo[: options.limit], planned, pairs, workflow, settings, clients, options)
+        stopped = _make(manifest, todo[: options.limit], pairs, workflow, settings, clients, options)
         records = [record for record in manifest.records().values() if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
@@ -157,8 +157,7 @@ def _broken(pairs: list[Pair]) -> int:
 
 def _make(
     manifest: Manifest,
-    todo: list[str],
-    planned: Mapping[str, Record],
+    todo: list[Record],
     pairs: list[Pair],
     workflow: Workflow,
     settings: Settings,
@@ -166,8 +165,8 @@ def _make(
     options: argparse.Namespace,
 ) -> bool:
     """Make pictures and write them down. Returns whether Ctrl-C ended it."""
-    by_name = {pair.name: pair for pair in pairs}
-    crew = Crew([client.url for client in clients], [Job(name) for name in todo], options.retry, options.timeout)
+    by_name, planned = {pair.name: pair for pair in pairs}, {record.name: record for record in todo}
+    crew = Crew([client.url for client in clients], [Job(name) for name in planned], options.retry, options.timeout)
     outcomes: queue.Queue[Outcome] = queue.Queue(QUEUED * len(clients))
 
     def order(name: str) -> Order:
@@ -237,7 +236,7 @@ def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path)
         manifest.put(record)
         try:
             write_atomic(output / record.output, outcome.data)
-            record = replace(record, state="done")
+            record = replace(record, state="done", replaces="")
         except InpaintError as error:
             record = replace(record, state="failed", error=str(error), output_hash="")
     manifest.put(record)

@@ -19,6 +19,7 @@ from PIL import Image
 from devtools.setup.environment import ROOT
 from inpaint.batch import crew, run, worker
 from inpaint.batch.__main__ import main
+from inpaint.batch.files.atomic import write_atomic
 
 from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
 
@@ -305,6 +306,63 @@ def test_a_result_that_a_person_changed_stays(folder):
         assert batch(folder, host, more=["--resume"]) == 0
         assert len(host.made) == 2
     assert (folder / "out" / "0001.png").read_bytes() == b"mine"
+
+
+def test_what_is_done_again_may_be_interrupted(folder):
+    wanted = pictures(folder, 4)
+    again = ["--resume", "--set", "Repaint.amount=0.5"]
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert batch(folder, host, more=[*again, "--limit", "1"]) == 1
+        assert batch(folder, host, more=again) == 0
+        assert len(host.made) == 8
+    check(folder, wanted)
+
+
+@pytest.mark.parametrize("moment", ["before the new result is in its place", "after"])
+def test_killed_as_a_result_is_replaced(folder, moment, monkeypatch):
+    wanted = pictures(folder, 1)
+
+    def killed(path, data):
+        if moment == "after":
+            write_atomic(path, data)
+        raise KeyboardInterrupt
+
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        mask = folder / "masks" / "0000.png"
+        Image.new("L", SIZE, 255).save(mask)
+        wanted["0000.png"] = 255 - np.asarray(Image.open(folder / "images" / "0000.png"))
+        with monkeypatch.context() as patched:
+            patched.setattr(run, "write_atomic", killed)
+            assert batch(folder, host, more=["--resume"]) == 130
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == (2 if moment == "after" else 3)
+    check(folder, wanted)
+
+
+def test_a_picture_that_failed_when_it_was_done_again_is_tried_again(folder):
+    wanted = pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "masks" / "0000.png").rename(folder / "mask.png")
+        assert batch(folder, host, more=["--resume"]) == 1
+        (folder / "mask.png").rename(folder / "masks" / "0000.png")
+        assert batch(folder, host, more=["--resume"]) == 0
+    check(folder, wanted)
+
+
+def test_a_result_that_a_person_changed_stays_whatever_else_changed(folder, capfd):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "out" / "0001.png").write_bytes(b"mine")
+        for _ in range(2):
+            assert batch(folder, host, more=["--resume", "--set", "Repaint.amount=0.5"]) == 0
+        assert len(host.made) == 3
+    assert (folder / "out" / "0001.png").read_bytes() == b"mine"
+    stays = "0001.png: settings changed: 2.amount. But its result was changed by somebody: it stays."
+    assert capfd.readouterr().err.count(stays) == 2
 
 
 def test_a_file_of_somebody_else_stays(folder):
