@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InpaintError: if the run cannot begin.
     """
-    pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
-    _check_apart(options.output, pairs)
+    pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive, options.output)
+    _check_apart(options.output, options.masks, pairs)
     name, prompt = load_prompt(options.workflow)
     clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
     nodes, facts = _ask(clients)
@@ -85,11 +85,14 @@ def run(options: argparse.Namespace) -> int:
     return int(any(record.state != "done" for record in records))
 
 
-def _check_apart(output: Path, pairs: list[Pair]) -> None:
-    """Check that no result would take the place of a picture or mask."""
+def _check_apart(output: Path, masks: str | None, pairs: list[Pair]) -> None:
+    """Check that no result would take the place of a picture or mask, now or when masks are looked for again."""
+    pairs = [pair for pair in pairs if not pair.error]
     sources = {Path(os.path.abspath(path)) for pair in pairs for path in (pair.image, pair.mask) if path is not None}
     if any(Path(os.path.abspath(output / pair.name)) in sources for pair in pairs):
         raise InpaintError(f"--output: {output} holds the pictures themselves. Choose another folder.")
+    if masks is not None and Path(masks).resolve() == output.resolve():
+        raise InpaintError(f"--output: {output} holds the masks. Choose another folder.")
 
 
 def _check_writable(output: Path) -> None:

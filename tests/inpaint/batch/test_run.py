@@ -403,6 +403,36 @@ def test_the_pictures_own_folder_is_no_output(folder, capfd):
     assert "holds the pictures themselves" in capfd.readouterr().err
 
 
+def test_the_masks_folder_is_no_output(folder, capfd):
+    pictures(folder, 1)
+    # Its result would be beside its mask, and the next run would take that for the mask: it has the very name.
+    (folder / "images" / "0000.png").rename(folder / "images" / "0000.jpg")
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--output", str(folder / "masks")]) == 2
+    assert "holds the masks" in capfd.readouterr().err
+
+
+def test_results_among_the_pictures_are_not_made_again(folder):
+    wanted = pictures(folder, 2)
+    more = ["--recursive", "--masks", str(folder / "masks" / "0000.png"), "--output", str(folder / "images" / "out")]
+    with StandInHost() as host:
+        assert batch(folder, host, more=more) == 0
+        assert batch(folder, host, more=[*more, "--resume"]) == 0
+        assert len(host.made) == 2
+    assert {path.name for path in (folder / "images" / "out").iterdir()} == {*wanted, "mend-batch"}
+
+
+def test_two_pictures_of_one_name_fail_and_the_others_are_made(folder):
+    pictures(folder, 2)
+    (folder / "more").mkdir()
+    (folder / "more" / "0001.png").write_bytes((folder / "images" / "0001.png").read_bytes())
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--images", str(folder / "images"), str(folder / "more")]) == 1
+    states = {row["state"]: row["error"] for row in records(folder).values()}
+    assert states.keys() == {"done", "failed"}
+    assert "its result would have the same name" in states["failed"]
+
+
 def test_a_dry_run_writes_nothing(folder, capfd):
     pictures(folder, 2)
     (folder / "masks" / "0001.png").unlink()
