@@ -55,9 +55,6 @@ def parser():
     demo.add_argument("--output", metavar="DIR", help="where the pictures go (default: demo-output)")
     kind = test.add_mutually_exclusive_group()
     kind.add_argument("--web", action="store_true", help="run only the tests in a real browser")
-    kind.add_argument(
-        "--ray", action="store_true", help="run only the tests on a Ray cluster"
-    )
     kind.add_argument("--fast", action="store_true", help="skip slow tests and tests that start a server")
     serve.add_argument("--port", type=int, default=8188, help="default: %(default)s")
     bench.add_argument("name", nargs="?", help="one of benchmarks/NAME.py; default: all except those in gpu/")

@@ -6,14 +6,13 @@ import argparse
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.hosts.process import HostFailed, HostProcess, has_gpu, place_pack
 from devtools.setup import environment as env
 from devtools.setup import existing_host
 from devtools.setup.environment import ROOT, Environment
-from devtools.setup.ray_environment import ensure_ray
 from devtools.setup.steps import StepFailed
 
 # Files in devtools/requirements that a command needs besides the host's and the pack's requirements.
@@ -40,8 +39,6 @@ BATCH = "import sys; sys.path.insert(0, sys.argv.pop(1)); from inpaint.batch.__m
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
 # The two designs of nodes side by side, each with a host and a browser of its own: tests/web/conftest.py groups them.
 BY_DESIGN = ("-n", "auto", "--dist", "loadgroup")
-# Tests with a run, and an option, of their own.
-OWN_RUNS = ("web", "ray")
 # Running hosts; and equality with diffusers, which is slow and takes seconds to import.
 NOT_FAST = ("server", "nodes/parity")
 
@@ -137,8 +134,6 @@ def demo(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int
 def test(place: Workplace, options: argparse.Namespace, extra: list[str]) -> int:
     if options.web:
         env.ensure_chromium(Environment())
-    if options.ray:
-        place = replace(place, python=ensure_ray(Environment(), place.python))
     return place.call("-m", "pytest", *pytest_arguments(options, extra))
 
 
@@ -148,13 +143,12 @@ def pytest_arguments(options: argparse.Namespace, extra: list[str]) -> list[str]
     # An argument of -k may also be the name of a folder outside tests/.
     chosen = [place for place in places if place.exists() and place.is_relative_to(ROOT / "tests")]
     ours = ["-m", "not slow"] if options.fast else []
-    # No parallel run for a single file, where start-up costs more than it saves, nor on a cluster.
-    if not options.ray and not any(place.is_file() for place in chosen):
+    # No parallel run for a single file: start-up costs more than it saves.
+    if not any(place.is_file() for place in chosen):
         ours += BY_DESIGN if options.web else SIDE_BY_SIDE
     if not chosen:
-        own = [name for name in OWN_RUNS if getattr(options, name)]
-        left_out = [*OWN_RUNS, *(NOT_FAST if options.fast else ())]
-        ours += [f"tests/{name}" for name in own] or ["tests", *(f"--ignore=tests/{name}" for name in left_out)]
+        left_out = ["web", *(NOT_FAST if options.fast else ())]
+        ours += ["tests/web"] if options.web else ["tests", *(f"--ignore=tests/{name}" for name in left_out)]
     return [*ours, *extra]
 
 

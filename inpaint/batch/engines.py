@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .engine import Engine
 
 COMFYUI = "comfyui"
-ENGINES = (COMFYUI, "fill", "network", "diffusers", "ray")
+ENGINES = (COMFYUI, "fill", "network", "diffusers")
 
 
 def open_engine(options: argparse.Namespace, names: Sequence[str]) -> Engine:
@@ -25,10 +25,6 @@ def open_engine(options: argparse.Namespace, names: Sequence[str]) -> Engine:
         from .comfyui.engine import ComfyUI
 
         return ComfyUI(options, names)
-    if options.engine == "ray":
-        from .cluster.engine import Cluster
-
-        return Cluster(options, names)
     from .local.engine import Local
 
     return Local(options, names)

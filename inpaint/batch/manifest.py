@@ -27,7 +27,8 @@ COLUMNS = """
     error TEXT NOT NULL,
     notes TEXT NOT NULL,
     output TEXT NOT NULL,
-    output_hash TEXT NOT NULL
+    output_hash TEXT NOT NULL,
+    replaces TEXT NOT NULL
 """
 
 
@@ -63,6 +64,8 @@ class Record:
     """The result, relative to the output folder."""
     output_hash: str = ""
     """SHA-256 of the result."""
+    replaces: str = ""
+    """SHA-256 of an earlier result, which is in its place until this one is."""
 
 
 NAMES = tuple(column.name for column in fields(Record))
@@ -141,7 +144,7 @@ def what_changed(before: Record, now: Record, output_hash: str | None) -> str:
     Args:
         before: as it was done.
         now: as it is to be done.
-        output_hash: of its result now; None if that is gone. A result that somebody changed since stays as it is.
+        output_hash: of its result now; None if that is gone.
     """
     if before.image_hash != now.image_hash:
         return "the picture changed"
@@ -168,3 +171,13 @@ def settled(record: Record, output_hash: str | None) -> Record:
     if record.state != "writing":
         return record
     return replace(record, state="done" if output_hash == record.output_hash else "waiting")
+
+
+def is_ours(record: Record, output_hash: str | None) -> bool:
+    """Whether a file is the result of a run, and not of somebody.
+
+    Args:
+        record: as it was left.
+        output_hash: of the file in its result's place; None if there is none.
+    """
+    return output_hash is not None and output_hash in (record.output_hash, record.replaces)

@@ -14,10 +14,9 @@ OFFLOADS = ("auto", "none", "model", "group", "sequential")
 # Options that not all engines have.
 OPTIONS_OF = {
     ("workflow", "hosts", "image_node", "mask_node", "output_node"): (COMFYUI,),
-    ("model",): ("network", "diffusers", "ray"),
+    ("model",): ("network", "diffusers"),
     ("processes",): ("fill", "network", "diffusers"),
-    ("config", "allow_download", "dtype", "offload", "batch"): ("diffusers", "ray"),
-    ("of", "address", "actors", "gpus_per_actor"): ("ray",),
+    ("config", "allow_download", "dtype", "offload", "batch"): ("diffusers",),
 }
 LOCAL = "http://127.0.0.1:8188"
 
@@ -71,15 +70,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--dtype", choices=DTYPES, default=DTYPES[0], help="diffusers: what it computes in (default: auto)")
     add("--offload", choices=OFFLOADS, default=OFFLOADS[0], help="diffusers: where unused weights are (default: auto)")
     add("--batch", type=int, default=1, metavar="N", help="diffusers: crops of one size made at once (default: 1)")
-    add(
-        "--of",
-        choices=("fill", "network", "diffusers"),
-        default="fill",
-        help="ray: what its actors run (default: fill)",
-    )
-    add("--address", default="local", metavar="ADDRESS", help="ray: a cluster's address, auto, or local (the default)")
-    add("--actors", default="1:4", metavar="MIN:MAX", help="ray: how many actors, one model each (default: 1:4)")
-    add("--gpus-per-actor", type=float, default=0.0, metavar="X", help="ray: graphics cards of each (default: 0)")
     add("--dry-run", action="store_true", help="check everything and say what would be done")
     add("--limit", type=int, metavar="N", help="make at most so many pictures now")
     add(

@@ -58,7 +58,13 @@ class Pair:
     """Why this pair cannot run; "" if it can."""
 
 
-def find_pairs(images: Sequence[str], masks: str | None, suffix: str = "", recursive: bool = False) -> list[Pair]:
+def find_pairs(
+    images: Sequence[str],
+    masks: str | None,
+    suffix: str = "",
+    recursive: bool = False,
+    output: Path | None = None,
+) -> list[Pair]:
     """Find pictures and their masks.
 
     Args:
@@ -68,20 +74,23 @@ def find_pairs(images: Sequence[str], masks: str | None, suffix: str = "", recur
             the picture.
         suffix: what a mask's name has after the picture's: "_mask" for photo.jpg and photo_mask.png.
         recursive: look into folders of folders too. Each folder is visited once, whatever links lead to it.
+        output: the folder of results.
 
     Returns:
         By name. A mask has its picture's name in any picture format: photo.png, or photo.jpg.png, for photo.jpg.
         Pictures without a mask, with two, or with a name that another one has are there with an error. Masks that were
-        found beside the pictures are no pictures, nor is anything in the folder of masks. Hidden files are left out.
+        found beside the pictures are no pictures, nor is anything in the folders of masks and of results. Hidden files
+        are left out.
 
     Raises:
         InpaintError: if something named is not there, or there is no picture at all.
     """
     mask_of = _finder(masks, suffix, recursive)
     found: dict[Path, str] = {}
+    no_pictures = [folder for folder in (Path(masks) if masks else None, output) if folder and folder.is_dir()]
     for source in images:
         for path, name in _pictures(source, recursive):
-            if not _is_in_folder_of_masks(path, source, masks):
+            if not any(_was_met_in(folder, path, source) for folder in no_pictures):
                 # As it is written, so that a link and its target, which have two names, stay two.
                 found.setdefault(Path(os.path.abspath(path)), name)
     pairs = [_pair(path, name, mask_of) for path, name in found.items()]
@@ -161,7 +170,7 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 if recursive:
                     (links if entry.is_symlink() else folders).append(Path(entry.path))
             elif _is_picture(Path(entry.path)):
@@ -169,11 +178,16 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _matching(pattern: str, recursive: bool) -> Iterator[tuple[Path, str]]:
     """Yield the pictures that a pattern matches. Names are relative to its part before the first wildcard."""
-    parts = Path(pattern).parts
-    plain = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    base, wild = Path(*parts[:plain]), parts[plain:]
+    base, wild = _parts(pattern)
     if "**" in wild:
         # glob itself would follow links in circles, in more ways than can be counted.
         for file in _files(base, recursive=True) if base.is_dir() else ():
@@ -183,6 +197,13 @@ def _matching(pattern: str, recursive: bool) -> Iterator[tuple[Path, str]]:
     for match in sorted(map(Path, glob.glob(pattern))):
         for file in _files(match, recursive) if match.is_dir() else filter(_is_picture, [match]):
             yield file, file.relative_to(base).as_posix()
+
+
+def _parts(pattern: str) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder before a pattern's first wildcard, and the parts from there."""
+    parts = Path(pattern).parts
+    plain = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:plain]), parts[plain:]
 
 
 def _fits(parts: tuple[str, ...], wild: tuple[str, ...]) -> bool:
@@ -206,23 +227,21 @@ def _listed(path: Path) -> Iterator[tuple[Path, str]]:
         entry = line.strip()
         if not entry or entry.startswith("#"):
             continue
-        listed = path.parent / entry
-        name = os.path.relpath(listed, path.parent)
-        yield listed, listed.name if name.startswith("..") or os.path.isabs(name) else Path(name).as_posix()
+        listed, folder = Path(os.path.abspath(path.parent / entry)), Path(os.path.abspath(path.parent))
+        yield listed, listed.relative_to(folder).as_posix() if listed.is_relative_to(folder) else listed.name
 
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES | UNREADABLE
 
 
-def _is_in_folder_of_masks(path: Path, source: str, masks: str | None) -> bool:
-    """Whether a picture lies in the folder of masks, which is within the folder of pictures but not all of it."""
-    if masks is None or not Path(masks).is_dir():
+def _was_met_in(folder: Path, path: Path, source: str) -> bool:
+    """Whether a picture lies in a folder that was met on the way: within what was looked through, but not all of it."""
+    if Path(source).is_file():
         return False
-    folder = Path(masks).resolve()
-    if not path.parent.resolve().is_relative_to(folder):
-        return False
-    return Path(source).is_dir() and not Path(source).resolve().is_relative_to(folder)
+    base = Path(source) if Path(source).is_dir() else _parts(source)[0]
+    folder = folder.resolve()
+    return path.parent.resolve().is_relative_to(folder) and not base.resolve().is_relative_to(folder)
 
 
 def _finder(masks: str | None, suffix: str, recursive: bool) -> MaskOf:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .engine import Engine
 from .files.atomic import sweep
-from .manifest import Manifest, Record, settled, what_changed
+from .manifest import Manifest, Record, is_ours, settled, what_changed
 from .pairs import Pair
 
 CHUNK = 1 << 20
@@ -36,35 +36,44 @@ def planned_records(pairs: list[Pair], engine: Engine) -> dict[str, Record]:
 
 
 def plan_run(
-    manifest: Manifest, before: Mapping[str, Record], planned: dict[str, Record], pairs: list[Pair], output: Path
-) -> tuple[list[str], int]:
-    """Write what is to be done into the manifest. Returns the names that are to be made, and how many are done."""
-    todo, records, done = [], [], 0
+    manifest: Manifest, before: Mapping[str, Record], planned: Mapping[str, Record], pairs: list[Pair], output: Path
+) -> tuple[list[Record], int]:
+    """Write what is to be done into the manifest. Returns the records that are to be made, and how many are done."""
+    todo, others, done = [], [], 0
     for pair in pairs:
         record, was = planned[pair.name], before.get(pair.name)
-        there = _hash(output / record.output)
+        path = output / record.output
+        there = _hash(path)
         if was is not None:
             if was.state == "writing":
                 sweep((output / record.output).parent)
             was = settled(was, there)
+            if is_ours(was, there):
+                record = replace(record, replaces=there or "")
         if pair.error:
-            records.append(replace(record, state="failed", error=pair.error))
+            others.append(replace(record, state="failed", error=pair.error))
             continue
         if was is not None and was.state == "done":
             reason = what_changed(was, record, there)
-            if not reason:
-                records.append(was)
+            changed_by_somebody = there is not None and not record.replaces
+            if reason and changed_by_somebody:
+                _say(pair, f"{reason}. But its result was changed by somebody: it stays. Delete it to have it made.")
+            if not reason or changed_by_somebody:
+                others.append(was)
                 done += 1
                 continue
-            print(f"{pair.name}: done again, for {reason}.", file=sys.stderr)
-        elif there is not None and (was is None or was.output_hash != there):
-            error = f"{output / record.output} is there already, and no run made it. Move it, or choose another folder."
-            records.append(replace(record, state="failed", error=error))
+            _say(pair, f"done again, for {reason}.")
+        elif there is not None and not record.replaces:
+            error = f"{path} is there already, and no run made it. Move it, or choose another folder."
+            others.append(replace(record, state="failed", error=error))
             continue
-        records.append(record)
-        todo.append(pair.name)
-    manifest.put(*records)
+        todo.append(record)
+    manifest.put(*others, *todo)
     return todo, done
+
+
+def _say(pair: Pair, what: str) -> None:
+    print(f"{pair.name}: {what}", file=sys.stderr)
 
 
 def _hash(path: Path) -> str | None:

@@ -10,7 +10,7 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InpaintError: if the run cannot begin.
     """
-    pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive)
-    _check_apart(options.output, pairs)
+    pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive, options.output)
+    _check_apart(options.output, options.masks, pairs)
     engine = open_engine(options, [pair.name for pair in pairs])
     if options.dry_run:
         _say_plan(engine, pairs)
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
         manifest.note(pack=_version(), engine=options.engine, **engine.facts)
         started = time.monotonic()
-        stopped = _make(manifest, todo[: options.limit], planned, pairs, engine, options)
+        stopped = _make(manifest, todo[: options.limit], pairs, engine, options)
         records = [record for record in manifest.records().values() if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
@@ -71,11 +71,14 @@ def run(options: argparse.Namespace) -> int:
     return int(any(record.state != "done" for record in records))
 
 
-def _check_apart(output: Path, pairs: list[Pair]) -> None:
-    """Check that no result would take the place of a picture or mask."""
+def _check_apart(output: Path, masks: str | None, pairs: list[Pair]) -> None:
+    """Check that no result would take the place of a picture or mask, now or when masks are looked for again."""
+    pairs = [pair for pair in pairs if not pair.error]
     sources = {Path(os.path.abspath(path)) for pair in pairs for path in (pair.image, pair.mask) if path is not None}
     if any(Path(os.path.abspath(output / pair.name)) in sources for pair in pairs):
         raise InpaintError(f"--output: {output} holds the pictures themselves. Choose another folder.")
+    if masks is not None and Path(masks).resolve() == output.resolve():
+        raise InpaintError(f"--output: {output} holds the masks. Choose another folder.")
 
 
 def _check_writable(output: Path) -> None:
@@ -100,14 +103,14 @@ def _broken(pairs: list[Pair]) -> int:
 
 def _make(
     manifest: Manifest,
-    todo: list[str],
-    planned: Mapping[str, Record],
+    todo: list[Record],
     pairs: list[Pair],
     engine: Engine,
     options: argparse.Namespace,
 ) -> bool:
     """Make pictures and write them down. Returns whether Ctrl-C ended it."""
-    crew = Crew(engine.hands, todo, options.retry, options.timeout)
+    planned = {record.name: record for record in todo}
+    crew = Crew(engine.hands, list(planned), options.retry, options.timeout)
     outcomes: queue.Queue[Outcome] = queue.Queue(engine.at_a_time * len(engine.hands))
     workers = engine.workers(crew, {pair.name: pair for pair in pairs}, outcomes.put)
     for worker in workers:
@@ -163,7 +166,7 @@ def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path)
         manifest.put(record)
         try:
             write_atomic(output / record.output, outcome.data)
-            record = replace(record, state="done")
+            record = replace(record, state="done", replaces="")
         except InpaintError as error:
             record = replace(record, state="failed", error=str(error), output_hash="")
     manifest.put(record)

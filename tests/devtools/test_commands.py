@@ -32,20 +32,15 @@ def asked(monkeypatch):
 
 
 def test_all_but_the_browser(asked):
-    assert asked() == [*SIDE_BY_SIDE, "tests", "--ignore=tests/web", "--ignore=tests/ray"]
+    assert asked() == [*SIDE_BY_SIDE, "tests", "--ignore=tests/web"]
 
 
 def test_fast_leaves_out_slow_tests_and_running_hosts(asked):
     assert asked("--fast") == [
         *("-m", "not slow"),
         *SIDE_BY_SIDE,
-        *("tests", "--ignore=tests/web", "--ignore=tests/ray"),
-        *("--ignore=tests/server", "--ignore=tests/nodes/parity"),
+        *("tests", "--ignore=tests/web", "--ignore=tests/server", "--ignore=tests/nodes/parity"),
     ]
-
-
-def test_a_cluster_has_a_run_of_its_own(asked):
-    assert asked("--ray") == ["tests/ray"]
 
 
 def test_each_node_design_has_a_browser(asked):

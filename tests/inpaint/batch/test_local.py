@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from devtools.models.checkpoints.networks import write_lama
+from devtools.models.checkpoints.networks import write_migan
 from devtools.models.diffusers_folder import write_sd15
 from devtools.setup.environment import ROOT
 from inpaint.batch.__main__ import main
@@ -108,17 +108,17 @@ def test_patchmatch_takes_each_pictures_own_seed(folder):
 
 def test_a_network_and_another_one(folder, capfd):
     mask = pictures(folder, 2)
-    model = folder / "lama.safetensors"
-    write_lama(model)
+    model = folder / "network.safetensors"
+    write_migan(model, side=64, width=32)
     more = ("--engine", "network", "--model", model, "--processes", 1, "--set", "grow=0", "feather=0")
     assert main(arguments(folder, *more)) == 0
     source, result = pixels(folder / "images" / "0001.png"), pixels(folder / "out" / "0001.png")
     np.testing.assert_array_equal(result[mask == 0], source[mask == 0])
     assert (result[mask > 0] != source[mask > 0]).any()
     row = records(folder)["0001.png"]
-    assert "LaMa: 1 hole filled in 1 crop." in row["notes"]
+    assert "MI-GAN: 1 hole filled in 1 crop." in row["notes"]
     assert json.loads(row["settings"])["model"] == fingerprint(model)
-    write_lama(model, seed=1)
+    write_migan(model, side=64, width=32, seed=1)
     assert main(arguments(folder, *more, "--resume")) == 0
     assert "0001.png: done again, for settings changed: model." in capfd.readouterr().err
     assert (pixels(folder / "out" / "0001.png") != result).any()
@@ -211,7 +211,7 @@ def test_what_is_broken_is_named_and_the_rest_is_made(folder, capfd):
 
 def test_a_model_that_is_none(folder, capfd):
     pictures(folder, 2)
-    model = folder / "lama.safetensors"
+    model = folder / "network.safetensors"
     model.write_bytes(b"no model")
     assert main(arguments(folder, "--engine", "network", "--model", model, "--processes", 1)) == 1
     assert f"process 1 is given up: --model: {model} cannot be loaded: SafetensorError: " in capfd.readouterr().err

@@ -111,6 +111,16 @@ def test_masks_within_the_pictures_folder_are_no_pictures(tree):
     assert found(["photos"], "photos/masks", recursive=True) == {"a.jpg": "photos/masks/a.png"}
 
 
+def test_results_within_the_pictures_folder_are_no_pictures(tree):
+    folder = tree("photos/a.jpg", "photos/results/a.jpg", "mask.png") / "photos" / "results"
+    for images in ("photos", "photos/**/*.jpg", "photos/*"):
+        assert found([images], "mask.png", recursive=True, output=folder) == {"a.jpg": "mask.png"}
+    # What is meant is taken: these are the results of another run.
+    assert found(["photos/results"], "mask.png", output=folder / "more") == {"a.jpg": "mask.png"}
+    assert found(["photos/results"], "mask.png", output=folder.parent) == {"a.jpg": "mask.png"}
+    assert found(["photos/results/a.jpg"], "mask.png", output=folder) == {"a.jpg": "mask.png"}
+
+
 def test_links_in_circles_end(tree):
     folder = tree("photos/a.png", "photos/sub/b.png")
     (folder / "photos" / "sub" / "up").symlink_to("..")
@@ -123,7 +133,8 @@ def test_links_in_circles_end(tree):
 def test_a_link_to_nothing_is_a_picture_that_fails_later(tree):
     folder = tree("photos/a.png")
     (folder / "photos" / "gone.png").symlink_to("nowhere.png")
-    assert set(found(["photos"], None)) == {"a.png", "gone.png"}
+    (folder / "photos" / "itself.png").symlink_to("itself.png")
+    assert set(found(["photos"], None)) == {"a.png", "gone.png", "itself.png"}
 
 
 def test_what_cannot_be_read_is_listed_and_hidden_files_are_not(tree):

@@ -21,6 +21,7 @@ from devtools.setup.environment import ROOT
 from inpaint.batch import crew, run
 from inpaint.batch.__main__ import main
 from inpaint.batch.comfyui import engine, worker
+from inpaint.batch.files.atomic import write_atomic
 
 from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
 
@@ -345,6 +346,63 @@ def test_a_result_that_a_person_changed_stays(folder):
     assert (folder / "out" / "0001.png").read_bytes() == b"mine"
 
 
+def test_what_is_done_again_may_be_interrupted(folder):
+    wanted = pictures(folder, 4)
+    again = ["--resume", "--set", "Repaint.amount=0.5"]
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        assert batch(folder, host, more=[*again, "--limit", "1"]) == 1
+        assert batch(folder, host, more=again) == 0
+        assert len(host.made) == 8
+    check(folder, wanted)
+
+
+@pytest.mark.parametrize("moment", ["before the new result is in its place", "after"])
+def test_killed_as_a_result_is_replaced(folder, moment, monkeypatch):
+    wanted = pictures(folder, 1)
+
+    def killed(path, data):
+        if moment == "after":
+            write_atomic(path, data)
+        raise KeyboardInterrupt
+
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        mask = folder / "masks" / "0000.png"
+        Image.new("L", SIZE, 255).save(mask)
+        wanted["0000.png"] = 255 - np.asarray(Image.open(folder / "images" / "0000.png"))
+        with monkeypatch.context() as patched:
+            patched.setattr(run, "write_atomic", killed)
+            assert batch(folder, host, more=["--resume"]) == 130
+        assert batch(folder, host, more=["--resume"]) == 0
+        assert len(host.made) == (2 if moment == "after" else 3)
+    check(folder, wanted)
+
+
+def test_a_picture_that_failed_when_it_was_done_again_is_tried_again(folder):
+    wanted = pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "masks" / "0000.png").rename(folder / "mask.png")
+        assert batch(folder, host, more=["--resume"]) == 1
+        (folder / "mask.png").rename(folder / "masks" / "0000.png")
+        assert batch(folder, host, more=["--resume"]) == 0
+    check(folder, wanted)
+
+
+def test_a_result_that_a_person_changed_stays_whatever_else_changed(folder, capfd):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        (folder / "out" / "0001.png").write_bytes(b"mine")
+        for _ in range(2):
+            assert batch(folder, host, more=["--resume", "--set", "Repaint.amount=0.5"]) == 0
+        assert len(host.made) == 3
+    assert (folder / "out" / "0001.png").read_bytes() == b"mine"
+    stays = "0001.png: settings changed: 2.amount. But its result was changed by somebody: it stays."
+    assert capfd.readouterr().err.count(stays) == 2
+
+
 def test_a_file_of_somebody_else_stays(folder):
     pictures(folder, 2)
     (folder / "out").mkdir()
@@ -381,6 +439,36 @@ def test_the_pictures_own_folder_is_no_output(folder, capfd):
     with StandInHost() as host:
         assert batch(folder, host, more=["--output", str(folder / "images")]) == 2
     assert "holds the pictures themselves" in capfd.readouterr().err
+
+
+def test_the_masks_folder_is_no_output(folder, capfd):
+    pictures(folder, 1)
+    # Its result would be beside its mask, and the next run would take that for the mask: it has the very name.
+    (folder / "images" / "0000.png").rename(folder / "images" / "0000.jpg")
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--output", str(folder / "masks")]) == 2
+    assert "holds the masks" in capfd.readouterr().err
+
+
+def test_results_among_the_pictures_are_not_made_again(folder):
+    wanted = pictures(folder, 2)
+    more = ["--recursive", "--masks", str(folder / "masks" / "0000.png"), "--output", str(folder / "images" / "out")]
+    with StandInHost() as host:
+        assert batch(folder, host, more=more) == 0
+        assert batch(folder, host, more=[*more, "--resume"]) == 0
+        assert len(host.made) == 2
+    assert {path.name for path in (folder / "images" / "out").iterdir()} == {*wanted, "mend-batch"}
+
+
+def test_two_pictures_of_one_name_fail_and_the_others_are_made(folder):
+    pictures(folder, 2)
+    (folder / "more").mkdir()
+    (folder / "more" / "0001.png").write_bytes((folder / "images" / "0001.png").read_bytes())
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--images", str(folder / "images"), str(folder / "more")]) == 1
+    states = {row["state"]: row["error"] for row in records(folder).values()}
+    assert states.keys() == {"done", "failed"}
+    assert "its result would have the same name" in states["failed"]
 
 
 def test_a_dry_run_writes_nothing(folder, capfd):
