@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from ..core.errors import InpaintError, about_file
 from .client import Prompt
 from .host_nodes import Descriptions, checked, described, inputs_of, is_link, nodes_called, title_of
+from .pairs import key_of
 from .workflow import Workflow
 
 SEEDS = ("seed", "noise_seed")
@@ -36,7 +38,7 @@ class Settings:
     seed: int
     """From which, with its name, each picture's seed is made."""
     own_seeds: Mapping[str, int] = field(default_factory=dict)
-    """Seeds that the table names."""
+    """Seeds that the table names. They are closer than what is set for all."""
 
     def seed_of(self, name: str) -> int:
         """Return a picture's seed. It depends on its name, not on the order or the number of pictures."""
@@ -47,14 +49,14 @@ class Settings:
 
     def seeded(self, name: str) -> list[Place]:
         """Return the inputs that get a picture's seed: those that are not set to another."""
-        own = self.own.get(name, {})
-        return [place for place in self.seeds if place not in self.common and place not in own]
+        other = self.own.get(name, {}) if name in self.own_seeds else {**self.common, **self.own.get(name, {})}
+        return [place for place in self.seeds if place not in other]
 
     def of(self, name: str) -> dict[Place, Any]:
         """Return what is set for a picture, by node and input."""
         seed = self.seed_of(name)
-        seeds = {place: seed % (most + 1) for place, most in self.seeds.items()}
-        return {**seeds, **self.common, **self.own.get(name, {})}
+        seeds = {place: seed % (self.seeds[place] + 1) for place in self.seeded(name)}
+        return {**self.common, **self.own.get(name, {}), **seeds}
 
 
 def settings_of(
@@ -82,15 +84,17 @@ def settings_of(
         common.update([_set(prompt, nodes, place, value, "--set")])
     own: dict[str, dict[Place, Any]] = {}
     own_seeds: dict[str, int] = {}
-    known = set(names)
+    seeds = _seeds(prompt, nodes)
+    known = {key_of(name): name for name in names}
     for number, row in enumerate(_rows(table) if table is not None else ()):
         where = f"--prompts, row {number + 1}"
-        name = str(row.pop(NAME, ""))
-        if name not in known:
+        given = str(row.pop(NAME, ""))
+        if key_of(given) not in known:
             raise InpaintError(
-                f"{where}: expected the name of one of the {len(known)} pictures, got {name!r}. Correct the name, or "
+                f"{where}: expected the name of one of the {len(known)} pictures, got {given!r}. Correct the name, or "
                 "remove the row."
             )
+        name = known[key_of(given)]
         if name in own:
             raise InpaintError(f"{where}: {name} has a row already. Remove one.")
         values: dict[Place, Any] = {}
@@ -98,13 +102,13 @@ def settings_of(
             if value is None or value == "":
                 continue
             if column == SEED:
-                own_seeds[name] = _seed(value, where)
+                own_seeds[name] = _seed(value, seeds, where)
             elif column == PROMPT:
                 values[_prompt_input(prompt, nodes)] = str(value)
             else:
                 values.update([_set(prompt, nodes, column, value, where)])
         own[name] = values
-    return Settings(common, own, _seeds(prompt, nodes), seed, own_seeds)
+    return Settings(common, own, seeds, seed, own_seeds)
 
 
 def _set(prompt: Prompt, nodes: Descriptions, place: str, value: object, where: str) -> tuple[Place, Any]:
@@ -159,14 +163,17 @@ def _seeds(prompt: Prompt, nodes: Descriptions) -> dict[Place, int]:
     }
 
 
-def _seed(value: object, where: str) -> int:
+def _seed(value: object, seeds: Mapping[Place, int], where: str) -> int:
+    if not seeds:
+        raise InpaintError(f"{where}: no node of the workflow takes a seed. Remove the column {SEED!r}.")
+    most = min(seeds.values())
     try:
         seed = int(str(value))
     except ValueError:
         seed = -1
-    if not 0 <= seed < 2**64:
+    if not 0 <= seed <= most:
         raise InpaintError(
-            f"{where}: seed: expected a whole number from 0 to 2^64 - 1, got {value!r}. Correct it, or leave it empty."
+            f"{where}: seed: expected a whole number from 0 to {most}, got {value!r}. Correct it, or leave it empty."
         )
     return seed
 
@@ -184,7 +191,7 @@ def _rows(table: Path) -> list[dict[str, Any]]:
 
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
-    rows = list(csv.DictReader(text.splitlines(keepends=True)))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     if any(None in row for row in rows):
         raise InpaintError("a row has more values than the head has columns. Put texts with commas in quotes.")
     return [dict(row) for row in rows]
@@ -192,7 +199,7 @@ def _csv_rows(text: str) -> list[dict[str, Any]]:
 
 def _json_lines(text: str) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
