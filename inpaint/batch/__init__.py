@@ -7,6 +7,7 @@ pairs          which picture goes with which mask
 files          pictures read, sent and written so that they come back as they went in
 workflow       a workflow in API form, and where pictures enter and leave it
 mask_reach     whether a workflow uses the mask
+hosts          the hosts before a run: who answers, and what they have
 host_nodes     the nodes of a host, and what their inputs take
 settings       what is set for each picture: prompts, seeds, values
 manifest       what is done, in a file that survives anything

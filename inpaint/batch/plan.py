@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .host_nodes import is_link
-from .manifest import Manifest, Record, is_ours, settled, what_changed
+from .manifest import FILE, Manifest, Record, is_ours, settled, what_changed
 from .pairs import Pair
 from .settings import Settings
 from .workflow import Workflow
@@ -23,13 +23,16 @@ def planned_records(
     pairs: list[Pair], workflow: Workflow, settings: Settings, models: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Record]:
     """Return a record of each picture as it is to be made."""
-    files = {f"{place} (file)": sorted(set(filter(None, list(model.values())[1:]))) for place, model in models.items()}
+    hashes = {name: sorted(set(filter(None, by_host.values()))) for name, by_host in models.items()}
     base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
     planned = {}
     for pair in pairs:
         values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
         seeds = {f"{node}.{name}" for node, name in settings.seeded(pair.name)}
         own = {key: value for key, value in {**base, **values}.items() if key not in seeds}
+        files = {
+            f"{key}{FILE}": hashes[value] for key, value in own.items() if isinstance(value, str) and hashes.get(value)
+        }
         planned[pair.name] = Record(
             pair.name,
             image=str(pair.image),

@@ -10,7 +10,6 @@ import queue
 import signal
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InpaintError
-from .client import HostClient, HostTrouble, Prompt, headers_of_environment
+from .client import HostClient, headers_of_environment
 from .crew import QUEUED, Crew, Job
-from .files.atomic import write_atomic
-from .host_nodes import Descriptions, described
+from .files.atomic import remove_parts, write_atomic
+from .files.source import read_source
+from .host_nodes import described
+from .hosts import OVER_WEBSOCKET, Hosts, ask
 from .manifest import Manifest, Record
 from .mask_reach import check_mask_reach
 from .pairs import Pair, find_pairs
@@ -31,14 +32,12 @@ from .report import summary, write_report
 from .settings import Settings, settings_of
 from .worker import FOLDER as UPLOADS
 from .worker import KIND, Order, Outcome, Worker
-from .workflow import Workflow, check_choices, load_prompt, open_workflow
+from .workflow import Workflow, load_prompt, open_workflow
 
 # In the output folder: the manifest and the report.
 FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
-OVER_WEBSOCKET = "SaveImageWebsocket"
 # Between looks at the hosts' states, in seconds.
 LOOK = 0.5
-MODEL_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,17 +49,17 @@ def run(options: argparse.Namespace) -> int:
     pairs = find_pairs(options.images, options.masks, options.mask_suffix, options.recursive, options.output)
     _check_apart(options.output, options.masks, pairs)
     name, prompt = load_prompt(options.workflow)
-    clients = [HostClient(url, headers_of_environment()) for url in options.hosts]
-    nodes, facts = _ask(clients)
+    hosts = ask(HostClient(url, headers_of_environment()) for url in options.hosts)
+    nodes = hosts.any_nodes
     workflow = open_workflow(name, prompt, nodes, options.image_node, options.mask_node, options.output_node)
     repainting = check_mask_reach(workflow, nodes)
     settings = settings_of(workflow, nodes, options.sets, options.prompts, options.seed, [pair.name for pair in pairs])
-    check_choices(workflow.filled(settings.common), nodes)
-    models = _models(workflow.filled(settings.common), clients)
-    facts |= {"pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt, "models": models}
+    hosts.check(workflow.filled(settings.common))
     if options.dry_run:
         _say_plan(workflow, repainting, pairs, settings)
         return 0
+    models = hosts.model_headers(_values(workflow, settings))
+    facts = {"hosts": hosts.versions, "pack": _version(), "workflow": name, "workflow_prompt": workflow.prompt}
     _check_writable(options.output)
     with Manifest(options.output / FOLDER / MANIFEST) as manifest:
         before = manifest.records()
@@ -70,15 +69,17 @@ def run(options: argparse.Namespace) -> int:
                 "or choose another folder."
             )
         planned = planned_records(pairs, workflow, settings, models)
+        for folder in {options.output / FOLDER, *((options.output / name).parent for name in planned)}:
+            remove_parts(folder)
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
-        manifest.note(**facts)
+        manifest.note(**facts, models=models)
         started = time.monotonic()
-        stopped = _make(manifest, todo[: options.limit], pairs, workflow, settings, clients, options)
+        stopped = _make(manifest, todo[: options.limit], pairs, workflow, settings, hosts, options)
         records = [record for record in manifest.records().values() if record.name in planned]
         lines = summary(records, skipped, time.monotonic() - started)
         write_report(records, manifest.facts(), options.output, options.output / FOLDER)
     if todo:
-        lines.append(f"Left in {KIND}/{UPLOADS} of each host until it starts again: up to {QUEUED} uploads.")
+        lines += _what_stays(workflow, hosts)
     print("\n".join([*lines, f"Report: {options.output / FOLDER}"]))
     if stopped:
         return 130
@@ -104,21 +105,20 @@ def _check_writable(output: Path) -> None:
         raise InpaintError(f"--output: {output} cannot be written to. Choose another folder.")
 
 
-def _ask(clients: list[HostClient]) -> tuple[Descriptions, dict[str, Any]]:
-    """Return the nodes of the first host that answers, and what is known of all."""
-    versions, nodes, trouble = {}, None, []
-    for client in clients:
-        try:
-            versions[client.url] = client.system_stats()["system"].get("comfyui_version", "")
-            nodes = nodes or client.object_info()
-        except HostTrouble as error:
-            trouble.append(str(error))
-            versions[client.url] = "no answer"
-    if nodes is None:
-        raise InpaintError(f"--host: no host answers. {'. '.join(trouble)}. Start ComfyUI, or name its address.")
-    for each in trouble:
-        print(f"{each}. It is asked again later.", file=sys.stderr)
-    return nodes, {"hosts": versions}
+def _values(workflow: Workflow, settings: Settings) -> Iterator[Any]:
+    """Yield all that is set in the workflow for any picture."""
+    for given in workflow.filled(settings.common).values():
+        yield from given["inputs"].values()
+    for own in settings.own.values():
+        yield from own.values()
+
+
+def _what_stays(workflow: Workflow, hosts: Hosts) -> list[str]:
+    """Return lines about files on the hosts that its API cannot delete."""
+    uploads = QUEUED if workflow.mask is None else 2 * QUEUED
+    lines = [f"Left on each host until it starts again: up to {uploads} uploads in {KIND}/{UPLOADS}."]
+    by_file = [url for url in hosts.clients if url not in hosts.over_websocket]
+    return lines + [f"Left in {KIND} of {url} too: each result, for it lacks {OVER_WEBSOCKET}." for url in by_file]
 
 
 def _version() -> str:
@@ -128,56 +128,26 @@ def _version() -> str:
         return "checkout"
 
 
-def _models(prompt: Prompt, clients: list[HostClient]) -> dict[str, dict[str, str]]:
-    """Return the model files that a prompt names, by node and input: {"name"}, and by host a hash of the file's header.
-
-    Hosts with Mend know the hash of checkpoints and diffusion models; where it is not known it is "".
-    """
-    models = {
-        f"{node}.{name}": {"name": value}
-        for node, given in prompt.items()
-        for name, value in given["inputs"].items()
-        if isinstance(value, str) and value.lower().endswith(MODEL_ENDINGS)
-    }
-    for model in models.values():
-        hashes = {client.url: _header(client, model["name"]) for client in clients}
-        if len(set(filter(None, hashes.values()))) > 1:
-            print(f"The hosts have different files under the name {model['name']}.", file=sys.stderr)
-        model.update(hashes)
-    return models
-
-
-def _header(client: HostClient, name: str) -> str:
-    try:
-        return client.get_json(f"/mend/estimate?{urllib.parse.urlencode({'model': name})}").get("header", "")
-    except HostTrouble:
-        return ""
-
-
-def _broken(pairs: list[Pair]) -> int:
-    return sum(bool(pair.error) for pair in pairs)
-
-
 def _make(
     manifest: Manifest,
     todo: list[Record],
     pairs: list[Pair],
     workflow: Workflow,
     settings: Settings,
-    clients: list[HostClient],
+    hosts: Hosts,
     options: argparse.Namespace,
 ) -> bool:
     """Make pictures and write them down. Returns whether Ctrl-C ended it."""
     by_name, planned = {pair.name: pair for pair in pairs}, {record.name: record for record in todo}
-    crew = Crew([client.url for client in clients], [Job(name) for name in planned], options.retry, options.timeout)
-    outcomes: queue.Queue[Outcome] = queue.Queue(QUEUED * len(clients))
+    crew = Crew(list(hosts.clients), [Job(name) for name in planned], options.retry, options.timeout)
+    outcomes: queue.Queue[Outcome] = queue.Queue(QUEUED * len(hosts.clients))
 
     def order(name: str) -> Order:
         return Order(by_name[name].image, by_name[name].mask, settings.of(name))
 
     workers = [
-        Worker(crew, client, workflow, order, over_websocket, outcomes.put)
-        for client, over_websocket in ((client, _over_websocket(client)) for client in clients)
+        Worker(crew, client, workflow, order, url in hosts.over_websocket, outcomes.put)
+        for url, client in hosts.clients.items()
         for _ in range(QUEUED)
     ]
     for worker in workers:
@@ -220,15 +190,6 @@ def _ctrl_c(crew: Crew, progress: Progress) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _over_websocket(client: HostClient) -> bool:
-    """Whether a host can send results over the websocket, so that not even a temporary file stays."""
-    try:
-        client.object_info(OVER_WEBSOCKET)
-    except (HostTrouble, KeyError):
-        return False
-    return True
-
-
 def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path) -> Record:
     """Write a result and its record. Whatever ends the program, the file is whole and the record true."""
     record = replace(record, host=outcome.host, seconds=round(outcome.seconds, 3), notes="\n".join(outcome.notes))
@@ -252,7 +213,19 @@ def _say_plan(workflow: Workflow, repainting: list[str], pairs: list[Pair], sett
     mask = "in the picture's alpha" if workflow.mask is None else f"at {described(prompt, workflow.mask[0])}"
     print(f"The mask enters {mask}; it is used by {'; '.join(described(prompt, node) for node in repainting)}.")
     print(f"The result comes from {described(prompt, workflow.result[0])}.")
+    broken = 0
     for pair in pairs:
-        what = pair.error or f"mask {pair.mask or 'in its alpha'}, seed {settings.seed_of(pair.name)}"
+        seed = f", seed {settings.seed_of(pair.name)}" if settings.seeded(pair.name) else ""
+        what = f"mask {pair.mask or 'in its alpha'}{seed}"
+        if error := pair.error or _why_unreadable(pair):
+            what, broken = error, broken + 1
         print(f"{pair.name}: {what}")
-    print(f"{len(pairs) - _broken(pairs)} pictures to make, {_broken(pairs)} cannot be made. Nothing was written.")
+    print(f"{len(pairs) - broken} pictures to make, {broken} cannot be made. Nothing was written.")
+
+
+def _why_unreadable(pair: Pair) -> str:
+    try:
+        read_source(pair.image, pair.mask)
+    except InpaintError as error:
+        return str(error)
+    return ""

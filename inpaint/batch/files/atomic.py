@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.errors import InpaintError, short_name
 
-# Name of the temporary files. One that a killed program left behind can be deleted.
+# Name of the temporary files. `remove_parts` deletes those that a killed program left behind.
 TEMPORARY = ".mend-{}.part"
 
 
@@ -40,6 +40,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             f"{short_name(path)}: cannot be written to {path.parent}: {reason}. Check the folder, its permissions and "
             "the free space."
         ) from error
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete the temporary files that a killed program left in a folder. No other may be writing there."""
+    for part in folder.glob(TEMPORARY.format("*")):
+        part.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
