@@ -93,6 +93,8 @@ class Manifest:
             self._base.execute(f"CREATE TABLE IF NOT EXISTS pictures ({COLUMNS})")
             self._base.execute("CREATE TABLE IF NOT EXISTS run (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             self._base.execute("COMMIT")
+            # Of another version of this program, or no manifest at all.
+            self._base.execute(f"SELECT {', '.join(NAMES)} FROM pictures LIMIT 0")
         except (sqlite3.Error, OSError) as error:
             if "locked" in str(error):
                 raise InpaintError(

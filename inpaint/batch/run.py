@@ -163,7 +163,7 @@ def _make(
                 record = _written(manifest, planned[outcome.name], outcome, options.output)
                 progress.step(record.state == "failed")
                 if record.error:
-                    progress.say(f"{record.name}: {record.error}")
+                    progress.say(_about(record.name, record.error))
             stopped = crew.stopped
     finally:
         crew.stop()
@@ -216,11 +216,16 @@ def _say_plan(workflow: Workflow, repainting: list[str], pairs: list[Pair], sett
     broken = 0
     for pair in pairs:
         seed = f", seed {settings.seed_of(pair.name)}" if settings.seeded(pair.name) else ""
-        what = f"mask {pair.mask or 'in its alpha'}{seed}"
+        said = f"mask {pair.mask or 'in its alpha'}{seed}"
         if error := pair.error or _why_unreadable(pair):
-            what, broken = error, broken + 1
-        print(f"{pair.name}: {what}")
+            said, broken = error, broken + 1
+        print(_about(pair.name, said))
     print(f"{len(pairs) - broken} pictures to make, {broken} cannot be made. Nothing was written.")
+
+
+def _about(name: str, said: str) -> str:
+    """Return what is said of a picture after its name, which errors about its file begin with."""
+    return f"{name}: {said.removeprefix(f'{Path(name).name}: ')}"
 
 
 def _why_unreadable(pair: Pair) -> str:

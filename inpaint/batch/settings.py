@@ -21,6 +21,7 @@ SEEDS = ("seed", "noise_seed")
 # Columns of a table of prompts that are no inputs of nodes.
 NAME, PROMPT, SEED = "name", "prompt", "seed"
 PROMPT_TITLE = "Prompt"
+SET = "--set"
 
 Place = tuple[str, str]
 
@@ -80,8 +81,8 @@ def settings_of(
     for words in sets:
         place, equals, value = words.partition("=")
         if not equals:
-            raise InpaintError(f"--set: expected NODE.input=value, got {words!r}. Write it so.")
-        common.update([_set(prompt, nodes, place, value, "--set")])
+            raise InpaintError(f"{SET}: expected NODE.input=value, got {words!r}. Write it so.")
+        common.update([_set(prompt, nodes, place, value, SET)])
     own: dict[str, dict[Place, Any]] = {}
     own_seeds: dict[str, int] = {}
     seeds = _seeds(prompt, nodes)
@@ -119,7 +120,13 @@ def _set(prompt: Prompt, nodes: Descriptions, place: str, value: object, where: 
 def _place(prompt: Prompt, nodes: Descriptions, place: str, where: str) -> Place:
     """Return node and input of "NODE.input"."""
     word, dot, name = place.rpartition(".")
-    found = nodes_called(prompt, word) if dot else []
+    if not dot:
+        columns = "" if where == SET else f"{NAME}, {PROMPT}, {SEED} or "
+        listed = "; ".join(described(prompt, node) for node in prompt)
+        raise InpaintError(
+            f"{where}: expected {columns}NODE.input, got {place!r}. NODE is the id, title or class of one of: {listed}."
+        )
+    found = nodes_called(prompt, word)
     if len(found) != 1:
         what = "fits several nodes: " if found else "fits no node that leads to the result. There are: "
         listed = "; ".join(described(prompt, node) for node in found or prompt)

@@ -163,6 +163,7 @@ def test_values_are_set_in_their_types(nodes):
     ("words", "said"),
     [
         ("grow", "expected NODE.input=value"),
+        ("grow=3", "--set: expected NODE.input, got 'grow'. NODE is the id, title or class of one of: 1 (Load Image"),
         ("KSampler.steps=3", "fits no node that leads to the result. There are: 1 "),
         ("MendInpaint.width=3", "has image, "),
         ("MendInpaint.task=paint", "expected one of the host's choices, got 'paint'. It has: remove, "),
@@ -251,6 +252,7 @@ def test_names_in_a_table_match_as_those_of_masks_do(nodes, tmp_path):
         ("name,seed\na.png,1\na.png,2\n", "row 2: a.png has a row already"),
         ("name,seed\na.png,minus\n", "seed: expected a whole number"),
         ("picture\na.png\n", "expected a column 'name'"),
+        ("name,promt\na.png,sky\n", "row 1: expected name, prompt, seed or NODE.input, got 'promt'. NODE is "),
         ("name,prompt\na.png,a bench, wooden\n", "more values than the head has columns"),
     ],
 )

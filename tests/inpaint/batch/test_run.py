@@ -110,6 +110,7 @@ def test_500_pictures(folder):
     check(folder, wanted)
     report = json.loads((folder / "out" / "mend-batch" / "report.json").read_text())
     assert len(report["pictures"]) == 500
+    assert report["pictures"][0]["settings"]["2.amount"] == 1.0
     assert report["run"]["hosts"] == {host.url: "stand-in"}
 
 
@@ -471,6 +472,17 @@ def test_a_run_is_not_begun_twice(folder, capfd):
     assert "another run is writing to" in capfd.readouterr().err
 
 
+def test_a_manifest_of_another_version(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        base = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite")
+        base.execute("ALTER TABLE pictures DROP COLUMN notes")
+        base.close()
+        assert batch(folder, host, more=["--resume"]) == 2
+    assert "manifest.sqlite cannot be opened: no such column: notes." in capfd.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written(folder, capfd):
     pictures(folder, 1)
     (folder / "out").write_text("a file")
@@ -560,7 +572,7 @@ def test_headers_reach_the_host_with_every_request(folder, monkeypatch):
     assert "secret" not in (folder / "out" / "mend-batch" / "report.json").read_text()
 
 
-def test_what_is_broken_is_named(folder):
+def test_what_is_broken_is_named(folder, capfd):
     wanted = pictures(folder, 3)
     (folder / "images" / "empty.png").write_bytes(b"")
     (folder / "masks" / "empty.png").write_bytes(b"")
@@ -572,5 +584,6 @@ def test_what_is_broken_is_named(folder):
     rows = records(folder)
     assert set(rows) == {*wanted, "empty.png", "bild ü.png"}
     assert "it is empty (0 bytes)" in rows["empty.png"]["error"]
+    assert "empty.png: empty.png: " not in capfd.readouterr().err
     assert "30" in rows["bild ü.png"]["error"]
     assert all(rows[name]["state"] == "done" for name in wanted)
