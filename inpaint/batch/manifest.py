@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from ..core.errors import InpaintError
 
+# After the name of an input that takes a model file: the hash of that file, where it is known.
+FILE = " (file)"
+
 State = Literal["waiting", "writing", "done", "failed"]
 
 COLUMNS = """
@@ -90,6 +93,8 @@ class Manifest:
             self._base.execute(f"CREATE TABLE IF NOT EXISTS pictures ({COLUMNS})")
             self._base.execute("CREATE TABLE IF NOT EXISTS run (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
             self._base.execute("COMMIT")
+            # Of another version of this program, or no manifest at all.
+            self._base.execute(f"SELECT {', '.join(NAMES)} FROM pictures LIMIT 0")
         except (sqlite3.Error, OSError) as error:
             if "locked" in str(error):
                 raise InpaintError(
@@ -150,15 +155,17 @@ def what_changed(before: Record, now: Record, output_hash: str | None) -> str:
         return "the picture changed"
     if (before.mask == "") != (now.mask == "") or before.mask_hash != now.mask_hash:
         return "the mask changed"
-    if before.settings != now.settings:
-        return f"settings changed: {_differences(json.loads(before.settings), json.loads(now.settings))}"
+    if changed := _differences(json.loads(before.settings), json.loads(now.settings)):
+        return f"settings changed: {changed}"
     if before.seed != now.seed:
         return "the seed changed"
     return "the result is gone" if output_hash is None else ""
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key)))
+    """Return the names of what differs. Of a file that is not known in one of both, nothing is known to differ."""
+    unknown = {key for key in before.keys() ^ now.keys() if key.endswith(FILE)}
+    return ", ".join(sorted(key for key in (before.keys() | now.keys()) - unknown if before.get(key) != now.get(key)))
 
 
 def settled(record: Record, output_hash: str | None) -> Record:

@@ -93,6 +93,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f"--{name}: expected {least} or more, got {value}")
+    if not options.timeout > 0:
+        parser.error(f"--timeout: expected more than 0, got {options.timeout}")
     _check_engine(parser, options)
     options.hosts = list(dict.fromkeys(options.hosts)) or [LOCAL]
     return options

@@ -126,7 +126,7 @@ def _named_apart(pairs: list[Pair]) -> Iterator[Pair]:
     """
     alike: dict[str, list[Pair]] = {}
     for pair in pairs:
-        alike.setdefault(_key(pair.name), []).append(pair)
+        alike.setdefault(key_of(pair.name), []).append(pair)
     for group in alike.values():
         if len(group) == 1:
             yield group[0]
@@ -264,13 +264,13 @@ def _index(folder: Path, recursive: bool) -> dict[str, list[Path]]:
     """Return the pictures of a folder by their paths in it without the ending."""
     index: dict[str, list[Path]] = {}
     for file in _files(folder, recursive):
-        index.setdefault(_key(file.relative_to(folder).with_suffix("").as_posix()), []).append(file)
+        index.setdefault(key_of(file.relative_to(folder).with_suffix("").as_posix()), []).append(file)
     return index
 
 
 def _only_mask(path: Path, name: str, folder: Path, suffix: str, index: dict[str, list[Path]]) -> Path:
     stem = Path(name).with_suffix("").as_posix()
-    found = [file for key in (stem, name) for file in index.get(_key(key + suffix), ())]
+    found = [file for key in (stem, name) for file in index.get(key_of(key + suffix), ())]
     found = [file for file in found if Path(os.path.abspath(file)) != path]
     exact = [file for file in found if file.name == Path(name).name]
     if len(found) == 1 or len(exact) == 1:
@@ -282,6 +282,6 @@ def _only_mask(path: Path, name: str, folder: Path, suffix: str, index: dict[str
     raise InpaintError(f"no mask: expected {wanted}.png, or another picture format. Add it, or leave the picture out.")
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """Return what names have in common that people take for one: capitals, and umlauts of one sign or two."""
     return unicodedata.normalize("NFC", name).casefold()

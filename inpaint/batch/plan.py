@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from .engine import Engine
-from .files.atomic import sweep
 from .manifest import Manifest, Record, is_ours, settled, what_changed
 from .pairs import Pair
 
@@ -45,8 +44,6 @@ def plan_run(
         path = output / record.output
         there = _hash(path)
         if was is not None:
-            if was.state == "writing":
-                sweep((output / record.output).parent)
             was = settled(was, there)
             if is_ours(was, there):
                 record = replace(record, replaces=there or "")

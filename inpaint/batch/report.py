@@ -35,7 +35,8 @@ def write_report(records: Sequence[Record], facts: Mapping[str, Any], output: Pa
     writer.writeheader()
     writer.writerows(asdict(record) for record in records)
     write_atomic(folder / CSV, table.getvalue().encode())
-    whole = {"run": facts, "pictures": [asdict(record) for record in records]}
+    pictures = [{**asdict(record), "settings": json.loads(record.settings)} for record in records]
+    whole = {"run": facts, "pictures": pictures}
     write_atomic(folder / JSON, (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode())
     failed = [record for record in records if record.state == "failed"]
     done = [record for record in records if record.state == "done"]

@@ -19,7 +19,8 @@ from ..core.errors import InpaintError
 from .crew import Crew
 from .engine import Engine, Outcome
 from .engines import open_engine
-from .files.atomic import sweep, write_atomic
+from .files.atomic import remove_parts, write_atomic
+from .files.source import read_source
 from .manifest import Manifest, Record
 from .pairs import Pair, find_pairs
 from .plan import plan_run, planned_records
@@ -48,7 +49,6 @@ def run(options: argparse.Namespace) -> int:
         return 0
     _check_writable(options.output)
     with Manifest(options.output / FOLDER / MANIFEST) as manifest:
-        sweep(options.output / FOLDER)
         before = manifest.records()
         if before and not options.resume:
             raise InpaintError(
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
                 "or choose another folder."
             )
         planned = planned_records(pairs, engine)
+        for folder in {options.output / FOLDER, *((options.output / name).parent for name in planned)}:
+            remove_parts(folder)
         todo, skipped = plan_run(manifest, before, planned, pairs, options.output)
         manifest.note(pack=_version(), engine=options.engine, **engine.facts)
         started = time.monotonic()
@@ -97,10 +99,6 @@ def _version() -> str:
         return "checkout"
 
 
-def _broken(pairs: list[Pair]) -> int:
-    return sum(bool(pair.error) for pair in pairs)
-
-
 def _make(
     manifest: Manifest,
     todo: list[Record],
@@ -128,8 +126,7 @@ def _make(
                 record = _written(manifest, planned[outcome.name], outcome, options.output)
                 progress.step(record.state == "failed")
                 if record.error:
-                    # What is said about a file begins with its name.
-                    progress.say(f"{record.name}: {record.error.removeprefix(f'{Path(record.name).name}: ')}")
+                    progress.say(_about(record.name, record.error))
             stopped = crew.stopped
     finally:
         crew.stop()
@@ -175,8 +172,24 @@ def _written(manifest: Manifest, record: Record, outcome: Outcome, output: Path)
 
 def _say_plan(engine: Engine, pairs: list[Pair]) -> None:
     print("\n".join(engine.described()))
+    broken = 0
     for pair in pairs:
         seed = engine.recorded(pair.name)[1]
-        what = f"mask {pair.mask or 'in its alpha'}" + (f", seed {seed}" if seed else "")
-        print(f"{pair.name}: {pair.error or what}")
-    print(f"{len(pairs) - _broken(pairs)} pictures to make, {_broken(pairs)} cannot be made. Nothing was written.")
+        said = f"mask {pair.mask or 'in its alpha'}" + (f", seed {seed}" if seed else "")
+        if error := pair.error or _why_unreadable(pair):
+            said, broken = error, broken + 1
+        print(_about(pair.name, said))
+    print(f"{len(pairs) - broken} pictures to make, {broken} cannot be made. Nothing was written.")
+
+
+def _about(name: str, said: str) -> str:
+    """Return what is said of a picture after its name, which errors about its file begin with."""
+    return f"{name}: {said.removeprefix(f'{Path(name).name}: ')}"
+
+
+def _why_unreadable(pair: Pair) -> str:
+    try:
+        read_source(pair.image, pair.mask)
+    except InpaintError as error:
+        return str(error)
+    return ""

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.errors import InpaintError
+from .pairs import key_of
 from .table import NAME, read_table
 from .values import Input, checked
 
 # Columns of a table that are no settings of an engine.
 PROMPT, SEED = "prompt", "seed"
+SET = "--set"
 
 # A setting: its name, after the node's id where nodes have it.
 Place = tuple[str, ...]
@@ -60,7 +62,7 @@ class Settings:
     seed: int
     """From which, with its name, each picture's seed is made."""
     own_seeds: Mapping[str, int] = field(default_factory=dict)
-    """Seeds that the table names."""
+    """Seeds that the table names. They are closer than what is set for all."""
 
     def seed_of(self, name: str) -> int:
         """Return a picture's seed. It depends on its name, not on the order or the number of pictures."""
@@ -71,8 +73,8 @@ class Settings:
 
     def seeded(self, name: str) -> list[Place]:
         """Return the settings that get a picture's seed: those that are not set to another."""
-        own = self.own.get(name, {})
-        return [place for place in self.seeds if place not in self.common and place not in own]
+        other = self.own.get(name, {}) if name in self.own_seeds else {**self.common, **self.own.get(name, {})}
+        return [place for place in self.seeds if place not in other]
 
     def recorded(self, name: str, defaults: Mapping[Place, Any]) -> tuple[dict[str, Any], str]:
         """Return what changes a picture, as `Engine.recorded` does.
@@ -89,8 +91,8 @@ class Settings:
     def of(self, name: str) -> dict[Place, Any]:
         """Return what is set for a picture."""
         seed = self.seed_of(name)
-        seeds = {place: seed % (most + 1) for place, most in self.seeds.items()}
-        return {**seeds, **self.common, **self.own.get(name, {})}
+        seeds = {place: seed % (self.seeds[place] + 1) for place in self.seeded(name)}
+        return {**self.common, **self.own.get(name, {}), **seeds}
 
 
 def settings_of(places: Places, sets: Iterable[str], table: Path | None, seed: int, names: Iterable[str]) -> Settings:
@@ -110,19 +112,21 @@ def settings_of(places: Places, sets: Iterable[str], table: Path | None, seed: i
     for words in sets:
         called, equals, value = words.partition("=")
         if not equals:
-            raise InpaintError(f"--set: expected {places.form}, got {words!r}. Write it so.")
-        common.update([_set(places, called, value, "--set")])
+            raise InpaintError(f"{SET}: expected {places.form}, got {words!r}. Write it so.")
+        common.update([_set(places, called, value, SET)])
     own: dict[str, dict[Place, Any]] = {}
     own_seeds: dict[str, int] = {}
-    known = set(names)
+    seeds = places.seeds()
+    known = {key_of(name): name for name in names}
     for number, row in enumerate(read_table(table) if table is not None else ()):
         where = f"--prompts, row {number + 1}"
-        name = str(row.pop(NAME, ""))
-        if name not in known:
+        given = str(row.pop(NAME, ""))
+        if key_of(given) not in known:
             raise InpaintError(
-                f"{where}: expected the name of one of the {len(known)} pictures, got {name!r}. Correct the name, or "
+                f"{where}: expected the name of one of the {len(known)} pictures, got {given!r}. Correct the name, or "
                 "remove the row."
             )
+        name = known[key_of(given)]
         if name in own:
             raise InpaintError(f"{where}: {name} has a row already. Remove one.")
         values: dict[Place, Any] = {}
@@ -130,13 +134,13 @@ def settings_of(places: Places, sets: Iterable[str], table: Path | None, seed: i
             if value is None or value == "":
                 continue
             if column == SEED:
-                own_seeds[name] = _seed(value, where)
+                own_seeds[name] = _seed(value, seeds, where)
             elif column == PROMPT:
                 values[places.prompt()] = str(value)
             else:
                 values.update([_set(places, column, value, where)])
         own[name] = values
-    return Settings(common, own, places.seeds(), seed, own_seeds)
+    return Settings(common, own, seeds, seed, own_seeds)
 
 
 def _set(places: Places, words: str, value: object, where: str) -> tuple[Place, Any]:
@@ -144,13 +148,16 @@ def _set(places: Places, words: str, value: object, where: str) -> tuple[Place, 
     return place, checked(value, kind, f"{where}: {words}")
 
 
-def _seed(value: object, where: str) -> int:
+def _seed(value: object, seeds: Mapping[Place, int], where: str) -> int:
+    if not seeds:
+        raise InpaintError(f"{where}: nothing here takes a seed. Remove the column {SEED!r}.")
+    most = min(seeds.values())
     try:
         seed = int(str(value))
     except ValueError:
         seed = -1
-    if not 0 <= seed < 2**64:
+    if not 0 <= seed <= most:
         raise InpaintError(
-            f"{where}: seed: expected a whole number from 0 to 2^64 - 1, got {value!r}. Correct it, or leave it empty."
+            f"{where}: seed: expected a whole number from 0 to {most}, got {value!r}. Correct it, or leave it empty."
         )
     return seed

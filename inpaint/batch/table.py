@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def read_table(table: Path) -> list[dict[str, Any]]:
 
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
-    rows = list(csv.DictReader(text.splitlines(keepends=True)))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     if any(None in row for row in rows):
         raise InpaintError("a row has more values than the head has columns. Put texts with commas in quotes.")
     return [dict(row) for row in rows]
@@ -38,7 +39,7 @@ def _csv_rows(text: str) -> list[dict[str, Any]]:
 
 def _json_lines(text: str) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -59,6 +59,12 @@ def test_a_mask_from_a_node_of_its_own(nodes):
     assert (sent["mask"]["inputs"]["image"], sent[RESULT]["class_type"]) == ("m.png", "PreviewImage")
 
 
+def test_a_mask_in_the_alpha_of_the_picture_may_be_named(nodes):
+    by_alpha = opened("remove", nodes)
+    for doors in ({"mask_node": "1"}, {"image_node": "1", "mask_node": "LoadImage"}):
+        assert opened("remove", nodes, **doors) == by_alpha
+
+
 def without_mask(prompt):
     """The mask reaches a preview, and nothing that repaints."""
     node = prompts.node_of(prompt, "MendInpaint")
@@ -158,6 +164,7 @@ def test_values_are_set_in_their_types(nodes):
     ("words", "said"),
     [
         ("grow", "expected NODE.input=value"),
+        ("grow=3", "--set: expected NODE.input, got 'grow'. NODE is the id, title or class of one of: 1 (Load Image"),
         ("KSampler.steps=3", "fits no node that leads to the result. There are: 1 "),
         ("MendInpaint.width=3", "has image, "),
         ("MendInpaint.task=paint", "expected one of the choices, got 'paint'. There are: remove, "),
@@ -198,6 +205,47 @@ def test_the_prompt_goes_where_it_is_titled(nodes, tmp_path):
     assert (prompt[node]["_meta"]["title"], name) == ("Prompt", "text")
 
 
+def test_a_seed_of_the_table_is_closer_than_one_for_all(nodes, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("name,seed\na.png,7\n")
+    found = settings(nodes, sets=["MendInpaint.seed=5"], table=table)
+    assert [found.of(name)["3", "seed"] for name in ("a.png", "b.png")] == [7, 5]
+    assert [found.seeded(name) for name in ("a.png", "b.png")] == [[("3", "seed")], []]
+
+
+def test_a_seed_where_nothing_takes_one_is_refused(nodes, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("name,seed\na.png,7\n")
+    with pytest.raises(InpaintError, match=r"--prompts, row 1: nothing here takes a seed"):
+        settings(nodes, "remove-with-network", table=table)
+
+
+def test_a_seed_beyond_what_a_node_takes_is_refused(nodes, tmp_path):
+    small = copy.deepcopy(nodes)
+    ((_, options),) = [group["seed"] for group in small["MendInpaint"]["input"].values() if "seed" in group]
+    options["max"] = 99
+    table = tmp_path / "table.csv"
+    table.write_text("name,seed\na.png,100\n")
+    with pytest.raises(InpaintError, match=r"--prompts, row 1: seed: expected a whole number from 0 to 99, got '100'"):
+        settings(small, table=table)
+
+
+def test_line_separators_in_a_prompt_end_no_row(nodes, tmp_path):
+    for kind, text in (
+        ("csv", "name,prompt\na.png,a\u2028b\x0bc\n"),
+        ("jsonl", '{"name": "a.png", "prompt": "a\u2028b"}\n'),
+    ):
+        table = tmp_path / f"table.{kind}"
+        table.write_text(text, encoding="utf-8")
+        assert settings(nodes, table=table).of("a.png")["3", "prompt"].startswith("a\u2028b")
+
+
+def test_names_in_a_table_match_as_those_of_masks_do(nodes, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("name,prompt\nu\u0308.png,sky\n", encoding="utf-8")
+    assert settings(nodes, table=table, names=("\u00fc.png",)).of("\u00fc.png")["3", "prompt"] == "sky"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -205,6 +253,7 @@ def test_the_prompt_goes_where_it_is_titled(nodes, tmp_path):
         ("name,seed\na.png,1\na.png,2\n", "row 2: a.png has a row already"),
         ("name,seed\na.png,minus\n", "seed: expected a whole number"),
         ("picture\na.png\n", "expected a column 'name'"),
+        ("name,promt\na.png,sky\n", "row 1: expected name, prompt, seed or NODE.input, got 'promt'. NODE is "),
         ("name,prompt\na.png,a bench, wooden\n", "more values than the head has columns"),
     ],
 )

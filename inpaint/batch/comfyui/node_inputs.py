@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...core.errors import InpaintError
-from ..settings import Place
+from ..settings import PROMPT, SEED, SET, Place
+from ..table import NAME
 from ..values import Input
 from .client import Prompt
 from .host_nodes import Descriptions, described, inputs_of, is_link, nodes_called, title_of
@@ -28,7 +29,14 @@ class NodeInputs:
 
     def find(self, words: str, where: str) -> tuple[Place, Input]:
         word, dot, name = words.rpartition(".")
-        found = nodes_called(self.nodes, word) if dot else []
+        if not dot:
+            columns = "" if where == SET else f"{NAME}, {PROMPT}, {SEED} or "
+            listed = "; ".join(described(self.nodes, node) for node in self.nodes)
+            raise InpaintError(
+                f"{where}: expected {columns}NODE.input, got {words!r}. NODE is the id, title or class of one of: "
+                f"{listed}."
+            )
+        found = nodes_called(self.nodes, word)
         if len(found) != 1:
             what = "fits several nodes: " if found else "fits no node that leads to the result. There are: "
             listed = "; ".join(described(self.nodes, node) for node in found or self.nodes)

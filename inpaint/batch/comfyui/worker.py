@@ -17,14 +17,13 @@ from ..pairs import Pair
 from ..settings import Settings
 from .client import HostClient, HostTrouble, PromptRejected
 from .events import Follower, Run
+from .hosts import OVER_WEBSOCKET
 from .workflow import RESULT, Workflow
 
 # Prompts of this program that a host has at a time: one runs, one waits.
 QUEUED = 2
 # The folder of uploads on a host, in its temporary files: it deletes them when it starts again.
 FOLDER, KIND = "mend-batch", "temp"
-# Sends a result over the websocket, so that not even a temporary file stays. Not every host has it.
-OVER_WEBSOCKET = "SaveImageWebsocket"
 # Of a look at whether the run was stopped.
 LOOK_SECONDS = 1.0
 # To wait for an answer of a host that made trouble. Its picture waits as long, so this is far less than for others.

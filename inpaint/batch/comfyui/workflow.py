@@ -138,11 +138,12 @@ def open_workflow(
         mask = _named(pruned, list(loaders), mask_node, "--mask-node")
     elif masks:
         mask = _only(pruned, masks, "mask", "--mask-node")
-    pictures = [node for node in pictures if node != mask]
     if image_node is not None:
-        picture = _named(pruned, list(loaders), image_node, "--image-node")
+        picture = _named(pruned, pictures, image_node, "--image-node")
     else:
-        picture = _only(pruned, pictures, "picture", "--image-node")
+        picture = _only(pruned, [node for node in pictures if node != mask] or pictures, "picture", "--image-node")
+    if mask == picture:
+        mask = None
     return Workflow(
         name,
         pruned,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.errors import InpaintError, short_name
 
-# Name of the temporary files. `sweep` deletes one that a killed program left behind.
+# Name of the temporary files. `remove_parts` deletes those that a killed program left behind.
 TEMPORARY = ".mend-{}.part"
 
 
@@ -42,10 +42,10 @@ def write_atomic(path: Path, data: bytes) -> None:
         ) from error
 
 
-def sweep(folder: Path) -> None:
-    """Delete what programs that were killed left behind in a folder to which nobody is writing now."""
-    for file in folder.glob(TEMPORARY.format("*")):
-        file.unlink(missing_ok=True)
+def remove_parts(folder: Path) -> None:
+    """Delete the temporary files that a killed program left in a folder. No other may be writing there."""
+    for part in folder.glob(TEMPORARY.format("*")):
+        part.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from PIL import Image
 
 PICTURE, REPAINT, SAVE = "1", "2", "3"
-WORKFLOW = {
+WORKFLOW: dict[str, Any] = {
     PICTURE: {"class_type": "LoadImage", "inputs": {"image": "example.png"}},
     REPAINT: {
         "class_type": "Repaint",
@@ -22,7 +22,7 @@ WORKFLOW = {
     },
     SAVE: {"class_type": "SaveImage", "inputs": {"images": [REPAINT, 0], "filename_prefix": "a"}},
 }
-NODES = {
+NODES: dict[str, Any] = {
     "LoadImage": {
         "input": {"required": {"image": [["example.png"], {"image_upload": True}]}},
         "output": ["IMAGE", "MASK"],
@@ -56,9 +56,11 @@ class StandInHost:
         after: number of prompts that it makes before it misbehaves.
         then: "dies" (closes all connections and its port), "hangs" (takes prompts and says nothing more), "sends pages"
             (answers everything with HTML), "answers 500" (the same with that status), "hangs up" (closes the websocket
-            of each prompt that it begins, and keeps the prompt), "freezes" (takes connections and answers nothing).
+            of each prompt that it begins, and keeps the prompt), "freezes" (takes connections and answers nothing), "is
+            another" (answers everything with JSON that is not ComfyUI's).
         seconds: that a prompt takes.
-        lacks: nodes that it does not know.
+        nodes: its descriptions of nodes.
+        headers: hashes of the headers of its model files, by name.
 
     Attributes:
         made: bytes of the uploads that prompts were made of.
@@ -68,7 +70,12 @@ class StandInHost:
     """
 
     def __init__(
-        self, after: int | None = None, then: str = "", seconds: float = 0.0, lacks: tuple[str, ...] = ()
+        self,
+        after: int | None = None,
+        then: str = "",
+        seconds: float = 0.0,
+        nodes: dict[str, Any] = NODES,
+        headers: dict[str, str] | None = None,
     ) -> None:
         self.made: list[bytes] = []
         self.seeds: list[int] = []
@@ -76,8 +83,8 @@ class StandInHost:
         self.cancelled: list[str] = []
         self.forgotten: list[str] = []
         self.queue: dict[str, asyncio.Task[None]] = {}
-        self._frozen = False
-        self._nodes = {name: node for name, node in NODES.items() if name not in lacks}
+        self._frozen, self._nodes = False, nodes
+        self.headers = headers or {}
         self._after, self._then, self._seconds = after, then, seconds
         self._files: dict[str, bytes] = {}
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -104,6 +111,7 @@ class StandInHost:
                 web.get("/system_stats", _always({"system": {"comfyui_version": "stand-in"}})),
                 web.get("/object_info", _always(self._nodes)),
                 web.get("/object_info/{node}", _always({})),
+                web.get("/mend/estimate", self._estimate),
                 web.get("/ws", self._listen),
                 web.get("/view", self._view),
                 web.get("/history/{id}", _always({})),
@@ -133,6 +141,8 @@ class StandInHost:
         self._transports.add(request.transport)
         if self._misbehaves and self._then == "sends pages":
             return web.Response(text=PAGE, content_type="text/html")
+        if self._misbehaves and self._then == "is another":
+            return _answer({"system": "another", "nodes": []})
         if self._frozen:
             await self._end.wait()
         if self._misbehaves and self._then == "answers 500":
@@ -155,6 +165,9 @@ class StandInHost:
 
     async def _view(self, request: web.Request) -> web.Response:
         return web.Response(body=self._files.pop(request.query["filename"]))
+
+    async def _estimate(self, request: web.Request) -> web.Response:
+        return _answer({"header": self.headers.get(request.query["model"], "")})
 
     async def _forget(self, request: web.Request) -> web.Response:
         self.forgotten += (await request.json())["delete"]

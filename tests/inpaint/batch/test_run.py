@@ -1,6 +1,7 @@
 """Whole runs of mend-batch against stand-ins of hosts, which die, hang and answer nonsense; and kills of mend-batch."""
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -21,9 +22,9 @@ from devtools.setup.environment import ROOT
 from inpaint.batch import crew, run
 from inpaint.batch.__main__ import main
 from inpaint.batch.comfyui import engine, worker
-from inpaint.batch.files.atomic import write_atomic
+from inpaint.batch.files.atomic import TEMPORARY, write_atomic
 
-from .stand_in_host import POISON, WORKFLOW, StandInHost, repainted
+from .stand_in_host import NODES, POISON, WORKFLOW, StandInHost, repainted
 
 SIZE = (12, 8)
 
@@ -111,6 +112,7 @@ def test_500_pictures(folder):
     check(folder, wanted)
     report = json.loads((folder / "out" / "mend-batch" / "report.json").read_text())
     assert len(report["pictures"]) == 500
+    assert report["pictures"][0]["settings"]["2.amount"] == 1.0
     assert report["run"]["hosts"] == {host.url: "stand-in"}
 
 
@@ -232,6 +234,90 @@ def test_no_host(folder, capfd):
     assert not (folder / "out").exists()
 
 
+def test_another_program_at_the_hosts_address(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost(after=0, then="is another") as host:
+        assert batch(folder, host) == 2
+    assert f"no host answers. {host.url}/system_stats is not that of ComfyUI" in capfd.readouterr().err
+
+
+def test_a_host_of_two_names_is_one(folder):
+    wanted = pictures(folder, 8)
+    with StandInHost(seconds=0.05) as host:
+        assert batch(folder, host, host.url + "/", host.url.partition("://")[2]) == 0
+        assert len(host._files) <= worker.QUEUED
+    check(folder, wanted)
+
+
+def with_choice(*choices):
+    """Descriptions of nodes in which Repaint has a model to choose."""
+    nodes = copy.deepcopy(NODES)
+    nodes["Repaint"]["input"]["optional"] = {"model": ["COMBO", {"options": list(choices)}]}
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ({name: node for name, node in NODES.items() if name != "Repaint"}, "lacks nodes of the workflow: Repaint."),
+        (with_choice("b.safetensors"), "got 'a.safetensors'. There are: b.safetensors."),
+    ],
+    ids=["a node", "a model"],
+)
+def test_what_one_of_the_hosts_lacks_is_found_before_the_run(folder, nodes, said, capfd):
+    pictures(folder, 2)
+    workflow = copy.deepcopy(WORKFLOW)
+    workflow["2"]["inputs"]["model"] = "a.safetensors"
+    (folder / "workflow.json").write_text(json.dumps(workflow))
+    with StandInHost(nodes=with_choice("a.safetensors")) as good, StandInHost(nodes=nodes) as bad:
+        assert batch(folder, good, bad) == 2
+    lines = capfd.readouterr().err
+    assert f"--host: {bad.url}: " in lines
+    assert said in lines
+
+
+@pytest.mark.parametrize("column", [False, True], ids=["of all pictures", "of one picture"])
+def test_another_file_under_a_models_name(folder, column, capfd):
+    wanted = pictures(folder, 2)
+    workflow = copy.deepcopy(WORKFLOW)
+    workflow["2"]["inputs"]["model"] = "a.safetensors"
+    (folder / "workflow.json").write_text(json.dumps(workflow))
+    (folder / "table.csv").write_text("name,2.model\n0000.png,b.safetensors\n")
+    more = ["--prompts", str(folder / "table.csv")] if column else []
+    names = ("a.safetensors", "b.safetensors")
+    with StandInHost(nodes=with_choice(*names), headers=dict.fromkeys(names, "one")) as host:
+        assert batch(folder, host, more=more) == 0
+        host.headers.clear()  # not known for once: nothing is known to have changed
+        assert batch(folder, host, more=[*more, "--resume"]) == 0
+        assert len(host.made) == 2
+        host.headers["b.safetensors" if column else "a.safetensors"] = "another"
+        assert batch(folder, host, more=[*more, "--resume"]) == 0
+        assert len(host.made) == (3 if column else 4)
+    assert "0000.png: done again, for settings changed: 2.model (file)." in capfd.readouterr().err
+    check(folder, wanted)
+
+
+def test_what_stays_on_hosts_is_said(folder, capfd):
+    pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+    said = capfd.readouterr().out
+    assert "Left on each host until it starts again: up to 2 uploads in temp/mend-batch." in said
+    assert f"Left in temp of {host.url} too: each result, for it lacks SaveImageWebsocket." in said
+
+
+def test_parts_of_a_killed_run_are_removed(folder):
+    wanted = pictures(folder, 2)
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--limit", "1"]) == 1
+        parts = [folder / "out" / TEMPORARY.format("1"), folder / "out" / "mend-batch" / TEMPORARY.format("2")]
+        for part in parts:
+            part.write_bytes(b"a half")
+        assert batch(folder, host, more=["--resume"]) == 0
+    assert not any(part.exists() for part in parts)
+    check(folder, wanted)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_picture_that_fails_is_marked(folder, count, capfd):
     wanted = pictures(folder, 5)
@@ -283,14 +369,6 @@ def test_ctrl_c_does_not_wait_for_a_frozen_host(folder, monkeypatch):
         assert batch(folder, host) == 130
         assert 1.5 <= time.monotonic() - began < 5
     assert Counter(row["state"] for row in records(folder).values()) == {"done": 2, "waiting": 8}
-
-
-def test_a_host_without_the_nodes_is_refused(folder, capfd):
-    pictures(folder, 1)
-    with StandInHost() as good, StandInHost(lacks=("Repaint",)) as bad:
-        assert batch(folder, good, bad) == 2
-    said = capfd.readouterr().err
-    assert f"--host: {bad.url} does not know Repaint. Install there what workflow" in said
 
 
 CHANGES = {
@@ -426,6 +504,17 @@ def test_a_run_is_not_begun_twice(folder, capfd):
     assert "another run is writing to" in capfd.readouterr().err
 
 
+def test_a_manifest_of_another_version(folder, capfd):
+    pictures(folder, 1)
+    with StandInHost() as host:
+        assert batch(folder, host) == 0
+        base = sqlite3.connect(folder / "out" / "mend-batch" / "manifest.sqlite")
+        base.execute("ALTER TABLE pictures DROP COLUMN notes")
+        base.close()
+        assert batch(folder, host, more=["--resume"]) == 2
+    assert "manifest.sqlite cannot be opened: no such column: notes." in capfd.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written(folder, capfd):
     pictures(folder, 1)
     (folder / "out").write_text("a file")
@@ -474,6 +563,8 @@ def test_two_pictures_of_one_name_fail_and_the_others_are_made(folder):
 def test_a_dry_run_writes_nothing(folder, capfd):
     pictures(folder, 2)
     (folder / "masks" / "0001.png").unlink()
+    (folder / "images" / "0002.png").write_bytes(b"")
+    (folder / "masks" / "0002.png").write_bytes(b"")
     with StandInHost() as host:
         assert batch(folder, host, more=["--dry-run"]) == 0
         assert not host.made
@@ -481,7 +572,15 @@ def test_a_dry_run_writes_nothing(folder, capfd):
     said = capfd.readouterr().out
     assert "The mask enters in the picture's alpha; it is used by 2 (Repaint)." in said
     assert "0001.png: no mask: expected " in said
-    assert said.endswith("1 pictures to make, 1 cannot be made. Nothing was written.\n")
+    assert "0002.png: it is empty (0 bytes)" in said
+    assert said.endswith("1 pictures to make, 2 cannot be made. Nothing was written.\n")
+
+
+@pytest.mark.parametrize("option", ["--seed=-1", "--limit=0", "--retry=-1", "--timeout=0", "--timeout=nan"])
+def test_numbers_out_of_range(folder, option, capfd):
+    with pytest.raises(SystemExit, match="2"):
+        batch(folder, "127.0.0.1:9", more=[option])
+    assert f"{option.partition('=')[0]}: expected " in capfd.readouterr().err
 
 
 def test_a_limit_and_the_rest(folder):
@@ -505,7 +604,7 @@ def test_headers_reach_the_host_with_every_request(folder, monkeypatch):
     assert "secret" not in (folder / "out" / "mend-batch" / "report.json").read_text()
 
 
-def test_what_is_broken_is_named(folder):
+def test_what_is_broken_is_named(folder, capfd):
     wanted = pictures(folder, 3)
     (folder / "images" / "empty.png").write_bytes(b"")
     (folder / "masks" / "empty.png").write_bytes(b"")
@@ -517,5 +616,6 @@ def test_what_is_broken_is_named(folder):
     rows = records(folder)
     assert set(rows) == {*wanted, "empty.png", "bild ü.png"}
     assert "it is empty (0 bytes)" in rows["empty.png"]["error"]
+    assert "empty.png: empty.png: " not in capfd.readouterr().err
     assert "30" in rows["bild ü.png"]["error"]
     assert all(rows[name]["state"] == "done" for name in wanted)

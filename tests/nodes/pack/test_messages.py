@@ -23,6 +23,7 @@ MADE_ELSEWHERE = {
     "{error_text()}": "tests/nodes/memory/test_out_of_memory.py",
     "{node.define_schema().display_name}: {error}": "tests/server/test_inpaint_node.py: that of a step",
     "{error}": "tests/nodes/load/test_loaders.py: the text of another InpaintError",
+    "{where}{error}": "tests/inpaint/batch/test_run.py: the text of another InpaintError",
     "{refusal}": "tests/inpaint/batch/test_local.py: the text of another InpaintError, from another process",
     "{short_name(path)}: {error}": "tests/nodes/load/test_loaders.py: the text of another InpaintError",
     "{short_name(header.path)}: {LEGACY_PICKLE}": "tests/nodes/load/test_loaders.py",
