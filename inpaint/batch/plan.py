@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import sys
@@ -25,7 +26,7 @@ def planned_records(
     """Return a record of each picture as it is to be made."""
     hashes = {name: sorted(set(filter(None, by_host.values()))) for name, by_host in models.items()}
     base = {f"{node}.{name}": value for (node, name), value in _widgets(workflow).items()}
-    planned = {}
+    planned, mask_hash = {}, functools.cache(_hash)
     for pair in pairs:
         values = {f"{node}.{name}": value for (node, name), value in settings.of(pair.name).items()}
         seeds = {f"{node}.{name}" for node, name in settings.seeded(pair.name)}
@@ -38,7 +39,7 @@ def planned_records(
             image=str(pair.image),
             mask=str(pair.mask or ""),
             image_hash=_hash(pair.image) or "",
-            mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
+            mask_hash=(mask_hash(pair.mask) or "") if pair.mask else "",
             settings=json.dumps({**own, **files, "workflow": _shape(workflow)}, sort_keys=True),
             seed=str(settings.seed_of(pair.name)) if seeds else "",
             output=pair.name,

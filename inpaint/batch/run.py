@@ -23,7 +23,7 @@ from .files.atomic import remove_parts, write_atomic
 from .files.source import read_source
 from .host_nodes import described
 from .hosts import OVER_WEBSOCKET, Hosts, ask
-from .manifest import Manifest, Record
+from .manifest import FOLDER, MANIFEST, Manifest, Record
 from .mask_reach import check_mask_reach
 from .pairs import Pair, find_pairs
 from .plan import plan_run, planned_records
@@ -34,8 +34,6 @@ from .worker import FOLDER as UPLOADS
 from .worker import KIND, Order, Outcome, Worker
 from .workflow import Workflow, load_prompt, open_workflow
 
-# In the output folder: the manifest and the report.
-FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
 # Between looks at the hosts' states, in seconds.
 LOOK = 0.5
 

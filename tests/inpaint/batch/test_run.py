@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from devtools.setup.environment import ROOT
-from inpaint.batch import crew, run, worker
+from inpaint.batch import crew, plan, run, worker
 from inpaint.batch.__main__ import main
 from inpaint.batch.files.atomic import TEMPORARY, write_atomic
 
@@ -549,6 +549,16 @@ def test_numbers_out_of_range(folder, option, capfd):
     with pytest.raises(SystemExit, match="2"):
         batch(folder, "127.0.0.1:9", more=[option])
     assert f"{option.partition('=')[0]}: expected " in capfd.readouterr().err
+
+
+def test_one_mask_for_all_is_read_once_for_the_plan(folder, monkeypatch):
+    pictures(folder, 3)
+    mask = folder / "masks" / "0000.png"
+    hashed = []
+    monkeypatch.setattr(plan, "_hash", lambda path, original=plan._hash: hashed.append(path) or original(path))
+    with StandInHost() as host:
+        assert batch(folder, host, more=["--masks", str(mask)]) == 0
+    assert hashed.count(mask) == 1
 
 
 def test_a_limit_and_the_rest(folder):
