@@ -14,6 +14,9 @@ from ..core.errors import InpaintError
 # After the name of an input that takes a model file: the hash of that file, where it is known.
 FILE = " (file)"
 
+# In the output folder: the folder of manifest and report.
+FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
+
 State = Literal["waiting", "writing", "done", "failed"]
 
 COLUMNS = """
@@ -141,6 +144,11 @@ class Manifest:
     def facts(self) -> dict[str, Any]:
         """Return the facts of the run."""
         return {key: json.loads(value) for key, value in self._base.execute("SELECT key, value FROM run")}
+
+
+def is_report(folder: Path) -> bool:
+    """Whether a folder is the one of a run's manifest and report."""
+    return folder.name == FOLDER and (folder / MANIFEST).is_file()
 
 
 def what_changed(before: Record, now: Record, output_hash: str | None) -> str:

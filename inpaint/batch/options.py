@@ -26,8 +26,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="mend-batch",
         description="Inpaint a folder of pictures through one or several ComfyUI hosts. Results have the pictures' "
-        "formats and metadata; every pixel that was not repainted is the original's. A run that was ended is taken up "
-        "again with --resume.",
+        "formats and metadata; every pixel that was not repainted is the original's, closely where the format has "
+        "loss. A run that was ended is taken up again with --resume.",
         epilog="Headers for hosts behind a login: environment variable MEND_BATCH_HEADERS, a 'Name: value' a line.",
         allow_abbrev=False,
     )

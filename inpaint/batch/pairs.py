@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import InpaintError, printable
+from .manifest import is_report
 
 MaskOf = Callable[[Path, str], Path | None]
 
@@ -79,8 +80,8 @@ def find_pairs(
     Returns:
         By name. A mask has its picture's name in any picture format: photo.png, or photo.jpg.png, for photo.jpg.
         Pictures without a mask, with two, or with a name that another one has are there with an error. Masks that were
-        found beside the pictures are no pictures, nor is anything in the folders of masks and of results. Hidden files
-        are left out.
+        found beside the pictures are no pictures, nor is anything in the folders of masks, of results and of reports.
+        Hidden files are left out.
 
     Raises:
         InpaintError: if something named is not there, or there is no picture at all.
@@ -171,7 +172,7 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry):
-                if recursive:
+                if recursive and not is_report(Path(entry.path)):
                     (links if entry.is_symlink() else folders).append(Path(entry.path))
             elif _is_picture(Path(entry.path)):
                 # A link to nothing too: it fails by name when it is read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import sys
@@ -18,7 +19,8 @@ CHUNK = 1 << 20
 
 def planned_records(pairs: list[Pair], engine: Engine) -> dict[str, Record]:
     """Return a record of each picture as it is to be made."""
-    planned = {}
+    planned: dict[str, Record] = {}
+    mask_hash = functools.cache(_hash)
     for pair in pairs:
         settings, seed = engine.recorded(pair.name)
         planned[pair.name] = Record(
@@ -26,7 +28,7 @@ def planned_records(pairs: list[Pair], engine: Engine) -> dict[str, Record]:
             image=str(pair.image),
             mask=str(pair.mask or ""),
             image_hash=_hash(pair.image) or "",
-            mask_hash=(_hash(pair.mask) or "") if pair.mask else "",
+            mask_hash=(mask_hash(pair.mask) or "") if pair.mask else "",
             settings=json.dumps(settings, sort_keys=True),
             seed=seed,
             output=pair.name,

@@ -21,14 +21,12 @@ from .engine import Engine, Outcome
 from .engines import open_engine
 from .files.atomic import remove_parts, write_atomic
 from .files.source import read_source
-from .manifest import Manifest, Record
+from .manifest import FOLDER, MANIFEST, Manifest, Record
 from .pairs import Pair, find_pairs
 from .plan import plan_run, planned_records
 from .progress import Progress
 from .report import summary, write_report
 
-# In the output folder: the manifest and the report.
-FOLDER, MANIFEST = "mend-batch", "manifest.sqlite"
 # Between looks at the hosts' states, in seconds.
 LOOK = 0.5
 # Given to the hosts to take back what they make when the run is stopped. One that is frozen would hold the end up.

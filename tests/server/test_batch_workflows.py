@@ -43,8 +43,22 @@ def test_doors_of_the_shipped_workflows(nodes, name):
 
 
 def test_two_pictures_are_named(nodes):
-    with pytest.raises(InpaintError, match=r"not clear where the picture enters. Name the node by --image-node: "):
+    with pytest.raises(InpaintError) as refused:
         opened(TWO_PICTURES, nodes)
+    assert "not clear where the picture enters. Name the node by --image-node: 1 (Load Image, before" in str(
+        refused.value
+    )
+    assert str(refused.value).endswith("If one of them loads the mask, name that by --mask-node.")
+
+
+def test_a_mask_from_a_picture_of_its_own(nodes):
+    name, prompt = load_prompt("remove")
+    inpaint = prompts.node_of(prompt, "MendInpaint")
+    prompt["mask"] = {"class_type": "LoadImage", "inputs": {"image": "example.png"}}
+    prompt[inpaint]["inputs"]["mask"] = ["mask", 1]
+    workflow = open_workflow(name, prompt, nodes, mask_node="mask")
+    assert (workflow.picture, workflow.mask) == (("1", "image"), ("mask", "image"))
+    assert check_mask_reach(workflow, nodes) == [inpaint]
 
 
 def test_a_mask_from_a_node_of_its_own(nodes):

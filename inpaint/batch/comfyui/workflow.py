@@ -238,9 +238,10 @@ def _only(prompt: Prompt, candidates: list[str], what: str, option: str) -> str:
             + ("a Save Image." if what == "result" else "a Load Image that leads to the result.")
         )
     if len(candidates) > 1:
+        mask = " If one of them loads the mask, name that by --mask-node." if what == "picture" else ""
         raise InpaintError(
             f"--workflow: it is not clear where the {what} {doors[what]}. Name the node by {option}: "
-            f"{_listed(prompt, candidates)}."
+            f"{_listed(prompt, candidates)}.{mask}"
         )
     return candidates[0]
 

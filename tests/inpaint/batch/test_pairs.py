@@ -121,6 +121,14 @@ def test_results_within_the_pictures_folder_are_no_pictures(tree):
     assert found(["photos/results/a.jpg"], "mask.png", output=folder) == {"a.jpg": "mask.png"}
 
 
+def test_the_report_of_a_run_is_no_picture(tree):
+    tree("results/a.jpg", "results/mend-batch/sample.jpg", "results/mend-batch/manifest.sqlite")
+    tree("results/photos/mend-batch/b.jpg")  # only a name
+    wanted = {"a.jpg": None, "photos/mend-batch/b.jpg": None}
+    assert found(["results"], None, recursive=True) == wanted
+    assert found(["results/**"], None) == wanted
+
+
 def test_links_in_circles_end(tree):
     folder = tree("photos/a.png", "photos/sub/b.png")
     (folder / "photos" / "sub" / "up").symlink_to("..")

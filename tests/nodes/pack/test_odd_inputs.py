@@ -143,7 +143,6 @@ NODES: dict[str, Inputs] = {
     "MendInpaintReport": lambda parts: {**_both(parts), "crop": picture(1)},
     "MendFillMasked": _both,
     "MendInpaintWithNetwork": lambda parts: {**_both(parts), "network": parts.tiny_network},
-    "MendLoadDiffusers": lambda parts: {"model_name": parts.pipeline_folder},
     "MendDiffusersInpaint": lambda parts: {
         **{**_both(parts), "pipeline": parts.pipeline, "task": "replace", "prompt": "", "negative_prompt": ""},
         **{"seed": 0, "strength": 0.0, "steps": 1, "megapixels": 0.01},
