@@ -169,7 +169,7 @@ def test_one_host_fails_and_the_other_goes_on(folder, then, capfd):
         assert batch(folder, bad, good, more=["--timeout", "1"]) == 0
         assert len(bad.made) == 4
         # The bad host's last may have been made there, and not fetched any more.
-        assert 20 <= len(good.made) <= 21
+        assert 20 <= len(good.made) <= 20 + worker.QUEUED
         if then in ("hangs", "hangs up"):
             assert bad.cancelled
             assert not bad.queue
@@ -370,7 +370,9 @@ def test_ctrl_c_does_not_wait_for_a_frozen_host(folder, monkeypatch):
         began = time.monotonic()
         assert batch(folder, host) == 130
         assert 1.5 <= time.monotonic() - began < 5
-    assert Counter(row["state"] for row in records(folder).values()) == {"done": 2, "waiting": 8}
+    states = Counter(row["state"] for row in records(folder).values())
+    assert states["done"] + states["waiting"] == 10
+    assert states["waiting"] >= 8
 
 
 CHANGES = {
