@@ -13,7 +13,7 @@ from typing import Literal
 # A host that hangs: no end after this many times the median of its own seconds, at least LEAST_LIMIT. A prompt may wait
 # for the one before it, which counts.
 PATIENCE_FACTOR, LEAST_LIMIT = 8.0, 60.0
-# Seconds for which a host that made trouble rests, doubled each time; then it is given up.
+# Seconds for which a host that made trouble rests, doubled so often; then it is given up, if no other works.
 FIRST_REST, RESTS = 2.0, 6
 # A picture that failed on so many hosts is marked as failed.
 FAILING_HOSTS = 2
@@ -160,8 +160,10 @@ class Crew:
             # What else it had at that moment fails with it: one rest for all.
             if time.monotonic() >= host.until:
                 host.rests += 1
-                host.state = "rests" if host.rests <= RESTS else "is given up"
-                host.until = time.monotonic() + FIRST_REST * 2 ** (host.rests - 1)
+                # As long as others work, it may come back.
+                others = any(other.state == "works" for other in self.hosts.values() if other is not host)
+                host.state = "rests" if host.rests <= RESTS or others else "is given up"
+                host.until = time.monotonic() + FIRST_REST * 2 ** (min(host.rests, RESTS) - 1)
             final = blamed and self._note_failure(url, name)
             if not blamed:
                 self._waiting.appendleft(name)

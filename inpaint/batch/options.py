@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +97,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if not options.timeout > 0:
         parser.error(f"--timeout: expected more than 0, got {options.timeout}")
     _check_engine(parser, options)
+    for url in options.hosts:
+        try:
+            urllib.parse.urlsplit(url if "://" in url else f"http://{url}").port  # noqa: B018
+        except ValueError as error:
+            parser.error(f"--host: {url} is no address: {error}")
     options.hosts = list(dict.fromkeys(options.hosts)) or [LOCAL]
     return options
 

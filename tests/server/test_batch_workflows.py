@@ -73,6 +73,20 @@ def test_a_mask_from_a_node_of_its_own(nodes):
     assert (sent["mask"]["inputs"]["image"], sent[RESULT]["class_type"]) == ("m.png", "PreviewImage")
 
 
+def test_a_pictures_own_mask_is_none_where_the_mask_is_another_file(nodes):
+    """The picture is then sent without alpha, so that what its MASK output reaches gets no mask."""
+    name, prompt = load_prompt("remove")
+    (picture,) = (node for node, each in prompt.items() if each["class_type"] == "LoadImage")
+    prompt["mask"] = {"class_type": "LoadImage", "inputs": {"image": "example.png"}}
+    saving = prompts.node_of(prompt, "SaveImage")
+    joined = {"image": prompt[saving]["inputs"]["images"], "alpha": ["mask", 1]}
+    prompt["join"] = {"class_type": "JoinImageWithAlpha", "inputs": joined}
+    prompt[saving]["inputs"]["images"] = ["join", 0]
+    workflow = open_workflow(name, prompt, nodes, image_node=picture, mask_node="mask")
+    with pytest.raises(InpaintError, match="reaches no node that repaints"):
+        check_mask_reach(workflow, nodes)
+
+
 def test_a_mask_in_the_alpha_of_the_picture_may_be_named(nodes):
     by_alpha = opened("remove", nodes)
     for doors in ({"mask_node": "1"}, {"image_node": "1", "mask_node": "LoadImage"}):

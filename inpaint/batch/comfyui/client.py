@@ -112,7 +112,9 @@ class HostClient:
         parts.append(f"\r\n--{boundary}--\r\n".encode())
         reply = self._post("/upload/image", b"".join(parts), f"multipart/form-data; boundary={boundary}")
         stored = self._json("/upload/image", reply)
-        value = f"{stored['subfolder']}/{stored['name']}" if stored["subfolder"] else stored["name"]
+        if not isinstance(stored.get("name"), str):
+            raise HostTrouble(f"{self.url}/upload/image took no picture: {stored}"[:QUOTED])
+        value = f"{stored['subfolder']}/{stored['name']}" if stored.get("subfolder") else stored["name"]
         return value if kind == "input" else f"{value} [{kind}]"
 
     def queue(self, prompt: Prompt, workflow: dict[str, Any] | None = None, client_id: str | None = None) -> str:

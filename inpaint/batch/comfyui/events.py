@@ -77,15 +77,22 @@ class Follower:
         return self._node is not None
 
     def take(self, message: str | bytes) -> None:
-        """Read a message. Those of other prompts, and pictures while no node of this one runs, are passed over."""
+        """Read a message.
+
+        Those of other prompts, pictures while no node of this one runs, and what other packs send are passed over.
+        """
         if isinstance(message, bytes):
             if self.running and int.from_bytes(message[:4], "big") == PREVIEW_IMAGE:
                 self._take_picture(message[HEADER_BYTES:])
             return
-        event = json.loads(message)
-        kind, data = event["type"], event["data"]
-        if data.get("prompt_id") != self.run.prompt_id:
+        try:
+            event = json.loads(message)
+        except ValueError:
             return
+        data = event.get("data") if isinstance(event, dict) else None
+        if not isinstance(data, dict) or data.get("prompt_id") != self.run.prompt_id:
+            return
+        kind = event.get("type")
         if kind == "execution_start":
             self.started = time.monotonic()
         elif kind == "executing":

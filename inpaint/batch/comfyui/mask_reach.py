@@ -39,15 +39,18 @@ def check_mask_reach(workflow: Workflow, nodes: Descriptions) -> list[str]:
 
 
 def _entering(workflow: Workflow, nodes: Descriptions) -> tuple[set[Output], set[Output]]:
-    """Return the outputs that bring the mask, and those that bring the picture."""
+    """Return the outputs that bring the mask, and those that bring the picture.
+
+    Where the mask is another file, the picture is sent without alpha: its own MASK output is empty.
+    """
     picture = workflow.picture[0]
     kinds = nodes[workflow.prompt[picture]["class_type"]]["output"]
-    masks = {(picture, slot) for slot, kind in enumerate(kinds) if kind == "MASK"}
     pictures = {(picture, slot) for slot, kind in enumerate(kinds) if kind == "IMAGE"}
-    if workflow.mask is not None:
-        mask = workflow.mask[0]
-        masks |= {(mask, slot) for slot, _ in enumerate(nodes[workflow.prompt[mask]["class_type"]]["output"])}
-    return masks, pictures
+    if workflow.mask is None:
+        return {(picture, slot) for slot, kind in enumerate(kinds) if kind == "MASK"}, pictures
+    mask = workflow.mask[0]
+    outputs = nodes[workflow.prompt[mask]["class_type"]]["output"]
+    return {(mask, slot) for slot, _ in enumerate(outputs)}, pictures
 
 
 def _reached(prompt: Prompt, outputs: set[Output]) -> set[str]:

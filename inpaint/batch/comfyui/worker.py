@@ -22,6 +22,8 @@ from .workflow import RESULT, Workflow
 
 # Prompts of this program that a host has at a time: one runs, one waits.
 QUEUED = 2
+# HTTP status of an upload that is larger than the host takes.
+TOO_LARGE = 413
 # The folder of uploads on a host, in its temporary files: it deletes them when it starts again.
 FOLDER, KIND = "mend-batch", "temp"
 # Of a look at whether the run was stopped.
@@ -112,7 +114,15 @@ class Worker(threading.Thread):
             self._deliver(Outcome(name, url, seconds, restored.data, restored.notes))
 
     def _uploaded(self, data: bytes, part: str | None) -> str:
-        return self._client.upload(data, f"{self._slot}{part or ''}.png", FOLDER, KIND)
+        try:
+            return self._client.upload(data, f"{self._slot}{part or ''}.png", FOLDER, KIND)
+        except HostTrouble as error:
+            if error.status != TOO_LARGE:
+                raise
+            size = -(-len(data) // 2**20)
+            raise Failed(
+                f"it has {size} MB as PNG, more than the host takes. Start ComfyUI with --max-upload-size {size + 1}"
+            ) from None
 
     def _result(self, prompt: dict[str, Any]) -> bytes:
         """Queue a prompt and return its picture's file."""

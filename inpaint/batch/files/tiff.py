@@ -70,6 +70,10 @@ def read(data: bytes) -> Picture:
         count = sum(not one.is_reduced for one in pages)
         if count > 1:
             raise InpaintError(f"expected one page, got {count}. Save them as a file each.")
+        if page.is_reduced:
+            raise InpaintError(
+                "its first page is a small preview, as in camera raw, and the picture lies elsewhere. Save it as RGB."
+            )
         extra = tuple(int(kind) for kind in page.extrasamples)
         kept = Kept(*_folders(data), data[:2], int(page.compression) != UNCOMPRESSED)
         notes = tuple(_losses(page, extra))

@@ -61,6 +61,7 @@ class StandInHost:
         seconds: that a prompt takes.
         nodes: its descriptions of nodes.
         headers: hashes of the headers of its model files, by name.
+        most: bytes of the largest upload that it takes.
 
     Attributes:
         made: bytes of the uploads that prompts were made of.
@@ -76,6 +77,7 @@ class StandInHost:
         seconds: float = 0.0,
         nodes: dict[str, Any] = NODES,
         headers: dict[str, str] | None = None,
+        most: int = 2**26,
     ) -> None:
         self.made: list[bytes] = []
         self.seeds: list[int] = []
@@ -84,7 +86,7 @@ class StandInHost:
         self.forgotten: list[str] = []
         self.queue: dict[str, asyncio.Task[None]] = {}
         self._frozen, self._nodes = False, nodes
-        self.headers = headers or {}
+        self.headers, self._most = headers or {}, most
         self._after, self._then, self._seconds = after, then, seconds
         self._files: dict[str, bytes] = {}
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -105,7 +107,7 @@ class StandInHost:
     async def _serve(self) -> None:
         self._loop, self._end, self._turn = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
         self._transports: set[Any] = set()
-        app = web.Application(middlewares=[self._watched], client_max_size=2**26)
+        app = web.Application(middlewares=[self._watched], client_max_size=self._most)
         app.add_routes(
             [
                 web.get("/system_stats", _always({"system": {"comfyui_version": "stand-in"}})),

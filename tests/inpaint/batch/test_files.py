@@ -412,6 +412,13 @@ def test_floats_beyond_white_stay_where_nothing_was_repainted(tmp_path, mask):
 # ---- refusals ----
 
 
+def preview_first():
+    """Return a TIFF whose first page is a preview, and whose picture is nowhere that is read."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((8, 12, 3), np.uint8), photometric="rgb", subfiletype=1)
+    return file.getvalue()
+
+
 def frames(kind, **options):
     images = [samples.picture("RGB"), Image.new("RGB", (WIDTH, HEIGHT))]
     return samples.saved(images[0], kind, save_all=True, append_images=images[1:], **options)
@@ -462,6 +469,7 @@ REFUSED = {
     "animated PNG": (lambda: frames("PNG"), "expected one picture, got 2 in one file"),
     "animated WebP": (lambda: frames("WEBP"), "expected one picture, got 2 in one file"),
     "TIFF of two pages": (lambda: frames("TIFF"), "expected one page, got 2"),
+    "TIFF that begins with a preview, as camera raw": (preview_first, "its first page is a small preview"),
     "HEIC": (lambda: b"\0\0\0\x18ftypheic" + bytes(50), "HEIC cannot be read. Save it as one of PNG, JPEG"),
     "JPEG XL": (lambda: b"\xff\x0a" + bytes(50), "JPEG XL cannot be read"),
     "TIFF of doubles": (doubles, "expected gray or RGB of 8 or 16 bits or of 32-bit floats"),

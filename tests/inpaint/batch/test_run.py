@@ -22,6 +22,8 @@ from devtools.setup.environment import ROOT
 from inpaint.batch import crew, plan, run
 from inpaint.batch.__main__ import main
 from inpaint.batch.comfyui import engine, worker
+from inpaint.batch.comfyui.client import HostClient, HostTrouble
+from inpaint.batch.comfyui.events import Follower, Run
 from inpaint.batch.files.atomic import TEMPORARY, write_atomic
 
 from .stand_in_host import NODES, POISON, WORKFLOW, StandInHost, repainted
@@ -336,6 +338,57 @@ def test_a_picture_that_fails_is_marked(folder, count, capfd):
     assert (folder / "out" / "mend-batch" / "failures.jpg").exists()
     for name, pixels in wanted.items():
         np.testing.assert_array_equal(np.asarray(Image.open(folder / "out" / name)), pixels)
+
+
+def test_a_picture_that_is_too_large_for_the_host_is_marked(folder, capfd):
+    wanted = pictures(folder, 6)
+    noise = np.random.default_rng(0).integers(0, 200, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "images" / "0002.png")
+    Image.new("L", (200, 200), 255).save(folder / "masks" / "0002.png")
+    del wanted["0002.png"]
+    with StandInHost(most=50_000) as host:
+        assert batch(folder, host, more=["--retry", "0"]) == 1
+        assert len(host.made) == 5
+    assert "0002.png: it has 1 MB as PNG, more than the host takes. Start" in capfd.readouterr().err
+    assert Counter(row["state"] for row in records(folder).values()) == {"done": 5, "failed": 1}
+
+
+@pytest.mark.parametrize("message", ['{"hello": 1}', "[]", "oops", '{"type": "x", "data": [1]}', '{"data": {}}'])
+def test_messages_of_other_packs_are_passed_over(message):
+    follower = Follower(Run("1"))
+    follower.take(message)
+    assert not follower.ended
+    follower.take('{"type": "executing", "data": {"prompt_id": "1", "node": null}}')
+    assert follower.ended
+
+
+def test_an_upload_that_is_refused_in_json_is_the_hosts_trouble(folder):
+    wanted = pictures(folder, 6)
+    with StandInHost(after=0, then="is another") as bad, StandInHost() as good:
+        client = HostClient(bad.url)
+        with pytest.raises(HostTrouble, match="took no picture"):
+            client.upload(b"", "a.png")
+        assert batch(folder, good) == 0
+    check(folder, wanted)
+
+
+def test_a_host_rests_as_long_as_others_work():
+    team = crew.Crew(["bad", "good"], ["a", "b"])
+    for _ in range(3 * crew.RESTS):
+        team.hosts["bad"].until = 0.0
+        team.troubled("bad", "a", "gone", blamed=False)
+    assert team.hosts["bad"].state == "rests"
+    team.hosts["good"].state = "rests"
+    team.hosts["bad"].until = 0.0
+    team.troubled("bad", "a", "gone", blamed=False)
+    assert team.hosts["bad"].state == "is given up"
+
+
+def test_an_address_that_is_none(folder, capfd):
+    pictures(folder, 1)
+    with pytest.raises(SystemExit):
+        batch(folder, "http://[::1")
+    assert "--host: http://[::1 is no address" in capfd.readouterr().err
 
 
 def test_ctrl_c_ends_cleanly(folder):
