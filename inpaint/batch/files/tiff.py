@@ -66,6 +66,8 @@ def read(data: bytes) -> Picture:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages: list[Any] = [*file.pages]
         page = pages[0]
+        if page.is_reduced:
+            raise InpaintError("it begins with a small preview, as camera raws do. Save it as TIFF of 16 bits.")
         # A small preview is no page.
         count = sum(not one.is_reduced for one in pages)
         if count > 1:
@@ -73,7 +75,7 @@ def read(data: bytes) -> Picture:
         extra = tuple(int(kind) for kind in page.extrasamples)
         kept = Kept(*_folders(data), data[:2], int(page.compression) != UNCOMPRESSED)
         notes = tuple(_losses(page, extra))
-        if np.dtype(page.dtype).itemsize == 1 or page.bitspersample <= 8:
+        if page.dtype != np.int8 and (np.dtype(page.dtype).itemsize == 1 or page.bitspersample <= 8):
             picture = _shallow(data, kept, notes)
         else:
             picture = _deep(data, page, extra, kept, notes)
