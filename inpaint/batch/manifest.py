@@ -132,6 +132,7 @@ class Manifest:
         self._write("INSERT OR REPLACE INTO run (key, value) VALUES (?, ?)", rows)
 
     def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        rows = [tuple(map(_text, row)) for row in rows]
         try:
             self._base.execute("BEGIN")
             self._base.executemany(statement, rows)
@@ -149,6 +150,11 @@ class Manifest:
 def is_report(folder: Path) -> bool:
     """Whether a folder is the one of a run's manifest and report."""
     return folder.name == FOLDER and (folder / MANIFEST).is_file()
+
+
+def _text(value: Any) -> Any:
+    """Return a text without what SQLite does not take: the bytes of a path that are no UTF-8."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def what_changed(before: Record, now: Record, output_hash: str | None) -> str:

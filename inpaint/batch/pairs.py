@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import InpaintError, printable
-from .manifest import is_report
+from .manifest import FOLDER, is_report
 
 MaskOf = Callable[[Path, str], Path | None]
 
@@ -114,6 +114,9 @@ def _pair(path: Path, name: str, mask_of: MaskOf) -> Pair:
     shown = printable(name)
     if shown != name:
         return Pair(shown, path, None, "its name has characters that are not valid text. Rename it.")
+    top, slash, _ = name.partition("/")
+    if slash and key_of(top) == FOLDER:
+        return Pair(name, path, None, f"its result would lie among the report's files. Rename the folder {top}.")
     try:
         return Pair(name, path, mask_of(path, name))
     except InpaintError as error:
@@ -195,7 +198,7 @@ def _matching(pattern: str, recursive: bool) -> Iterator[tuple[Path, str]]:
             if _fits(file.relative_to(base).parts, wild):
                 yield file, file.relative_to(base).as_posix()
         return
-    for match in sorted(map(Path, glob.glob(pattern))):
+    for match in sorted(Path(match) for match in glob.glob(pattern) if not is_report(Path(match))):
         for file in _files(match, recursive) if match.is_dir() else filter(_is_picture, [match]):
             yield file, file.relative_to(base).as_posix()
 

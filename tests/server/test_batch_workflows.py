@@ -129,6 +129,46 @@ def test_a_mask_is_never_dropped(nodes, drop):
         check_mask_reach(open_workflow(name, drop(copy.deepcopy(prompt)), nodes), nodes)
 
 
+def with_reference(prompt):
+    """Another picture, which Inpaint takes as its reference."""
+    node = prompts.node_of(prompt, "MendInpaint")
+    prompt["other"] = {"class_type": "LoadImage", "inputs": {"image": "example.png"}}
+    prompt["batch"] = {"class_type": "ImageBatch", "inputs": {"image1": ["1", 0], "image2": ["other", 0]}}
+    prompt[node]["inputs"]["image"] = ["batch", 0]
+    return prompt
+
+
+def test_a_reference_is_no_mask(nodes):
+    name, prompt = load_prompt("remove")
+    workflow = open_workflow(name, with_reference(prompt), nodes, image_node="1", mask_node="other")
+    # The picture is sent without its alpha, for the mask is said to be elsewhere.
+    with pytest.raises(InpaintError, match=r"the mask of node other .* reaches no node that repaints"):
+        check_mask_reach(workflow, nodes)
+
+
+def test_the_pictures_alpha_is_no_mask_where_another_file_is(nodes):
+    name, prompt = load_prompt("remove")
+    save = prompts.node_of(prompt, "SaveImage")
+    prompt["mask"] = {"class_type": "LoadImageMask", "inputs": {"image": "example.png", "channel": "red"}}
+    prompt["joined"] = {
+        "class_type": "JoinImageWithAlpha",
+        "inputs": {"image": prompt[save]["inputs"]["images"], "alpha": ["mask", 0]},
+    }
+    prompt[save]["inputs"]["images"] = ["joined", 0]
+    with pytest.raises(InpaintError, match=r"the mask of node mask .* reaches no node that repaints"):
+        check_mask_reach(open_workflow(name, prompt, nodes), nodes)
+
+
+def test_a_mask_that_comes_as_a_picture(nodes):
+    name, prompt = load_prompt("remove")
+    node = prompts.node_of(prompt, "MendInpaint")
+    prompt["mask"] = {"class_type": "LoadImage", "inputs": {"image": "example.png"}}
+    prompt["red"] = {"class_type": "ImageToMask", "inputs": {"image": ["mask", 0], "channel": "red"}}
+    prompt[node]["inputs"]["mask"] = ["red", 0]
+    workflow = open_workflow(name, prompt, nodes, image_node="1", mask_node="mask")
+    assert check_mask_reach(workflow, nodes) == [node]
+
+
 def host_only(latent):
     """A graph of the host's own nodes; `latent` makes the latent with its mask."""
     return {
@@ -159,6 +199,14 @@ FOR_INPAINT = {
 @pytest.mark.parametrize("latent", [{"6": ENCODE, "7": MASKED}, {"7": FOR_INPAINT}], ids=["noise mask", "for inpaint"])
 def test_the_hosts_own_ways_to_inpaint(nodes, latent):
     assert check_mask_reach(open_workflow("own", host_only(latent), nodes), nodes) == ["8"]
+
+
+def test_a_mask_that_acts_by_conditioning_alone(nodes):
+    control = {"class_type": "ControlNetInpaintingAliMamaApply", "inputs": {}}
+    prompt = host_only({"7": {"class_type": "EmptyLatentImage", "inputs": {}}, "control": control})
+    control["inputs"] = {"positive": ["3", 0], "negative": ["3", 0], "image": ["1", 0], "mask": ["1", 1]}
+    prompt["8"]["inputs"]["positive"] = ["control", 0]
+    assert check_mask_reach(open_workflow("own", prompt, nodes), nodes) == ["control"]
 
 
 def test_a_sampler_without_the_mask_is_refused(nodes):

@@ -10,6 +10,8 @@ from .workflow import Workflow
 # They take a picture and a mask and give a picture, but repaint nothing.
 NOT_REPAINTING = frozenset(("JoinImageWithAlpha", "MendPreviewMask"))
 SAMPLING = frozenset(("MODEL", "GUIDER"))
+# What a node that joins picture and mask gives if it repaints, or tells a sampler what to repaint.
+GUIDING = frozenset(("IMAGE", "CONDITIONING"))
 
 Output = tuple[str, int]
 
@@ -17,8 +19,9 @@ Output = tuple[str, int]
 def check_mask_reach(workflow: Workflow, nodes: Descriptions) -> list[str]:
     """Return the nodes that repaint by the mask.
 
-    A node repaints if it joins picture and mask and gives a picture, such as Inpaint or a composite; or if it samples
-    with what came of the mask, such as a latent with a noise mask. All nodes of `workflow.prompt` lead to the result.
+    A node repaints if it joins picture and mask and gives a picture, such as Inpaint or a composite, or conditioning,
+    such as a ControlNet's; or if it samples with what came of the mask, such as a latent with a noise mask. All nodes
+    of `workflow.prompt` lead to the result.
 
     Raises:
         InpaintError: if there is none.
@@ -39,18 +42,22 @@ def check_mask_reach(workflow: Workflow, nodes: Descriptions) -> list[str]:
 
 
 def _entering(workflow: Workflow, nodes: Descriptions) -> tuple[set[Output], set[Output]]:
-    """Return the outputs that bring the mask, and those that bring the picture.
-
-    Where the mask is another file, the picture is sent without alpha: its own MASK output is empty.
-    """
-    picture = workflow.picture[0]
-    kinds = nodes[workflow.prompt[picture]["class_type"]]["output"]
-    pictures = {(picture, slot) for slot, kind in enumerate(kinds) if kind == "IMAGE"}
+    """Return the outputs that bring the mask, and those that bring the picture."""
+    prompt, picture = workflow.prompt, workflow.picture[0]
+    pictures = _outputs(prompt, nodes, picture, "IMAGE")
     if workflow.mask is None:
-        return {(picture, slot) for slot, kind in enumerate(kinds) if kind == "MASK"}, pictures
+        return _outputs(prompt, nodes, picture, "MASK"), pictures
+    # The picture is sent without alpha then: its own MASK brings nothing.
     mask = workflow.mask[0]
-    outputs = nodes[workflow.prompt[mask]["class_type"]]["output"]
-    return {(mask, slot) for slot, _ in enumerate(outputs)}, pictures
+    masks = _outputs(prompt, nodes, mask, "MASK")
+    # A Load Image brings a mask as a picture too. It is one once a node has made a MASK of it, else a mere picture.
+    for node in _reached(prompt, _outputs(prompt, nodes, mask, "IMAGE")):
+        masks |= _outputs(prompt, nodes, node, "MASK")
+    return masks, pictures
+
+
+def _outputs(prompt: Prompt, nodes: Descriptions, node: str, kind: str) -> set[Output]:
+    return {(node, slot) for slot, each in enumerate(nodes[prompt[node]["class_type"]]["output"]) if each == kind}
 
 
 def _reached(prompt: Prompt, outputs: set[Output]) -> set[str]:
@@ -90,7 +97,7 @@ def _repaints(
         for value in prompt[node]["inputs"].values()
         if is_link(value)
     }
-    return (joins and "IMAGE" in description["output"]) or (
+    return (joins and not GUIDING.isdisjoint(description["output"])) or (
         bool(kinds & SAMPLING)
         and "LATENT" in description["output"]
         and any(

@@ -12,6 +12,8 @@ from PIL import Image
 from .picture import Picture, Raster, Written
 from .pillow_file import as_image, as_picture, open_still
 
+GRAYS = bytes(level for gray in range(256) for level in (gray, gray, gray))
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -32,6 +34,9 @@ def read(data: bytes) -> Picture:
     image = open_still(data)
     image.load()
     options = {key: image.info[key] for key in ("comment",) if key in image.info}
+    if image.mode == "L" and "transparency" in image.info:
+        # Pillow takes a palette of the 256 grays for none. One of them is transparent all the same.
+        image.putpalette(GRAYS)
     if image.mode != "P":
         return as_picture(image, 1, Kept(None, np.empty((0, 3), np.uint8), None, options))
     palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)

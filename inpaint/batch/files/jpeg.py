@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from .orientation import lies_on_its_side
 from .picture import Picture, Raster, Written
 from .pillow_file import as_image, as_picture, open_still, orientation_of
 
-START, START_OF_SCAN, COMMENT, ADOBE = 0xD8, 0xDA, 0xFE, 0xEE
+END, START_OF_SCAN, COMMENT, ADOBE = 0xD9, 0xDA, 0xFE, 0xEE
+# A marker between coded pixels, which are without any but restarts. After 0xFF a zero is a pixel's byte.
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 APP0, APP15 = 0xE0, 0xEF
 XMP_HEADS = (b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
@@ -59,7 +62,7 @@ def read(data: bytes) -> Picture:
         image.mode == "RGB" and image.info.get("adobe_transform") == 0,
     )
     several = getattr(image, "n_frames", 1) > 1
-    notes = ("A second picture in the file (a preview or a gain map) was left out.",) if several else ()
+    notes = ("A second picture in the file (a preview or a gain map) was left out.",) if several else _tail(data)
     return as_picture(image, orientation, kept, notes)
 
 
@@ -172,6 +175,20 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _after_segments(data: bytes) -> int:
     """Return where the first scan begins."""
     return 2 + sum(4 + len(content) for _, content in _segments(data))
+
+
+def _tail(data: bytes) -> tuple[str, ...]:
+    """Return a note if something follows the picture in its file."""
+    at = _after_segments(data)
+    while found := MARKER.search(data, at):
+        if found[0][1] == END:
+            tail = data[found.end() :]
+            said = (
+                f"What follows the picture in its file, {len(tail)} bytes, was left out: of a motion photo the video."
+            )
+            return (said,) if tail.strip(b"\0\xff") else ()
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return ()
 
 
 def _segment(segment: tuple[int, bytes]) -> bytes:

@@ -47,6 +47,8 @@ def mask_from_file(
         notes.append(f"The mask was resized from {_text(mask.size)} to the picture's {_text(size)}.")
     if not levels.any():
         notes.append("The mask is black: nothing is to be repainted.")
+    elif 0 < (least := levels.min()) < 255:
+        notes.append(f"The mask is nowhere black, its least is {least} of 255: no pixel counts as outside of it.")
     return np.ascontiguousarray(levels), notes
 
 

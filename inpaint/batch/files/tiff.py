@@ -66,18 +66,16 @@ def read(data: bytes) -> Picture:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages: list[Any] = [*file.pages]
         page = pages[0]
+        if page.is_reduced:
+            raise InpaintError("it begins with a small preview, as camera raws do. Save it as TIFF of 16 bits.")
         # A small preview is no page.
         count = sum(not one.is_reduced for one in pages)
         if count > 1:
             raise InpaintError(f"expected one page, got {count}. Save them as a file each.")
-        if page.is_reduced:
-            raise InpaintError(
-                "its first page is a small preview, as in camera raw, and the picture lies elsewhere. Save it as RGB."
-            )
         extra = tuple(int(kind) for kind in page.extrasamples)
         kept = Kept(*_folders(data), data[:2], int(page.compression) != UNCOMPRESSED)
         notes = tuple(_losses(page, extra))
-        if np.dtype(page.dtype).itemsize == 1 or page.bitspersample <= 8:
+        if page.dtype != np.int8 and (np.dtype(page.dtype).itemsize == 1 or page.bitspersample <= 8):
             picture = _shallow(data, kept, notes)
         else:
             picture = _deep(data, page, extra, kept, notes)

@@ -26,6 +26,14 @@ from .samples import HEIGHT, HOLE, PAINT, SRGB, WIDTH, file_of, png16, tiff, tif
 
 LZW = 5
 
+
+def all_grays():
+    """Pillow reads a palette of the 256 grays in their order as none at all."""
+    data = samples.saved(samples.picture("L"), "GIF", transparency=3, optimize=False)
+    assert Image.open(io.BytesIO(data)).mode == "L"
+    return data
+
+
 # By kind: the file's ending, the file, Pillow's mode of the result, the profile.
 EXACT = {
     "PNG 1": (".png", file_of("1", "PNG"), "1", None),
@@ -73,6 +81,7 @@ EXACT = {
     "GIF": (".gif", file_of("P", "GIF"), "P", None),
     "GIF transparent": (".gif", file_of("P", "GIF", transparency=3), "P", None),
     "GIF gray": (".gif", file_of("L", "GIF"), "P", None),
+    "GIF gray transparent": (".gif", all_grays, None, None),
 }
 
 
@@ -454,6 +463,21 @@ def enormous():
     return data[:12] + head + zlib.crc32(head).to_bytes(4, "big") + data[33:]
 
 
+def raw():
+    """As DNG, NEF and ARW are: a small preview first, the picture in a folder of its own."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(samples.ramp(3)[::4, ::4], photometric="rgb", subfiletype=1, subifds=1)
+        writer.write(samples.ramp(1, np.uint16)[..., 0], photometric="minisblack")
+    return file.getvalue()
+
+
+def signed():
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples.ramp(1)[..., 0].view(np.int8), photometric="minisblack")
+    return file.getvalue()
+
+
 def lab():
     return samples.saved(Image.new("LAB", (WIDTH, HEIGHT)), "TIFF")
 
@@ -469,7 +493,7 @@ REFUSED = {
     "animated PNG": (lambda: frames("PNG"), "expected one picture, got 2 in one file"),
     "animated WebP": (lambda: frames("WEBP"), "expected one picture, got 2 in one file"),
     "TIFF of two pages": (lambda: frames("TIFF"), "expected one page, got 2"),
-    "TIFF that begins with a preview, as camera raw": (preview_first, "its first page is a small preview"),
+    "TIFF that begins with a preview, as camera raw": (preview_first, "it begins with a small preview"),
     "HEIC": (lambda: b"\0\0\0\x18ftypheic" + bytes(50), "HEIC cannot be read. Save it as one of PNG, JPEG"),
     "JPEG XL": (lambda: b"\xff\x0a" + bytes(50), "JPEG XL cannot be read"),
     "TIFF of doubles": (doubles, "expected gray or RGB of 8 or 16 bits or of 32-bit floats"),
@@ -484,6 +508,8 @@ REFUSED = {
         "it has more than 178,956,970 pixels",
     ),
     "too few channels": (lambda: with_tag("SamplesPerPixel", 2), "expected gray or RGB .* got 2 channels"),
+    "camera raw": (raw, "it begins with a small preview, as camera raws do. Save it as TIFF"),
+    "signed": (signed, r"expected gray or RGB .* got 1 channels \(MINISBLACK\) of 8-bit int8"),
     "LAB": (lab, "expected gray, RGB or CMYK, got LAB"),
 }
 

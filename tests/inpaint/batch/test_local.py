@@ -116,7 +116,7 @@ def test_a_network_and_another_one(folder, capfd):
     np.testing.assert_array_equal(result[mask == 0], source[mask == 0])
     assert (result[mask > 0] != source[mask > 0]).any()
     row = records(folder)["0001.png"]
-    assert "MI-GAN: 1 hole filled in 1 crop." in row["notes"]
+    assert "MI-GAN 64: 1 hole filled in 1 crop." in row["notes"]
     assert json.loads(row["settings"])["model"] == fingerprint(model)
     write_migan(model, side=64, width=32, seed=1)
     assert main(arguments(folder, *more, "--resume")) == 0

@@ -71,6 +71,13 @@ def test_a_black_mask_is_noted(source):
     assert read.notes == ("The mask is black: nothing is to be repainted.",)
 
 
+def test_a_mask_that_is_nowhere_black_is_noted(source):
+    """Otherwise a report that names no change outside the mask would say that there was none."""
+    floor = source(Image.fromarray(np.maximum(ONES, 5)))
+    assert floor.notes == ("The mask is nowhere black, its least is 5 of 255: no pixel counts as outside of it.",)
+    assert source(Image.new("L", (WIDTH, HEIGHT), 255)).notes == ()
+
+
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2, 3])
 def test_another_size_of_the_same_shape_is_resized_and_noted(factor, source):
     size = round(WIDTH * factor), round(HEIGHT * factor)

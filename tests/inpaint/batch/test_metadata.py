@@ -236,6 +236,15 @@ def test_of_several_pictures_in_a_jpeg_the_first_comes_back(restored):
     assert any("A second picture in the file" in note for note in result.notes)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_follows_a_jpeg_in_its_file_goes_and_that_is_said(restored, progressive):
+    data = samples.saved(samples.picture("RGB"), "JPEG", progressive=progressive)
+    note = "What follows the picture in its file, 24 bytes, was left out: of a motion photo the video."
+    assert note in restored("photo.jpg", data + b"\0\0\0\x18ftypmp42" + b"video frames").notes
+    for padding in (b"", bytes(24)):
+        assert not any("What follows" in each for each in restored("photo.jpg", data + padding).notes)
+
+
 # ---- PNG ----
 
 

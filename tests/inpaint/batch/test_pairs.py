@@ -129,6 +129,20 @@ def test_the_report_of_a_run_is_no_picture(tree):
     assert found(["results/**"], None) == wanted
 
 
+def test_the_report_of_a_run_is_not_matched_by_a_pattern(tree):
+    tree("results/a.jpg", "results/mend-batch/manifest.sqlite", "results/mend-batch/sample.jpg", "mask.png")
+    for pattern in ("results/*", "results/**/*.jpg"):
+        assert found([pattern], "mask.png", recursive=True) == {"a.jpg": "mask.png"}
+
+
+def test_no_result_lies_among_the_files_of_the_report(tree):
+    tree("photos/Mend-Batch/sample.jpg", "photos/mend-batch.jpg", "mask.png")
+    assert found(["photos"], "mask.png", recursive=True) == {
+        "mend-batch.jpg": "mask.png",
+        "Mend-Batch/sample.jpg": "its result would lie among the report's files. Rename the folder Mend-Batch.",
+    }
+
+
 def test_links_in_circles_end(tree):
     folder = tree("photos/a.png", "photos/sub/b.png")
     (folder / "photos" / "sub" / "up").symlink_to("..")

@@ -686,3 +686,18 @@ def test_what_is_broken_is_named(folder, capfd):
     assert "empty.png: empty.png: " not in capfd.readouterr().err
     assert "30" in rows["bild ü.png"]["error"]
     assert all(rows[name]["state"] == "done" for name in wanted)
+
+
+def test_names_that_are_no_text(folder):
+    wanted = pictures(folder, 2)
+    (folder / "images").rename(images := os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    (folder / "masks").rename(masks := os.fsdecode(os.fsencode(folder) + b"/m\xe4sk"))
+    odd = os.fsdecode(os.fsencode(images) + b"/\xff.png")
+    Image.new("RGB", SIZE).save(odd)
+    with StandInHost() as host:
+        ours = ["--images", images, "--masks", masks, *arguments(folder, host)[4:]]
+        assert main(ours) == 1
+        os.unlink(odd)
+        assert main([*ours, "--resume"]) == 0
+        assert len(host.made) == 2
+    check(folder, wanted)
